@@ -1,0 +1,64 @@
+/** A field of a request that breaks a rule. `field` is its path, `description` says what would do. */
+export interface FieldViolation {
+  field: string
+  description: string
+}
+
+/**
+ * Every way in which Holdfast refuses. Stable: clients act on them. What gRPC code each one becomes is the
+ * transport's business.
+ */
+export type Reason =
+  | 'INVALID_REQUEST'
+  | 'FILTER_INVALID'
+  | 'PAGE_TOKEN_INVALID'
+  | 'NOT_FOUND'
+  | 'ETAG_MISMATCH'
+  | 'REVISION_COMPACTED'
+  | 'REVISION_AHEAD'
+  | 'EPOCH_CHANGED'
+  | 'SEQ_REUSED'
+  | 'EVENT_TOO_OLD'
+  | 'EVENT_IN_FUTURE'
+  | 'QUOTA_EXCEEDED'
+  | 'UNAUTHENTICATED'
+  | 'SERVER_DRAINING'
+  | 'STORE_UNAVAILABLE'
+  | 'DEADLINE_EXCEEDED'
+  | 'CANCELLED'
+  | 'INTERNAL'
+
+export interface HoldfastErrorOptions {
+  /** Values that the message mentions, by lowerCamelCase key. */
+  metadata?: Record<string, string>
+  /** For INVALID_REQUEST: everything that is wrong, at once. */
+  violations?: FieldViolation[]
+  /** For what passes by itself: try again after this long. */
+  retryAfterMs?: number
+  cause?: unknown
+}
+
+/** The one error of the server. The message says what is wrong and what to do next. */
+export class HoldfastError extends Error {
+  readonly reason: Reason
+  readonly metadata: Record<string, string>
+  readonly violations: FieldViolation[]
+  readonly retryAfterMs: number | undefined
+
+  constructor(reason: Reason, message: string, options: HoldfastErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'HoldfastError'
+    this.reason = reason
+    this.metadata = options.metadata ?? {}
+    this.violations = options.violations ?? []
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/** Throws INVALID_REQUEST with all violations, if there are any. */
+export function refuseViolations(violations: FieldViolation[]): void {
+  if (violations.length === 0) return
+  const first = violations[0]!
+  const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : ''
+  throw new HoldfastError('INVALID_REQUEST', `${first.field}: ${first.description}${more}`, { violations })
+}
