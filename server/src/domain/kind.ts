@@ -1,0 +1,96 @@
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { Facet, Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
+import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
+
+/** The number of each kind of resource in `change.kind`. Stored: never changed, never used again. */
+export const ResourceKind = { machine: 1, facet: 2, service: 3, instance: 4, condition: 5 } as const
+
+export type KindName = keyof typeof ResourceKind
+export type ResourceKind = (typeof ResourceKind)[KindName]
+
+/** The message of each kind. */
+export interface KindMessage {
+  machine: Machine
+  facet: Facet
+  service: Service
+  instance: Instance
+  condition: Condition
+}
+
+export const KIND_NAMES: readonly KindName[] = ['machine', 'facet', 'service', 'instance', 'condition']
+
+const BY_NUMBER = new Map<number, KindName>(KIND_NAMES.map((name) => [ResourceKind[name], name]))
+
+/** The kind of a stored number. */
+export function kindName(kind: number): KindName {
+  const name = BY_NUMBER.get(kind)
+  if (name === undefined) throw new TypeError(`no kind of resource has the number ${kind}`)
+  return name
+}
+
+const messages = {
+  machine: Machine,
+  facet: Facet,
+  service: Service,
+  instance: Instance,
+  condition: Condition,
+}
+
+const PLAIN = 0
+const ZSTD = 1
+const MARK_PLAIN = Buffer.from([PLAIN])
+const MARK_ZSTD = Buffer.from([ZSTD])
+const ZSTD_PARAMS = { [constants.ZSTD_c_compressionLevel]: 1 }
+/** A body that says to be larger is damaged: an event is at most 1 MiB, and a facet grows by merging. */
+const MAX_BODY_BYTES = 256 * 1024 * 1024
+
+/** A resource as it is stored in `body`: protobuf, which for a facet has a marker before it and may be compressed. */
+export function encodeBody<K extends KindName>(kind: K, message: KindMessage[K]): Buffer {
+  return storedBody(kind, encodeMessage(kind, message))
+}
+
+/** The resource in a stored `body`. */
+export function decodeBody<K extends KindName>(kind: K, body: Uint8Array): KindMessage[K] {
+  return messages[kind].decode(wireBody(kind, body)) as KindMessage[K]
+}
+
+/** The resource in a stored `body`, wrapped with its kind. */
+export function decodeResource(kind: KindName, body: Uint8Array): Resource {
+  return { resource: { $case: kind, value: decodeBody(kind, body) } as Resource['resource'] }
+}
+
+/** A resource as plain protobuf. */
+export function encodeMessage<K extends KindName>(kind: K, message: KindMessage[K]): Buffer {
+  return asBuffer(
+    (messages[kind].encode as (message: KindMessage[K]) => { finish(): Uint8Array })(message).finish(),
+  )
+}
+
+/** The plain protobuf in a stored `body`, without decoding it. */
+export function wireBody(kind: KindName, body: Uint8Array): Buffer {
+  const buffer = asBuffer(body)
+  if (kind !== 'facet') return buffer
+  switch (buffer[0]) {
+    case PLAIN:
+      return buffer.subarray(1)
+    case ZSTD:
+      return zstdDecompressSync(buffer.subarray(1), { maxOutputLength: MAX_BODY_BYTES })
+    default:
+      throw new TypeError(`a stored facet has the marker ${buffer[0]}, which this version does not know`)
+  }
+}
+
+/** What `body` stores for plain protobuf. */
+export function storedBody(kind: KindName, wire: Buffer): Buffer {
+  if (kind !== 'facet') return wire
+  // Level 1 takes 8 kB of facts to a third in 0.1 ms; PostgreSQL's own compression is off for the column.
+  const compressed = zstdCompressSync(wire, { params: ZSTD_PARAMS })
+  return compressed.length < wire.length
+    ? Buffer.concat([MARK_ZSTD, compressed])
+    : Buffer.concat([MARK_PLAIN, wire])
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
