@@ -1,0 +1,52 @@
+/** A process as it was seen. Texts are valid Unicode: bytes that are not become U+FFFD. */
+export interface ObservedProcess {
+  pid: number
+  parentPid: number
+  executableName: string
+  /** Empty when this user may not know it. */
+  executablePath: string
+  /** At most 4 KiB in all. */
+  commandArgs: string[]
+  userName: string
+  createdAt: Date | undefined
+  /** TCP ports listened on and UDP ports bound, ascending. */
+  listeningPorts: number[]
+  /** The control group; empty at the root of the hierarchy. */
+  controlGroup: string
+  residentBytes: number
+}
+
+/** A list of processes. */
+export interface ProcessObservation {
+  processes: ObservedProcess[]
+  /** False when something could not be seen: then a process that is missing says nothing. */
+  complete: boolean
+}
+
+/** The most bytes of command arguments that are kept of one process. */
+export const MAX_COMMAND_BYTES = 4_096
+
+/** Cuts a list of arguments at a number of UTF-8 bytes in all, between characters. Keeps empty arguments. */
+export function cutCommandArgs(args: readonly string[], maxBytes: number = MAX_COMMAND_BYTES): string[] {
+  const kept: string[] = []
+  let room = maxBytes
+  for (const arg of args) {
+    const bytes = Buffer.byteLength(arg)
+    if (bytes <= room) {
+      kept.push(arg)
+      room -= bytes
+      continue
+    }
+    if (room > 0) kept.push(cutText(arg, room))
+    break
+  }
+  return kept
+}
+
+/** The longest beginning of the text that fits into so many UTF-8 bytes. */
+export function cutText(text: string, maxBytes: number): string {
+  if (Buffer.byteLength(text) <= maxBytes) return text
+  const bytes = Buffer.from(text).subarray(0, maxBytes)
+  // A character cut in two decodes to U+FFFD at the end; `stream` holds it back instead.
+  return new TextDecoder().decode(bytes, { stream: true })
+}
