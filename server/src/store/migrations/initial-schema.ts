@@ -26,7 +26,7 @@ export class InitialSchema extends Migration {
         revision bigint primary key,
         committed_at timestamptz not null
       );
-      create index on ledger_commit (committed_at);
+      create index on ledger_commit (committed_at, revision);
 
       create table change (
         revision bigint not null,
@@ -124,6 +124,8 @@ export class InitialSchema extends Migration {
         body bytea not null
       ) with (fillfactor = 70);
       create unique index instance_matrix on instance (service, machine, slot);
+      create index instance_service on instance (service, name);
+      create index instance_environment on instance (environment, name);
       create index on instance (machine_id);
       create index on instance (create_revision);
       create index on instance using gin (labels jsonb_path_ops);
