@@ -1,0 +1,223 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createSecureContext } from 'node:tls'
+import { parseArgs, parseEnv } from 'node:util'
+import { type BearerToken, parseTokenFile } from './transport/bearer-token.ts'
+import { exposureRefusal } from './transport/grpc-server.ts'
+import { isLoopback, splitAddress } from './transport/loopback.ts'
+
+/** What a server runs with. Everything in it has been checked. */
+export interface Config {
+  /** `host:port`. */
+  address: string
+  /** Absolute. Holds the embedded database. */
+  dataDir: string
+  /** Of an external PostgreSQL. Undefined: the embedded one. */
+  databaseUrl: string | undefined
+  tokens: BearerToken[] | undefined
+  tls: { cert: Buffer; key: Buffer } | undefined
+  logLevel: LogLevel
+  eventRetentionDays: number
+  changeRetentionDays: number
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** Everything that is wrong with a configuration, at once. The process should exit with 2. */
+export class ConfigError extends Error {
+  readonly violations: string[]
+
+  constructor(violations: string[]) {
+    super(violations.join('\n'))
+    this.name = 'ConfigError'
+    this.violations = violations
+  }
+}
+
+/** A setting: its flag, its variable, and what it is for. */
+const settings = {
+  address: ['HOLDFAST_ADDRESS', 'HOST:PORT', 'where to listen; port 0 takes a free one (127.0.0.1:7420)'],
+  'data-dir': ['HOLDFAST_DATA_DIR', 'DIR', 'where the embedded database lives'],
+  'database-url': ['DATABASE_URL', 'URL', 'use this PostgreSQL (15 or newer) and not the embedded one'],
+  'token-file': ['HOLDFAST_TOKEN_FILE', 'FILE', 'who may call: one "name:token" or "token" a line'],
+  'tls-cert-file': ['HOLDFAST_TLS_CERT_FILE', 'FILE', 'certificate chain, PEM'],
+  'tls-key-file': ['HOLDFAST_TLS_KEY_FILE', 'FILE', 'private key, PEM'],
+  'log-level': ['HOLDFAST_LOG_LEVEL', 'LEVEL', `${logLevels.join(', ')} (info)`],
+  'event-retention-days': ['HOLDFAST_EVENT_RETENTION_DAYS', 'DAYS', 'how long events are kept (400)'],
+  'change-retention-days': ['HOLDFAST_CHANGE_RETENTION_DAYS', 'DAYS', 'how far back reads can go (400)'],
+} as const
+type Setting = keyof typeof settings
+
+/** Help for the flags, one line each. */
+export function configHelp(): string {
+  const lines = Object.entries(settings).map(([flag, [variable, value, text]]) => {
+    return `  --${`${flag} ${value}`.padEnd(28)} ${text} [${variable}]`
+  })
+  return [...lines, `  --${'config FILE'.padEnd(28)} variables as above, one NAME=value a line`].join('\n')
+}
+
+export interface ConfigSources {
+  /** Flags, without the command's name. */
+  argv: string[]
+  env: NodeJS.ProcessEnv
+}
+
+/**
+ * Reads flags, else the environment, else the file that `--config` or HOLDFAST_CONFIG_FILE names, else the
+ * defaults. Throws a ConfigError with every violation.
+ */
+export function loadConfig({ argv, env }: ConfigSources): Config {
+  const violations: string[] = []
+  const read = layers(argv, env, violations)
+  const address = read('address') ?? '127.0.0.1:7420'
+  const tokens = tokensOf(read('token-file'), violations)
+  const tls = tlsOf(read('tls-cert-file'), read('tls-key-file'), violations)
+  const host = splitAddress(address)?.host
+  if (host === undefined) {
+    violations.push(`HOLDFAST_ADDRESS: ${JSON.stringify(address)} is not HOST:PORT, such as 127.0.0.1:7420`)
+  } else if (!isLoopback(host) && (tls === undefined || tokens === undefined)) {
+    violations.push(`HOLDFAST_ADDRESS: ${exposureRefusal(address)}`)
+  }
+  const config: Config = {
+    address,
+    dataDir: resolve(read('data-dir') ?? defaultDataDir(env)),
+    databaseUrl: databaseUrlOf(read('database-url'), violations),
+    tokens,
+    tls,
+    logLevel: logLevelOf(read('log-level') ?? 'info', violations),
+    eventRetentionDays: daysOf('event-retention-days', read('event-retention-days'), violations),
+    changeRetentionDays: daysOf('change-retention-days', read('change-retention-days'), violations),
+  }
+  if (violations.length > 0) throw new ConfigError(violations)
+  return config
+}
+
+/**
+ * `$XDG_STATE_HOME/holdfast`, or `~/.local/state/holdfast`. For root `/var/lib/holdfast`: PostgreSQL refuses to
+ * run as root, and the user that it runs as instead cannot get into root's home.
+ */
+function defaultDataDir(env: NodeJS.ProcessEnv): string {
+  if (env.XDG_STATE_HOME) return join(env.XDG_STATE_HOME, 'holdfast')
+  if (process.getuid?.() === 0) return '/var/lib/holdfast'
+  return join(env.HOME || homedir(), '.local', 'state', 'holdfast')
+}
+
+function layers(
+  argv: string[],
+  env: NodeJS.ProcessEnv,
+  violations: string[],
+): (setting: Setting) => string | undefined {
+  const flags = flagsOf(argv, violations)
+  const path = flags.config ?? env.HOLDFAST_CONFIG_FILE
+  const file = path ? fileOf(path, violations) : {}
+  return (setting) => {
+    const variable = settings[setting][0]
+    return [flags[setting], env[variable], file[variable]].find(
+      (value) => value !== undefined && value !== '',
+    )
+  }
+}
+
+function flagsOf(argv: string[], violations: string[]): Record<string, string | undefined> {
+  const options: Record<string, { type: 'string' }> = { config: { type: 'string' } }
+  for (const flag of Object.keys(settings)) options[flag] = { type: 'string' }
+  try {
+    return parseArgs({ args: argv, options, strict: true, allowPositionals: false }).values as Record<
+      string,
+      string | undefined
+    >
+  } catch (error) {
+    violations.push(`flags: ${messageOf(error)}`)
+    return {}
+  }
+}
+
+function fileOf(path: string, violations: string[]): Record<string, string | undefined> {
+  const text = textOf('HOLDFAST_CONFIG_FILE', path, violations)
+  if (text === undefined) return {}
+  const values = parseEnv(text.toString('utf8'))
+  const known = new Set<string>(Object.values(settings).map(([variable]) => variable))
+  for (const name of Object.keys(values)) {
+    if (!known.has(name))
+      violations.push(`${path}: ${name} is not a setting; there are ${[...known].join(', ')}`)
+  }
+  return values
+}
+
+function textOf(name: string, path: string, violations: string[]): Buffer | undefined {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    violations.push(`${name}: cannot read ${path}: ${messageOf(error)}`)
+    return undefined
+  }
+}
+
+function tokensOf(path: string | undefined, violations: string[]): BearerToken[] | undefined {
+  const text = path === undefined ? undefined : textOf('HOLDFAST_TOKEN_FILE', path, violations)
+  if (text === undefined) return undefined
+  try {
+    return parseTokenFile(text.toString('utf8'))
+  } catch (error) {
+    violations.push(`HOLDFAST_TOKEN_FILE: ${path}: ${messageOf(error)}`)
+    return undefined
+  }
+}
+
+function tlsOf(
+  certPath: string | undefined,
+  keyPath: string | undefined,
+  violations: string[],
+): { cert: Buffer; key: Buffer } | undefined {
+  if (certPath === undefined && keyPath === undefined) return undefined
+  if (certPath === undefined || keyPath === undefined) {
+    violations.push('HOLDFAST_TLS_CERT_FILE and HOLDFAST_TLS_KEY_FILE go together: set both or neither')
+    return undefined
+  }
+  const cert = textOf('HOLDFAST_TLS_CERT_FILE', certPath, violations)
+  const key = textOf('HOLDFAST_TLS_KEY_FILE', keyPath, violations)
+  if (cert === undefined || key === undefined) return undefined
+  try {
+    createSecureContext({ cert, key })
+  } catch (error) {
+    violations.push(`HOLDFAST_TLS_CERT_FILE and HOLDFAST_TLS_KEY_FILE: ${messageOf(error)}`)
+    return undefined
+  }
+  return { cert, key }
+}
+
+function databaseUrlOf(text: string | undefined, violations: string[]): string | undefined {
+  if (text === undefined) return undefined
+  // The text may hold a password, so it is not repeated.
+  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text
+  violations.push('DATABASE_URL: is not a URL such as postgres://user:password@host:5432/database')
+  return undefined
+}
+
+function logLevelOf(text: string, violations: string[]): LogLevel {
+  const level = logLevels.find((candidate) => candidate === text.toLowerCase())
+  if (level === undefined) {
+    violations.push(`HOLDFAST_LOG_LEVEL: ${JSON.stringify(text)} is none of ${logLevels.join(', ')}`)
+  }
+  return level ?? 'info'
+}
+
+function daysOf(
+  setting: 'event-retention-days' | 'change-retention-days',
+  text: string | undefined,
+  violations: string[],
+): number {
+  if (text === undefined) return 400
+  const days = Number(text)
+  if (/^\d+$/.test(text) && days >= 1 && days <= 36_500) return days
+  violations.push(
+    `${settings[setting][0]}: ${JSON.stringify(text)} is not a whole number of days, 1 to 36500`,
+  )
+  return 400
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,158 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Server, ServerCredentials } from '@grpc/grpc-js'
+import type { Logger } from 'pino'
+import { HealthService } from '../../../proto/gen/grpc/health/v1/health.ts'
+import { ServerReflectionService } from '../../../proto/gen/grpc/reflection/v1/reflection.ts'
+import type { Handlers } from '../api/handler.ts'
+import {
+  type BearerToken,
+  bearerTokenAuthentication,
+  loopbackAuthentication,
+  noAuthentication,
+} from './bearer-token.ts'
+import { Health } from './health.ts'
+import { isLoopback, splitAddress } from './loopback.ts'
+import type { Authenticate } from './open-call.ts'
+import { OpenCalls } from './open-calls.ts'
+import { reflectionHandlers, ServerReflectionV1AlphaService } from './reflection.ts'
+import { implementService, type ServiceImplementation } from './service-implementation.ts'
+
+/** The most bytes of one request. A longer one ends its call with RESOURCE_EXHAUSTED that says both lengths. */
+export const maxRequestBytes = 4 * 1_024 * 1_024
+
+export interface GrpcServerOptions {
+  /** `host:port`; port 0 takes a free one. */
+  address: string
+  /** PEM. Without it connections are in the clear. */
+  tls?: { cert: Buffer; key: Buffer } | undefined
+  /** Who may call. Without any the address must be a loopback one, and callers are who they say they are. */
+  tokens?: BearerToken[] | undefined
+  /** Gives an encoded `google.protobuf.FileDescriptorSet` for reflection. */
+  descriptorSet: () => Promise<Uint8Array>
+  log: Logger
+}
+
+const channelOptions = {
+  'grpc.max_receive_message_length': maxRequestBytes,
+  'grpc.max_send_message_length': -1,
+  // A peer that vanished without a word is noticed after 40 s, and its streams end.
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.max_concurrent_streams': 10_000,
+  // Counts every message of every call, for a service that is not offered.
+  'grpc.enable_channelz': 0,
+}
+
+/** A gRPC server with health and reflection. Add services, then listen, then drain once. */
+export class GrpcServer {
+  readonly #options: GrpcServerOptions
+  readonly #server = new Server(channelOptions)
+  readonly #calls = new OpenCalls()
+  readonly #authenticate: Authenticate
+  readonly #services: string[] = []
+  #health: Health | undefined
+  #draining: Promise<void> | undefined
+
+  /** Throws when the address is beyond loopback and TLS or tokens are missing. */
+  constructor(options: GrpcServerOptions) {
+    const { address, tls, tokens } = options
+    const host = splitAddress(address)?.host
+    if (host === undefined) throw new Error(`${address} is not host:port`)
+    if (!isLoopback(host) && (tls === undefined || tokens === undefined))
+      throw new Error(exposureRefusal(address))
+    this.#options = options
+    this.#authenticate = tokens === undefined ? loopbackAuthentication : bearerTokenAuthentication(tokens)
+  }
+
+  /** How many calls are under way. */
+  get openCalls(): number {
+    return this.#calls.size
+  }
+
+  add<Service extends object>(service: Service, handlers: NoInfer<Handlers<Service>>): void {
+    this.#services.push(this.#register(service, handlers, this.#authenticate).name)
+  }
+
+  /** Answers the address with the port that was taken. Throws an Error with `code` `EADDRINUSE` when it is. */
+  async listen(): Promise<string> {
+    this.#health = new Health(this.#services)
+    this.#addOpen(HealthService, this.#health.handlers())
+    const { descriptorSet } = this.#options
+    const reflection = reflectionHandlers({ services: () => this.#services, descriptorSet })
+    this.#addOpen(ServerReflectionService, reflection)
+    this.#register(ServerReflectionV1AlphaService, reflection, noAuthentication)
+    const { address, tls } = this.#options
+    const credentials =
+      tls === undefined
+        ? ServerCredentials.createInsecure()
+        : ServerCredentials.createSsl(null, [{ private_key: tls.key, cert_chain: tls.cert }], false)
+    const port = await new Promise<number>((resolve, reject) => {
+      this.#server.bindAsync(address, credentials, (error, bound) =>
+        error ? reject(bindError(error)) : resolve(bound),
+      )
+    })
+    return address.replace(/\d+$/, String(port))
+  }
+
+  /**
+   * Goes down in order: takes no more connections and calls, ends streams with SERVER_DRAINING, waits for
+   * what is under way, and cuts what is left after `graceMs`. Handlers have ended when it returns, but for
+   * those that ignore their signal.
+   */
+  drain(graceMs: number): Promise<void> {
+    this.#draining ??= this.#drain(graceMs)
+    return this.#draining
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    const { log } = this.#options
+    this.#health?.setServing(false)
+    const closed = new Promise<void>((resolve) => {
+      this.#server.tryShutdown(() => resolve())
+    })
+    this.#calls.drain()
+    if (await settlesWithin(closed, graceMs / 2)) return
+    this.#calls.endStreams()
+    if (await settlesWithin(closed, graceMs / 2)) return
+    log.warn({ calls: this.#calls.size }, 'calls are cut off: they did not end in time')
+    this.#calls.endAll()
+    this.#server.forceShutdown()
+  }
+
+  #addOpen<Service extends object>(service: Service, handlers: NoInfer<Handlers<Service>>): void {
+    this.#services.push(this.#register(service, handlers, noAuthentication).name)
+  }
+
+  #register<Service extends object>(
+    service: Service,
+    handlers: NoInfer<Handlers<Service>>,
+    authenticate: Authenticate,
+  ): ServiceImplementation {
+    const { log } = this.#options
+    const made = implementService(service, handlers, { calls: this.#calls, authenticate, log })
+    this.#server.addService(made.definition, made.implementation)
+    return made
+  }
+}
+
+/** What to do about an address beyond loopback without TLS and tokens. */
+export function exposureRefusal(address: string): string {
+  return (
+    `${address} can be reached from other machines, which needs both TLS and a token: set HOLDFAST_TLS_CERT_FILE, ` +
+    'HOLDFAST_TLS_KEY_FILE and HOLDFAST_TOKEN_FILE, or listen on loopback, such as 127.0.0.1:7420'
+  )
+}
+
+async function settlesWithin(promise: Promise<void>, ms: number): Promise<boolean> {
+  const timer = new AbortController()
+  const timeout = delay(ms, false, { signal: timer.signal }).catch(() => false)
+  const settled = await Promise.race([promise.then(() => true), timeout])
+  timer.abort()
+  return settled
+}
+
+/** grpc-js gives the errno in its text alone. */
+function bindError(error: Error): Error {
+  const code = /\b(E[A-Z]{4,})\b/.exec(error.message)?.[1]
+  return Object.assign(error, code === undefined ? {} : { code })
+}

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto'
+import { status as Code, type Metadata } from '@grpc/grpc-js'
+import type { Logger } from 'pino'
+import type { CallContext } from '../api/handler.ts'
+import { HoldfastError } from '../domain/error.ts'
+import { type GrpcStatus, grpcStatus, holdfastErrorOf } from './status.ts'
+
+/** What all four kinds of grpc-js call have. */
+export interface SurfaceCall {
+  readonly metadata: Metadata
+  getPeer(): string
+  getDeadline(): Date | number
+  on(event: 'cancelled', listener: () => void): unknown
+}
+
+/** Names the caller, or throws UNAUTHENTICATED. */
+export type Authenticate = (metadata: Metadata, peer: string) => string
+
+export interface OpenCallOptions {
+  method: string
+  /** Streams keep their deadline here: grpc-js does not cancel a stream whose client reads nothing. */
+  streams: boolean
+  authenticate: Authenticate
+  log: Logger
+}
+
+const longestTimerMs = 2 ** 31 - 1
+const requestIdPattern = /^[\x21-\x7e]{1,128}$/
+
+/** One call from its arrival to its end. */
+export class OpenCall implements CallContext {
+  readonly method: string
+  readonly deadline: Date | undefined
+  readonly streams: boolean
+  principal = 'unauthenticated'
+  readonly #call: SurfaceCall
+  readonly #options: OpenCallOptions
+  readonly #controller = new AbortController()
+  readonly #startedMs = performance.now()
+  #timer: NodeJS.Timeout | undefined
+  #log: Logger | undefined
+  #requestId: string | undefined
+  #closed = false
+  /** Asks the handler to come to an end by itself; set for calls that can. */
+  windUp: (() => void) | undefined
+
+  constructor(call: SurfaceCall, options: OpenCallOptions) {
+    this.#call = call
+    this.#options = options
+    this.method = options.method
+    this.streams = options.streams
+    const deadline = Number(call.getDeadline())
+    this.deadline = Number.isFinite(deadline) ? new Date(deadline) : undefined
+    call.on('cancelled', () => this.end(this.#overdue() ? overdue() : cancelled()))
+    if (this.deadline !== undefined && options.streams) {
+      const ms = deadline - Date.now()
+      if (ms <= longestTimerMs) this.#timer = setTimeout(() => this.end(overdue()), Math.max(0, ms))
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get requestId(): string {
+    if (this.#requestId === undefined) {
+      const given = this.#call.metadata.get('x-request-id')[0]
+      this.#requestId = typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID()
+    }
+    return this.#requestId
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#options.log.child({
+      method: this.method,
+      peer: this.#call.getPeer(),
+      principal: this.principal,
+      requestId: this.requestId,
+    })
+    return this.#log
+  }
+
+  /** Learns who calls; throws UNAUTHENTICATED. */
+  admit(): void {
+    this.principal = this.#options.authenticate(this.#call.metadata, this.#call.getPeer())
+  }
+
+  /** Ends the call from outside. The first reason stays. */
+  end(reason: HoldfastError): void {
+    if (this.#closed || this.signal.aborted) return
+    this.#controller.abort(reason)
+  }
+
+  /** The last word of a call that went well. */
+  succeed(): void {
+    this.#close()
+    if (this.#options.log.isLevelEnabled('debug')) this.log.debug({ code: 'OK', ms: this.#tookMs() }, 'call')
+  }
+
+  /** The last word of a call that did not: logs it and says how it ends. */
+  fail(thrown: unknown): GrpcStatus {
+    this.#close()
+    const ended = this.signal.aborted ? (this.signal.reason as HoldfastError) : undefined
+    const error = holdfastErrorOf(thrown, this.requestId)
+    // What a handler throws because it was told to stop is not news; a fault on the way out is.
+    const final = ended ?? error
+    const status = grpcStatus(final)
+    const entry = { code: Code[status.code], reason: final.reason, ms: this.#tookMs() }
+    if (error.reason === 'INTERNAL') this.log.error({ ...entry, err: error.cause ?? error }, 'call failed')
+    else if (isTrouble(final)) this.log.warn({ ...entry, err: final.cause }, final.message)
+    else if (this.#options.log.isLevelEnabled('debug')) this.log.debug(entry, final.message)
+    return status
+  }
+
+  #close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+  }
+
+  #overdue(): boolean {
+    return this.deadline !== undefined && Date.now() >= this.deadline.getTime()
+  }
+
+  #tookMs(): number {
+    return Math.round((performance.now() - this.#startedMs) * 100) / 100
+  }
+}
+
+function isTrouble(error: HoldfastError): boolean {
+  return (
+    error.reason === 'STORE_UNAVAILABLE' ||
+    error.reason === 'UNAUTHENTICATED' ||
+    error.reason === 'QUOTA_EXCEEDED'
+  )
+}
+
+function overdue(): HoldfastError {
+  return new HoldfastError('DEADLINE_EXCEEDED', 'the deadline passed before the call was done')
+}
+
+function cancelled(): HoldfastError {
+  return new HoldfastError('CANCELLED', 'the caller cancelled the call')
+}

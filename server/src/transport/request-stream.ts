@@ -1,0 +1,107 @@
+import { decoded, Undecodable } from './undecodable.ts'
+
+/** The reading side of a grpc-js call. */
+export interface ReadableCall {
+  read(): unknown
+  readonly readableEnded: boolean
+  on(event: 'readable' | 'end', listener: () => void): unknown
+}
+
+interface Waiting<Request> {
+  resolve(step: IteratorResult<Request> | Promise<IteratorResult<Request>>): void
+}
+
+/**
+ * The requests of a stream. Reads ahead of its consumer by one message at most: the rest waits in the
+ * client, behind HTTP/2 flow control.
+ *
+ * - Ends when the client half-closes, or after `finish()`.
+ * - Throws the signal's reason once it aborts, and INVALID_REQUEST at a message that is not valid protobuf.
+ */
+export class RequestStream<Request> implements AsyncIterableIterator<Request> {
+  readonly #call: ReadableCall
+  readonly #signal: AbortSignal
+  readonly #waiting: Waiting<Request>[] = []
+  #listening = false
+  #done = false
+  #cutShort = false
+
+  constructor(call: ReadableCall, signal: AbortSignal) {
+    this.#call = call
+    this.#signal = signal
+    readAheadByOne(call)
+    signal.addEventListener('abort', this.#settle, { once: true })
+  }
+
+  /** True when `finish()` came before the client's own end. */
+  get cutShort(): boolean {
+    return this.#cutShort
+  }
+
+  next(): Promise<IteratorResult<Request>> {
+    this.#listen()
+    const step = this.#waiting.length === 0 ? this.#take() : undefined
+    return step ?? new Promise((resolve) => this.#waiting.push({ resolve }))
+  }
+
+  /** The consumer wants no more. What the client still sends is dropped when the call ends. */
+  return(): Promise<IteratorResult<Request>> {
+    this.#done = true
+    this.#settle()
+    return Promise.resolve(end)
+  }
+
+  /** Ends the requests as if the client had. */
+  finish(): void {
+    if (this.#done || this.#call.readableEnded) return
+    this.#cutShort = true
+    void this.return()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Nothing is read before the first `next()`. */
+  #listen(): void {
+    if (this.#listening) return
+    this.#listening = true
+    this.#call.on('readable', this.#settle)
+    this.#call.on('end', this.#settle)
+  }
+
+  readonly #settle = (): void => {
+    while (this.#waiting.length > 0) {
+      const step = this.#take()
+      if (step === undefined) return
+      this.#waiting.shift()!.resolve(step)
+    }
+  }
+
+  #take(): Promise<IteratorResult<Request>> | undefined {
+    if (this.#signal.aborted) return Promise.reject(this.#signal.reason)
+    if (this.#done) return Promise.resolve(end)
+    const message = this.#call.read() as Request | Undecodable | null
+    if (message === null) return this.#call.readableEnded ? Promise.resolve(end) : undefined
+    if (!(message instanceof Undecodable)) return Promise.resolve({ done: false, value: message })
+    this.#done = true
+    return new Promise((_resolve, reject) => {
+      try {
+        decoded(message)
+      } catch (error) {
+        reject(error)
+      }
+    })
+  }
+}
+
+const end: IteratorReturnResult<undefined> = { done: true, value: undefined }
+
+/**
+ * grpc-js makes its streams with Node's default of 16 objects to read ahead, which at 4 MiB a message is
+ * 64 MiB a stream, and takes no option for it. The field is Node's own and writable, though not typed.
+ */
+function readAheadByOne(call: ReadableCall): void {
+  const state = (call as { _readableState?: { highWaterMark: number } })._readableState
+  if (state !== undefined) state.highWaterMark = 1
+}

@@ -1,0 +1,91 @@
+import type { Any } from '../../../proto/gen/google/protobuf/any.ts'
+import { BadRequest, ErrorInfo, RetryInfo } from '../../../proto/gen/google/rpc/error_details.ts'
+import type { FieldViolation, HoldfastError } from '../domain/error.ts'
+import { cutToBytes } from './cut-to-bytes.ts'
+
+/** Who defines the reasons, in ErrorInfo. */
+export const errorDomain = 'holdfast.dev'
+
+/**
+ * Details travel in an HTTP/2 header, base64-encoded, beside the percent-encoded text. Clients refuse headers
+ * of more than 8 KiB together (grpc-java, and gRPC core from there on): the bounds keep the worst case below.
+ */
+const maxMetadataBytes = 640
+const maxViolationBytes = 1_800
+const maxFieldBytes = 256
+
+/** How long to wait when the error does not say: the next batch of a group writer, or a restart. */
+const defaultRetryAfterMs = 1_000
+
+/** ErrorInfo always; BadRequest where fields are wrong; RetryInfo for what passes by itself. */
+export function statusDetails(error: HoldfastError): Any[] {
+  const details = [
+    pack(
+      'google.rpc.ErrorInfo',
+      ErrorInfo.encode({
+        reason: error.reason,
+        domain: errorDomain,
+        metadata: boundedMetadata(error.metadata),
+      }).finish(),
+    ),
+  ]
+  if (error.violations.length > 0) {
+    const fieldViolations = boundedViolations(error.violations)
+    details.push(pack('google.rpc.BadRequest', BadRequest.encode({ fieldViolations }).finish()))
+  }
+  const retryAfterMs = error.retryAfterMs ?? (passesByItself(error) ? defaultRetryAfterMs : undefined)
+  if (retryAfterMs !== undefined) {
+    details.push(
+      pack('google.rpc.RetryInfo', RetryInfo.encode({ retryDelay: duration(retryAfterMs) }).finish()),
+    )
+  }
+  return details
+}
+
+function passesByItself(error: HoldfastError): boolean {
+  return (
+    error.reason === 'SERVER_DRAINING' ||
+    error.reason === 'STORE_UNAVAILABLE' ||
+    error.reason === 'QUOTA_EXCEEDED'
+  )
+}
+
+function pack(type: string, value: Uint8Array): Any {
+  return { typeUrl: `type.googleapis.com/${type}`, value: Buffer.from(value) }
+}
+
+function duration(ms: number): { seconds: bigint; nanos: number } {
+  const whole = Math.max(0, Math.round(ms))
+  return { seconds: BigInt(Math.floor(whole / 1_000)), nanos: (whole % 1_000) * 1_000_000 }
+}
+
+function boundedMetadata(metadata: Record<string, string>): Record<string, string> {
+  const bounded: Record<string, string> = {}
+  let left = maxMetadataBytes
+  for (const [key, value] of Object.entries(metadata)) {
+    const cut = cutToBytes(value, maxFieldBytes)
+    left -= Buffer.byteLength(key) + Buffer.byteLength(cut)
+    if (left < 0) break
+    bounded[key] = cut
+  }
+  return bounded
+}
+
+function boundedViolations(
+  violations: FieldViolation[],
+): { field: string; description: string; reason: string }[] {
+  const bounded: { field: string; description: string; reason: string }[] = []
+  let left = maxViolationBytes
+  for (const violation of violations) {
+    const field = cutToBytes(violation.field, maxFieldBytes)
+    const description = cutToBytes(violation.description, maxFieldBytes)
+    left -= Buffer.byteLength(field) + Buffer.byteLength(description) + 8
+    if (left < 0) {
+      const more = `${violations.length - bounded.length} more violations are left out here`
+      bounded.push({ field: '', description: more, reason: '' })
+      break
+    }
+    bounded.push({ field, description, reason: '' })
+  }
+  return bounded
+}
