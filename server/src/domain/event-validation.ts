@@ -1,0 +1,226 @@
+import type { Event, MachineObserved, NoteRecorded } from '../../../proto/gen/holdfast/v1/event.ts'
+import { DeploymentRecorded_Status } from '../../../proto/gen/holdfast/v1/event.ts'
+import { Alias_Kind, type MachineRef, type Process } from '../../../proto/gen/holdfast/v1/machine.ts'
+import type { FieldViolation } from './error.ts'
+import {
+  facetViolation,
+  idViolation,
+  labelViolations,
+  proseViolation,
+  textViolation,
+  wordViolation,
+} from './resource-name.ts'
+
+/** The most bytes of one encoded event. */
+export const MAX_EVENT_BYTES = 1024 * 1024
+/** The most events of one batch. */
+export const MAX_BATCH_EVENTS = 5000
+
+const MAX_ALIASES = 32
+const MAX_MACHINES = 1000
+const MAX_PROCESSES = 10_000
+const MAX_FACETS = 64
+const VERSION = { maxBytes: 256 }
+const REASON = { maxBytes: 4096 }
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+
+type Check = FieldViolation | undefined
+
+/** The source and epoch of a batch. */
+export function batchViolations(batch: { source: string; epoch: bigint }): FieldViolation[] {
+  return present([
+    wordViolation('batch.source', batch.source),
+    batch.epoch > MAX_SAFE ? { field: 'batch.epoch', description: `must be at most ${MAX_SAFE}` } : undefined,
+  ])
+}
+
+/** Everything that is wrong with an event by itself, whatever the state is. */
+export function eventViolations(event: Event): FieldViolation[] {
+  const checks: Check[] = []
+  if (!UUID.test(event.id)) {
+    const got = JSON.stringify(event.id.slice(0, 64))
+    checks.push({ field: 'id', description: `must be a UUID in its 36-character form; got ${got}` })
+  }
+  if (event.seq > MAX_SAFE) checks.push({ field: 'seq', description: `must be at most ${MAX_SAFE}` })
+  const time = event.occurredTime
+  if (time === undefined) {
+    checks.push({
+      field: 'occurred_time',
+      description: 'is required: when it happened, by the clock of its source',
+    })
+  } else if (
+    time.nanos < 0 ||
+    time.nanos > 999_999_999 ||
+    time.seconds < -62_135_596_800n ||
+    time.seconds > 253_402_300_799n
+  ) {
+    checks.push({
+      field: 'occurred_time',
+      description: 'is not a valid timestamp (years 1 to 9999, nanos 0 to 999999999)',
+    })
+  }
+  payloadChecks(event, checks)
+  return present(checks)
+}
+
+const present = (checks: Check[]): FieldViolation[] => checks.filter((check) => check !== undefined)
+
+function payloadChecks({ payload }: Event, checks: Check[]): void {
+  switch (payload?.$case) {
+    case undefined:
+      checks.push({
+        field: 'payload',
+        description: 'is required: exactly one type of event, of those this server knows',
+      })
+      return
+    case 'resourceAmended':
+      checks.push({
+        field: 'resource_amended',
+        description: 'is written by the server only; call the method that makes the change',
+      })
+      return
+    case 'machineObserved':
+      machineChecks('machine_observed.machine', payload.value.machine, checks)
+      observedChecks(payload.value, checks)
+      return
+    case 'processesObserved': {
+      machineChecks('processes_observed.machine', payload.value.machine, checks)
+      const { processes } = payload.value
+      if (processes.length > MAX_PROCESSES) {
+        checks.push({
+          field: 'processes_observed.processes',
+          description: `must hold at most ${MAX_PROCESSES}; got ${processes.length}`,
+        })
+      }
+      return
+    }
+    case 'instanceStarted': {
+      const { machine, service, slot, version, environment, labels, process } = payload.value
+      placeChecks('instance_started', { machine, service, slot }, checks)
+      checks.push(textViolation('instance_started.version', version, VERSION))
+      if (environment !== '') checks.push(idViolation('instance_started.environment', environment))
+      checks.push(...labelViolations('instance_started.labels', labels))
+      processChecks('instance_started.process', process, checks)
+      return
+    }
+    case 'instanceStopped':
+      placeChecks('instance_stopped', payload.value, checks)
+      checks.push(proseViolation('instance_stopped.reason', payload.value.reason, REASON))
+      return
+    case 'instanceHeartbeat':
+      placeChecks('instance_heartbeat', payload.value, checks)
+      checks.push(textViolation('instance_heartbeat.version', payload.value.version, VERSION))
+      return
+    case 'deploymentRecorded': {
+      const { service, slot, version, environment, machines, status, deploymentId, author, message } =
+        payload.value
+      const field = 'deployment_recorded'
+      checks.push(idViolation(`${field}.service`, service))
+      if (slot !== '') checks.push(idViolation(`${field}.slot`, slot))
+      checks.push(textViolation(`${field}.version`, version, { minBytes: 1, ...VERSION }))
+      if (environment !== '') checks.push(idViolation(`${field}.environment`, environment))
+      if (machines.length < 1 || machines.length > MAX_MACHINES) {
+        checks.push({
+          field: `${field}.machines`,
+          description: `must hold 1 to ${MAX_MACHINES}; got ${machines.length}`,
+        })
+      } else {
+        for (const [i, machine] of machines.entries())
+          machineChecks(`${field}.machines[${i}]`, machine, checks)
+      }
+      if (
+        status === DeploymentRecorded_Status.UNSPECIFIED ||
+        status === DeploymentRecorded_Status.UNRECOGNIZED
+      ) {
+        checks.push({
+          field: `${field}.status`,
+          description: 'must be STATUS_STARTED, STATUS_SUCCEEDED or STATUS_FAILED',
+        })
+      }
+      checks.push(textViolation(`${field}.deployment_id`, deploymentId, { maxBytes: 256 }))
+      checks.push(textViolation(`${field}.author`, author, { maxBytes: 256 }))
+      checks.push(proseViolation(`${field}.message`, message, REASON))
+      return
+    }
+    case 'conditionSatisfied':
+      checks.push(wordViolation('condition_satisfied.condition', payload.value.condition))
+      checks.push(proseViolation('condition_satisfied.reason', payload.value.reason, REASON))
+      return
+    case 'noteRecorded':
+      noteChecks(payload.value, checks)
+  }
+}
+
+function noteChecks(note: NoteRecorded, checks: Check[]): void {
+  checks.push(proseViolation('note_recorded.text', note.text, { minBytes: 1, maxBytes: 65_536 }))
+  if (note.machine !== undefined) machineChecks('note_recorded.machine', note.machine, checks)
+  if (note.service !== '') checks.push(idViolation('note_recorded.service', note.service))
+  if (note.environment !== '') checks.push(idViolation('note_recorded.environment', note.environment))
+}
+
+function observedChecks({ facets, labels }: MachineObserved, checks: Check[]): void {
+  if (facets.length > MAX_FACETS) {
+    checks.push({
+      field: 'machine_observed.facets',
+      description: `must hold at most ${MAX_FACETS}; got ${facets.length}`,
+    })
+    return
+  }
+  const seen = new Set<string>()
+  for (const [i, { facet }] of facets.entries()) {
+    const field = `machine_observed.facets[${i}].facet`
+    checks.push(facetViolation(field, facet))
+    if (seen.has(facet))
+      checks.push({ field, description: `names ${facet} a second time; send each facet once` })
+    seen.add(facet)
+  }
+  checks.push(...labelViolations('machine_observed.labels', labels))
+}
+
+function placeChecks(
+  field: string,
+  { machine, service, slot }: { machine: MachineRef | undefined; service: string; slot: string },
+  checks: Check[],
+): void {
+  machineChecks(`${field}.machine`, machine, checks)
+  checks.push(idViolation(`${field}.service`, service))
+  if (slot !== '') checks.push(idViolation(`${field}.slot`, slot))
+}
+
+function machineChecks(field: string, machine: MachineRef | undefined, checks: Check[]): void {
+  if (machine === undefined) {
+    checks.push({ field, description: 'is required' })
+    return
+  }
+  if (machine.id !== '') checks.push(idViolation(`${field}.id`, machine.id))
+  else if (!machine.aliases.some((alias) => alias.kind > 0 && alias.kind < Alias_Kind.HOSTNAME)) {
+    checks.push({
+      field: `${field}.id`,
+      description: 'is required unless a strong alias, such as the machine id, is given',
+    })
+  }
+  if (machine.aliases.length > MAX_ALIASES) {
+    checks.push({
+      field: `${field}.aliases`,
+      description: `must hold at most ${MAX_ALIASES}; got ${machine.aliases.length}`,
+    })
+    return
+  }
+  for (const [i, alias] of machine.aliases.entries()) {
+    if (alias.kind === Alias_Kind.UNSPECIFIED || alias.kind === Alias_Kind.UNRECOGNIZED) {
+      checks.push({ field: `${field}.aliases[${i}].kind`, description: 'is not a known kind of alias' })
+    }
+    checks.push(textViolation(`${field}.aliases[${i}].value`, alias.value, { minBytes: 1, maxBytes: 256 }))
+  }
+}
+
+function processChecks(field: string, process: Process | undefined, checks: Check[]): void {
+  if (process === undefined) return
+  const bytes = process.commandArgs.reduce((sum, arg) => sum + arg.length, 0)
+  if (bytes > 4096)
+    checks.push({
+      field: `${field}.command_args`,
+      description: `must be at most 4096 bytes in all; got ${bytes}`,
+    })
+}

@@ -1,0 +1,61 @@
+import {
+  type DeploymentRecorded,
+  DeploymentRecorded_Status,
+  type Event,
+} from '../../../../proto/gen/holdfast/v1/event.ts'
+import { basisOf, isOlder, type Origin } from '../basis.ts'
+import { timestampFromInstant } from '../instant.ts'
+import { resolveMachine } from '../machine-identity.ts'
+import { NEVER, type Row, type WorkingSet } from '../working-set.ts'
+import { Effect, type FoldOutcome } from './outcome.ts'
+import { DEFAULT_ENVIRONMENT, instanceAt, isRetired, resolveService } from './resource.ts'
+
+/**
+ * A deployment that succeeded sets the deployed version of every machine it names, all in one revision. One
+ * that began or failed stands on the timeline only.
+ */
+export function foldDeployment(
+  state: WorkingSet,
+  event: Event,
+  deployment: DeploymentRecorded,
+  origin: Origin,
+): FoldOutcome {
+  const service = resolveService(state, deployment.service)
+  const machines = deployment.machines.map((ref) => resolveMachine(state, ref))
+  let changed = false
+  let superseded = false
+  let environment = deployment.environment
+  for (const machine of machines) {
+    const { row, instance } = instanceAt(state, machine, deployment)
+    environment ||= instance.environment
+    if (deployment.status !== DeploymentRecorded_Status.SUCCEEDED) continue
+    if (isRetired(machine) || isOlder(origin, instance.deployedBasis, NEVER)) {
+      superseded = true
+      continue
+    }
+    if (row !== undefined && deploysTheSame(row, deployment)) continue
+    state.put('instance', {
+      ...instance,
+      environment: deployment.environment || instance.environment,
+      deployedVersion: deployment.version,
+      deployTime: timestampFromInstant(origin.effectiveAt),
+      deploymentId: deployment.deploymentId,
+      deployedBasis: basisOf(origin),
+    })
+    changed = true
+  }
+  return {
+    effect: changed ? Effect.CHANGED : superseded ? Effect.SUPERSEDED : Effect.NONE,
+    service,
+    environment: environment || DEFAULT_ENVIRONMENT,
+    kept: event,
+    ...(machines.length === 1 ? { machine: machines[0] } : { targets: machines }),
+  }
+}
+
+/** The same deployment told twice, as a tool does that retries under a new event id. */
+const deploysTheSame = ({ resource }: Row<'instance'>, deployment: DeploymentRecorded): boolean =>
+  deployment.deploymentId !== '' &&
+  resource.deploymentId === deployment.deploymentId &&
+  resource.deployedVersion === deployment.version &&
+  (deployment.environment === '' || resource.environment === deployment.environment)

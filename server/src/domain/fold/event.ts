@@ -1,0 +1,69 @@
+import type { ConditionSatisfied, Event, NoteRecorded } from '../../../../proto/gen/holdfast/v1/event.ts'
+import type { Origin } from '../basis.ts'
+import { timestampFromInstant } from '../instant.ts'
+import { resolveMachine } from '../machine-identity.ts'
+import { conditionName } from '../resource-name.ts'
+import type { WorkingSet } from '../working-set.ts'
+import { foldDeployment } from './deployment-recorded.ts'
+import { foldHeartbeat, foldStarted, foldStopped } from './instance-reported.ts'
+import { foldMachineObserved, foldProcessesObserved } from './machine-observed.ts'
+import { Effect, type FoldOutcome } from './outcome.ts'
+import { resolveService } from './resource.ts'
+
+/** Folds one event, already found valid, into the state. The one place that knows every type of event. */
+export function foldEvent(state: WorkingSet, event: Event, origin: Origin): FoldOutcome {
+  const payload = event.payload
+  switch (payload?.$case) {
+    case 'machineObserved':
+      return foldMachineObserved(state, event, payload.value, origin)
+    case 'processesObserved':
+      return foldProcessesObserved(state, payload.value, origin)
+    case 'instanceStarted':
+      return foldStarted(state, event, payload.value, origin)
+    case 'instanceStopped':
+      return foldStopped(state, event, payload.value, origin)
+    case 'instanceHeartbeat':
+      return foldHeartbeat(state, event, payload.value, origin)
+    case 'deploymentRecorded':
+      return foldDeployment(state, event, payload.value, origin)
+    case 'conditionSatisfied':
+      return foldCondition(state, event, payload.value, origin)
+    case 'noteRecorded':
+      return foldNote(state, event, payload.value)
+    case 'resourceAmended':
+    case undefined:
+      throw new TypeError(`an event of type ${payload?.$case} passed validation`)
+  }
+}
+
+/** A condition is true once recorded; told again, it stays as it was first told. */
+function foldCondition(
+  state: WorkingSet,
+  event: Event,
+  { condition, reason }: ConditionSatisfied,
+  origin: Origin,
+): FoldOutcome {
+  const name = conditionName(condition)
+  if (state.find('condition', name) !== undefined) return { effect: Effect.NONE, kept: event }
+  state.put('condition', {
+    name,
+    uid: state.newUid(),
+    etag: '',
+    satisfyTime: timestampFromInstant(origin.effectiveAt),
+    satisfiedBy: origin.source,
+    reason,
+    revision: 0n,
+    createTime: undefined,
+    updateTime: undefined,
+  })
+  return { effect: Effect.CHANGED, kept: event }
+}
+
+/** A note changes nothing, though it may be the first to mention a machine or service. */
+function foldNote(state: WorkingSet, event: Event, note: NoteRecorded): FoldOutcome {
+  const before = state.head
+  const machine = note.machine === undefined ? undefined : resolveMachine(state, note.machine)
+  const service = note.service === '' ? undefined : resolveService(state, note.service)
+  const effect = state.head > before ? Effect.CHANGED : Effect.NONE
+  return { effect, machine, service, environment: note.environment || undefined, kept: event }
+}

@@ -1,0 +1,17 @@
+import type { Event } from '../../../../proto/gen/holdfast/v1/event.ts'
+import { TimelineEntry_Effect } from '../../../../proto/gen/holdfast/v1/timeline.ts'
+import type { Row } from '../working-set.ts'
+
+/** What folding an event came to, and where it belongs on the timeline. */
+export interface FoldOutcome {
+  effect: (typeof TimelineEntry_Effect)['CHANGED' | 'NONE' | 'SUPERSEDED']
+  machine?: Row<'machine'> | undefined
+  service?: Row<'service'> | undefined
+  environment?: string | undefined
+  /** The machines of an event about several. */
+  targets?: Row<'machine'>[] | undefined
+  /** What to keep of the event; undefined when it is kept beside (heartbeats, scans) or not at all. */
+  kept?: Event | undefined
+}
+
+export const Effect = TimelineEntry_Effect

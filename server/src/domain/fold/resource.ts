@@ -1,0 +1,87 @@
+import { Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
+import { instanceName, MAIN_SLOT, serviceName } from '../resource-name.ts'
+import type { Row, WorkingSet } from '../working-set.ts'
+
+/** The environment of an instance of which nobody ever said another. */
+export const DEFAULT_ENVIRONMENT = 'production'
+
+export const isRetired = (machine: Row<'machine'>): boolean =>
+  machine.resource.lifecycle === Machine_Lifecycle.RETIRED
+
+/** The id in a resource name of one collection. */
+export const idOf = (name: string): string => name.slice(name.indexOf('/') + 1)
+
+/** The service of this id; made if it is new. */
+export function resolveService(state: WorkingSet, id: string): Row<'service'> {
+  const name = serviceName(id)
+  return (
+    state.find('service', name) ??
+    state.put('service', {
+      name,
+      uid: state.newUid(),
+      etag: '',
+      labels: {},
+      createTime: undefined,
+      updateTime: undefined,
+      revision: 0n,
+      kind: '',
+      owner: '',
+      declaredVersions: [],
+    })
+  )
+}
+
+/** The instance at machine × service × slot as it stands, or as it would begin. Nothing is put yet. */
+export function instanceAt(
+  state: WorkingSet,
+  machine: Row<'machine'>,
+  { service, slot }: { service: string; slot: string },
+): { row: Row<'instance'> | undefined; instance: Instance } {
+  const key = { machine: idOf(machine.resource.name), service, slot: slot || MAIN_SLOT }
+  const name = instanceName(key)
+  const row = state.find('instance', name)
+  return {
+    row,
+    instance: row?.resource ?? {
+      name,
+      uid: state.newUid(),
+      etag: '',
+      labels: {},
+      createTime: undefined,
+      updateTime: undefined,
+      revision: 0n,
+      machine: machine.resource.name,
+      service: serviceName(service),
+      slot: key.slot,
+      environment: DEFAULT_ENVIRONMENT,
+      state: Instance_State.KNOWN,
+      stateTime: undefined,
+      runningVersion: '',
+      deployedVersion: '',
+      deployTime: undefined,
+      deploymentId: '',
+      process: undefined,
+      exitCode: undefined,
+      observedTime: undefined,
+      runningBasis: undefined,
+      deployedBasis: undefined,
+    },
+  }
+}
+
+/** Labels with `given` set over them; undefined when that changes nothing. An empty value removes a label. */
+export function mergedLabels(
+  labels: Record<string, string>,
+  given: Record<string, string>,
+): Record<string, string> | undefined {
+  const merged = { ...labels }
+  let changed = false
+  for (const [key, value] of Object.entries(given)) {
+    if (value === '' ? !(key in merged) : merged[key] === value) continue
+    changed = true
+    if (value === '') delete merged[key]
+    else merged[key] = value
+  }
+  return changed ? merged : undefined
+}

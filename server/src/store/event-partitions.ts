@@ -1,0 +1,99 @@
+import type pg from 'pg'
+import { DAY_MS } from '../domain/instant.ts'
+import { storeError } from './store-error.ts'
+
+/** A month of events, as `2026-11`. */
+export type Month = string
+
+const HOUR_US = 3_600_000_000n
+let memo: { hour: bigint; month: Month } = { hour: -1n, month: '1969-12' }
+
+/** The month, in UTC, of a time in microseconds. */
+export function monthOf(micros: bigint): Month {
+  const hour = micros / HOUR_US
+  // Called for each event, nearly always with the same hour as before.
+  if (memo.hour !== hour) memo = { hour, month: new Date(Number(micros / 1000n)).toISOString().slice(0, 7) }
+  return memo.month
+}
+
+export const partitionOf = (month: Month): string => `event_${month.replace('-', '_')}`
+
+export function nextMonth(month: Month): Month {
+  const [year, number] = month.split('-').map(Number) as [number, number]
+  return number === 12 ? `${year + 1}-01` : `${year}-${String(number + 1).padStart(2, '0')}`
+}
+
+/**
+ * The monthly partitions of `event`, by `occurred_at`. Each has its own unique index over (source_id, id):
+ * an event has one time of occurrence, so the same event always meets itself in the same month.
+ */
+export class EventPartitions {
+  readonly #pool: pg.Pool
+  readonly #known = new Set<Month>()
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+  }
+
+  has(month: Month): boolean {
+    return this.#known.has(month)
+  }
+
+  /** Creates the partitions of these months, where missing. */
+  async ensure(months: Iterable<Month>): Promise<void> {
+    const missing = [...months].filter((month) => !this.#known.has(month))
+    if (missing.length === 0) return
+    await this.#exclusively(async (client) => {
+      for (const month of missing) {
+        const name = partitionOf(month)
+        await client.query(
+          `create table if not exists ${name} partition of event for values from ('${month}-01Z') to ('${nextMonth(month)}-01Z')`,
+        )
+        await client.query(`create unique index if not exists ${name}_identity on ${name} (source_id, id)`)
+      }
+    })
+    for (const month of missing) this.#known.add(month)
+  }
+
+  /** Drops the months that lie wholly before `retentionDays` ago, and what belongs to them. Says which. */
+  async dropExpired(now: Date, retentionDays: number): Promise<Month[]> {
+    const cutoff = new Date(now.getTime() - retentionDays * DAY_MS).toISOString().slice(0, 7)
+    const dropped: Month[] = []
+    await this.#exclusively(async (client) => {
+      const { rows } = await client.query<{ name: string }>(
+        `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'event'::regclass order by 1`,
+      )
+      for (const { name } of rows) {
+        const month = name.slice('event_'.length).replace('_', '-')
+        if (month >= cutoff) continue
+        await client.query(`drop table ${name}`)
+        await client.query(`delete from event_target where occurred_at < $1::timestamptz`, [
+          `${nextMonth(month)}-01Z`,
+        ])
+        dropped.push(month)
+      }
+    })
+    for (const month of dropped) this.#known.delete(month)
+    return dropped
+  }
+
+  /** Under the ledger's row, which is the first lock of every writing transaction: no deadlock with writers. */
+  async #exclusively(work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw storeError(error)
+    })
+    let broken: Error | undefined
+    try {
+      await client.query('begin')
+      await client.query('select 1 from ledger where id = 1 for update')
+      await work(client)
+      await client.query('commit')
+    } catch (error) {
+      broken = error as Error
+      await client.query('rollback').catch(() => {})
+      throw storeError(error)
+    } finally {
+      client.release(broken)
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import type pg from 'pg'
+import { ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { type KindName, ResourceKind } from '../domain/kind.ts'
+import type { EventRecord, Row, WorkingSet } from '../domain/working-set.ts'
+import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
+import { monthOf, partitionOf } from './event-partitions.ts'
+import { formatGaps } from './load-batch.ts'
+import { fromMicros } from './pg-types.ts'
+import { insertEvents, insertTargets } from './save-events.ts'
+import { saveResources } from './save-resources.ts'
+
+/** The statements that write what a batch decided, in the order in which they must run. All set-wise. */
+export function saveBatch(state: WorkingSet, headBefore: bigint): pg.QueryConfig[] {
+  const statements: pg.QueryConfig[] = []
+  for (const [partition, events] of byPartition(state.events))
+    statements.push(insertEvents(partition, events, state.now))
+  const targets = state.events.flatMap((event) => event.targets.map((machineId) => ({ machineId, event })))
+  if (targets.length > 0) statements.push(insertTargets(targets))
+
+  const dirty = Map.groupBy(state.dirty, (row) => row.kind)
+  for (const kind of ['machine', 'facet', 'service', 'instance', 'condition'] as const) {
+    const rows = dirty.get(kind)
+    if (rows !== undefined) statements.push(saveResources(kind, rows, state))
+  }
+  const seen = Map.groupBy(
+    [...state.observed].filter((row) => !state.dirty.has(row as unknown as Row<KindName>)),
+    (row) => row.kind,
+  )
+  for (const [kind, rows] of seen) statements.push(observe(kind, rows))
+  if (state.changes.length > 0) statements.push(insertChanges(state))
+  if (state.goneAliases.length > 0) statements.push(aliases('delete', state.goneAliases))
+  if (state.newAliases.length > 0) statements.push(aliases('insert', state.newAliases))
+  if (state.scans.size > 0) statements.push(upsertScans(state))
+  const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
+  if (sources.length > 0) {
+    statements.push({
+      name: 'save-sources',
+      text: `insert into source (id, name, created_at, last_contact_at)
+        select i, n, t, t from unnest($1::int8[], $2::text[], $3::timestamptz[]) u(i, n, t)
+        on conflict (id) do update set last_contact_at = excluded.last_contact_at`,
+      values: [
+        int8Array(sources.map(({ id }) => id)),
+        textArray(sources.map(({ name }) => name)),
+        timestamptzArray(sources.map(() => state.now)),
+      ],
+    })
+    const epochs = sources.flatMap(({ id, epochs, touched }) =>
+      [...touched].map((epoch) => ({ id, epoch, sequence: epochs.get(epoch)! })),
+    )
+    if (epochs.length > 0) {
+      statements.push({
+        name: 'save-source-epochs',
+        text: `insert into source_epoch (source_id, epoch, high_water, gaps)
+          select i, e, h, g::int8multirange from unnest($1::int8[], $2::int8[], $3::int8[], $4::text[]) u(i, e, h, g)
+          on conflict (source_id, epoch) do update set high_water = excluded.high_water, gaps = excluded.gaps`,
+        values: [
+          int8Array(epochs.map(({ id }) => id)),
+          int8Array(epochs.map(({ epoch }) => epoch)),
+          int8Array(epochs.map(({ sequence }) => sequence.highWater)),
+          textArray(epochs.map(({ sequence }) => formatGaps(sequence.gaps))),
+        ],
+      })
+    }
+  }
+  statements.push({
+    name: 'save-ledger',
+    text: `update ledger set head = $1, next_id = $2, last_time = ${fromMicros('$3')} where id = 1`,
+    values: [state.head, state.nextId, state.now],
+  })
+  if (state.head > headBefore) {
+    statements.push({
+      name: 'save-commit',
+      text: `insert into ledger_commit (revision, committed_at) values ($1, ${fromMicros('$2')})`,
+      values: [state.head, state.now],
+    })
+  }
+  return statements
+}
+
+function byPartition(events: EventRecord[]): Map<string, EventRecord[]> {
+  return Map.groupBy(events, (event) => partitionOf(monthOf(event.occurredAt)))
+}
+
+function insertChanges({ changes, now }: WorkingSet): pg.QueryConfig {
+  return {
+    name: 'save-changes',
+    text: `insert into change (revision, ordinal, kind, resource_id, committed_at, body)
+      select r, o, k, i, (select ${fromMicros('$5')}), b
+      from unnest($1::int8[], $2::int4[], $3::int2[], $4::int8[], $6::bytea[]) u(r, o, k, i, b)`,
+    values: [
+      int8Array(changes.map((change) => change.revision)),
+      int4Array(changes.map((change) => change.ordinal)),
+      int2Array(changes.map((change) => ResourceKind[change.kind])),
+      int8Array(changes.map((change) => change.resourceId)),
+      now,
+      byteaArray(changes.map((change) => change.body)),
+    ],
+  }
+}
+
+function observe(kind: KindName, rows: Row<'machine' | 'facet' | 'instance'>[]): pg.QueryConfig {
+  // In order of id: two writers never meet here, but a vacuum and a reader like it better.
+  return {
+    name: `observe-${kind}`,
+    text: `update ${kind} c set observed_at = u.at from unnest($1::int8[], $2::timestamptz[]) u(id, at)
+      where c.id = u.id and c.observed_at < u.at`,
+    values: [int8Array(rows.map(({ id }) => id)), timestamptzArray(rows.map(({ observedAt }) => observedAt))],
+  }
+}
+
+function aliases(verb: 'insert' | 'delete', list: WorkingSet['newAliases']): pg.QueryConfig {
+  const values = [
+    int2Array(list.map(({ alias }) => alias.kind)),
+    textArray(list.map(({ alias }) => alias.value)),
+    int8Array(list.map(({ machineId }) => machineId)),
+  ]
+  const given = `unnest($1::int2[], $2::text[], $3::int8[])`
+  const text =
+    verb === 'insert'
+      ? `insert into machine_alias (kind, value, machine_id) select * from ${given} on conflict do nothing`
+      : `delete from machine_alias where (kind, value, machine_id) in (select * from ${given})`
+  return { name: `aliases-${verb}`, text, values }
+}
+
+function upsertScans({ scans }: WorkingSet): pg.QueryConfig {
+  const entries = [...scans]
+  return {
+    name: 'save-scans',
+    text: `insert into process_scan (machine_id, observed_at, body)
+      select * from unnest($1::int8[], $2::timestamptz[], $3::bytea[])
+      on conflict (machine_id) do update set observed_at = excluded.observed_at, body = excluded.body
+      where process_scan.observed_at <= excluded.observed_at`,
+    values: [
+      int8Array(entries.map(([machineId]) => machineId)),
+      timestamptzArray(entries.map(([, { observedAt }]) => observedAt)),
+      byteaArray(entries.map(([, { scan }]) => ProcessScan.encode(scan).finish())),
+    ],
+  }
+}

@@ -1,0 +1,117 @@
+import { Migrator } from '@mikro-orm/migrations'
+import { MikroORM } from '@mikro-orm/postgresql'
+import pg from 'pg'
+import type { Logger } from 'pino'
+import { HoldfastError } from '../domain/error.ts'
+import { entities } from './entities.ts'
+import { EventPartitions } from './event-partitions.ts'
+import { InitialSchema } from './migrations/initial-schema.ts'
+import { pgTypes } from './pg-types.ts'
+import { storeError } from './store-error.ts'
+import { WriterSession } from './writer-session.ts'
+
+/** The oldest PostgreSQL that has what the schema uses: multiranges and nulls in unique indexes. */
+const MIN_POSTGRES = 150_000
+
+export interface StoreOptions {
+  /** A PostgreSQL URL. The user must own the database or be allowed to create tables in it. */
+  url: string
+  log: Logger
+  /** The most connections for reads. @defaultValue 10 */
+  readers?: number | undefined
+}
+
+/** The database: its schema brought up to date, a pool for reads, and sessions for the ledger's writer. */
+export class Store {
+  readonly url: string
+  readonly orm: MikroORM
+  readonly pool: pg.Pool
+  readonly partitions: EventPartitions
+  readonly postgresVersion: string
+
+  private constructor(fields: { url: string; orm: MikroORM; pool: pg.Pool; postgresVersion: string }) {
+    this.url = fields.url
+    this.orm = fields.orm
+    this.pool = fields.pool
+    this.postgresVersion = fields.postgresVersion
+    this.partitions = new EventPartitions(this.pool)
+  }
+
+  static async open({ url, log, readers = 10 }: StoreOptions): Promise<Store> {
+    const pool = new pg.Pool({
+      connectionString: url,
+      max: readers,
+      types: pgTypes,
+      application_name: 'holdfast-reader',
+      connectionTimeoutMillis: 5000,
+    })
+    pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'))
+    try {
+      const postgresVersion = await checkVersion(pool)
+      const orm = await MikroORM.init({
+        clientUrl: url,
+        entities,
+        extensions: [Migrator],
+        migrations: {
+          migrationsList: [InitialSchema],
+          snapshot: false,
+          transactional: true,
+          allOrNothing: true,
+        },
+        discovery: { warnWhenNoEntities: false },
+        logger: (message) => log.debug(message),
+        pool: { min: 0, max: 4 },
+      })
+      await migrate(orm, pool)
+      return new Store({ url, orm, pool, postgresVersion })
+    } catch (error) {
+      await pool.end()
+      throw error
+    }
+  }
+
+  /** A connection for one group writer. */
+  openWriter(): Promise<WriterSession> {
+    return WriterSession.connect(this.url)
+  }
+
+  /** Runs a read on a pooled connection; a database that is away becomes STORE_UNAVAILABLE. */
+  async query<R extends pg.QueryResultRow>(statement: pg.QueryConfig): Promise<R[]> {
+    try {
+      return (await this.pool.query<R>(statement)).rows
+    } catch (error) {
+      throw storeError(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.pool.end(), this.orm.close(true)])
+  }
+}
+
+export const openStore = (options: StoreOptions): Promise<Store> => Store.open(options)
+
+async function checkVersion(pool: pg.Pool): Promise<string> {
+  const { rows } = await pool.query<{ number: number; text: string }>(
+    `select current_setting('server_version_num')::int as number, split_part(current_setting('server_version'), ' ', 1) as text`,
+  )
+  const { number, text } = rows[0]!
+  if (number >= MIN_POSTGRES) return text
+  throw new HoldfastError(
+    'STORE_UNAVAILABLE',
+    `the database is PostgreSQL ${text}; Holdfast needs 15 or newer. Upgrade it, or leave DATABASE_URL unset to use the embedded one`,
+    { metadata: { postgresVersion: text } },
+  )
+}
+
+/** Several servers may start at once on one database: one migrates, the others wait for it. */
+async function migrate(orm: MikroORM, pool: pg.Pool): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await client.query(`select pg_advisory_lock(hashtext('holdfast migrations'))`)
+    await orm.migrator.up()
+  } finally {
+    await client.query(`select pg_advisory_unlock_all()`)
+    client.release()
+  }
+}

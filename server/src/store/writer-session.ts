@@ -1,0 +1,122 @@
+import { randomUUID } from 'node:crypto'
+import pg from 'pg'
+import type { LoadKeys } from '../domain/load-keys.ts'
+import { WorkingSet } from '../domain/working-set.ts'
+import type { EventPartitions } from './event-partitions.ts'
+import { loadBatch, POSITION, type PositionRow, positionOf } from './load-batch.ts'
+import { pgTypes } from './pg-types.ts'
+import { saveBatch } from './save-batch.ts'
+
+/**
+ * One connection on which batches are written, one at a time. A batch is two round trips: everything it reads
+ * goes out in one pipeline behind `begin` and the ledger's lock, everything it writes in another before
+ * `commit` (a third when an alias led to a machine of another name).
+ */
+export class WriterSession {
+  readonly #client: pg.Client
+  #failure: Error | undefined
+
+  private constructor(client: pg.Client) {
+    this.#client = client
+    client.on('error', (error) => {
+      this.#failure = error
+    })
+  }
+
+  static async connect(url: string): Promise<WriterSession> {
+    const client = new pg.Client({
+      connectionString: url,
+      types: pgTypes,
+      pipeline: true,
+      application_name: 'holdfast-writer',
+      connectionTimeoutMillis: 5000,
+      // A server that stops in the middle must not hold the ledger: its replicas wait for the row.
+      idle_in_transaction_session_timeout: 10_000,
+    } as pg.ClientConfig)
+    const session = new WriterSession(client)
+    await client.connect()
+    return session
+  }
+
+  /** Whether the connection is lost. A lost session is closed and replaced. */
+  get broken(): boolean {
+    return this.#failure !== undefined
+  }
+
+  /** Begins a transaction, locks the ledger, and loads what the batch wants to see. */
+  async begin(keys: LoadKeys, partitions: EventPartitions): Promise<WorkingSet> {
+    const opened = [this.#run({ text: 'begin' }), this.#run({ name: 'lock', text: LOCK })]
+    const position = this.#run<PositionRow>({ name: 'position', text: POSITION })
+    const loads = loadBatch((statement) => this.#run(statement), keys, partitions)
+    const [, found, adds] = await settled([Promise.all(opened), position, loads])
+    const ledger = positionOf(found.rows[0]!)
+    const state = new WorkingSet(ledger, ledger.now, randomUUID)
+    for (const add of adds) add(state)
+
+    const elsewhere = [...state.rows.machine.values()].some(
+      ({ resource }) => !keys.machineIds.has(resource.name.slice('machines/'.length)),
+    )
+    if (elsewhere) {
+      const again = keys.underOtherNames((alias) =>
+        state.machineByAlias(alias)?.resource.name.slice('machines/'.length),
+      )
+      const more = await loadBatch((statement) => this.#run(statement), again, partitions)
+      for (const add of more) add(state)
+    }
+    return state
+  }
+
+  /** Writes what the batch decided, and commits. When this resolves, it is durable. */
+  async commit(state: WorkingSet, headBefore: bigint): Promise<void> {
+    const writes = saveBatch(state, headBefore).map((statement) => this.#run(statement))
+    const committed = this.#run({ text: 'commit' })
+    const [, result] = await settled([Promise.all(writes), committed])
+    // After a failed statement the server answers COMMIT with ROLLBACK, and no error.
+    if (result.command !== 'COMMIT') throw new Error(`the transaction ended with ${result.command}`)
+  }
+
+  async rollback(): Promise<void> {
+    await this.#run({ text: 'rollback' })
+  }
+
+  /** Begins a new epoch if this database is not the one the ledger last knew. Gives the epoch. */
+  async ensureEpoch({ force = false } = {}): Promise<bigint> {
+    await this.#run({ text: 'begin' })
+    await this.#run({ name: 'lock', text: LOCK })
+    const { rows } = await this.#run<{ epoch: bigint }>({
+      text: `
+        update ledger set
+          epoch = epoch + case when system_identifier = '' or (not $1 and (system_identifier, timeline) = (c.s, c.t)) then 0 else 1 end,
+          system_identifier = c.s,
+          timeline = c.t
+        from (select system_identifier::text as s,
+                ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as t
+              from pg_control_system()) c
+        where id = 1
+        returning epoch`,
+      values: [force],
+    })
+    await this.#run({ text: 'commit' })
+    return rows[0]!.epoch
+  }
+
+  async close(): Promise<void> {
+    await this.#client.end().catch(() => {})
+  }
+
+  #run<R extends pg.QueryResultRow = never>(statement: pg.QueryConfig): Promise<pg.QueryResult<R>> {
+    return this.#client.query<R>(statement)
+  }
+}
+
+const LOCK = 'select 1 from ledger where id = 1 for update'
+
+/** As Promise.all, but waits for all of them also when one fails, so that no answer is left on the wire. */
+async function settled<T extends readonly unknown[]>(
+  promises: T,
+): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }> {
+  const results = await Promise.allSettled(promises)
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as never
+}
