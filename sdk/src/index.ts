@@ -1,0 +1,86 @@
+// For everybody.
+
+// What the server answers with. Their codecs and enums are in `@holdfast/sdk/messages`.
+export type {
+  GetServerInfoResponse as ServerInfo,
+  Source,
+} from '../../proto/gen/holdfast/v1/admin_service.ts'
+export type { Event } from '../../proto/gen/holdfast/v1/event.ts'
+export type {
+  Alias,
+  Facet,
+  HardwareSummary,
+  IdentityConflict,
+  Machine,
+  Process,
+  ProcessScan,
+} from '../../proto/gen/holdfast/v1/machine.ts'
+export type { Basis, Condition, Instance, Service } from '../../proto/gen/holdfast/v1/service.ts'
+export type { FieldChange, TimelineEntry } from '../../proto/gen/holdfast/v1/timeline.ts'
+export type { VersionCell } from '../../proto/gen/holdfast/v1/version.ts'
+// Reading and changing.
+export type {
+  ChangedMachine,
+  ChangedService,
+  ChangeOptions,
+  DeclareServiceOptions,
+  RetireMachineOptions,
+  UpdateMachineOptions,
+} from './changes.ts'
+export type { CallOptions, ConnectOptions, TlsOptions } from './connect-options.ts'
+export type { ConnectionState } from './connection-state.ts'
+// Errors.
+export type { FieldViolation } from './error-details.ts'
+export {
+  ClientClosedError,
+  type Code,
+  CompactedError,
+  ConflictError,
+  DeadlineExceededError,
+  EpochChangedError,
+  EventRefusedError,
+  HoldfastError,
+  type HoldfastErrorOptions,
+  InvalidRequestError,
+  NotFoundError,
+  PermissionDeniedError,
+  QuotaExceededError,
+  RevisionAheadError,
+  UnauthenticatedError,
+  UnavailableError,
+} from './errors.ts'
+// Reporting.
+export {
+  type DeployedOptions,
+  type DeploymentStatus,
+  type EventOptions,
+  type EventPayload,
+  event,
+  type HeartbeatOptions,
+  type NoteOptions,
+  type ObserveOptions,
+  type OutgoingEvent,
+  type ProcessInput,
+  type StartedOptions,
+  type StoppedOptions,
+} from './event.ts'
+export { Holdfast, type ObservationOptions } from './holdfast.ts'
+export { IngestStream, type IngestStreamOptions } from './ingest-stream.ts'
+export type { Logger } from './logger.ts'
+export type { AliasKind, MachineInput, MachineRefInput } from './machine-ref.ts'
+export type { Page, Paginator } from './paginator.ts'
+export type { GetMachineOptions, ListOptions, PageOptions, ReadOptions, TimelineOptions } from './reads.ts'
+export { type AsOf, dateFromTimestamp, type Revision, revision, timestampFromDate } from './revision.ts'
+// Watching.
+export type { WatchOptions } from './watch.ts'
+export type {
+  WatchChange,
+  WatchEvent,
+  WatchedChange,
+  WatchedResource,
+  WatchPosition,
+  WatchProgress,
+  WatchSnapshot,
+  WatchSnapshotEnd,
+} from './watch-event.ts'
+export type { Written } from './writes.ts'

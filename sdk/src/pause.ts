@@ -1,0 +1,24 @@
+/**
+ * Waits, or returns early with `false` when `interrupt` calls back. Keeps the process alive while it waits: a
+ * caller is waiting too.
+ *
+ * @param interrupt registers the early end, and returns what takes the registration back
+ */
+export function pause(ms: number, interrupt: (end: () => void) => () => void): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (whole: boolean): void => {
+      clearTimeout(timer)
+      release()
+      resolve(whole)
+    }
+    const timer = setTimeout(settle, ms, true)
+    const release = interrupt(() => settle(false))
+  })
+}
+
+/** Calls back when the signal is aborted. Returns what removes the listener. */
+export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
+  if (signal === undefined) return () => {}
+  signal.addEventListener('abort', callback, { once: true })
+  return () => signal.removeEventListener('abort', callback)
+}

@@ -1,0 +1,188 @@
+import type { GetServerInfoResponse, Source } from '../../proto/gen/holdfast/v1/admin_service.ts'
+import type { Machine } from '../../proto/gen/holdfast/v1/machine.ts'
+import type { Instance, Service } from '../../proto/gen/holdfast/v1/service.ts'
+import type { TimelineEntry } from '../../proto/gen/holdfast/v1/timeline.ts'
+import type { VersionCell } from '../../proto/gen/holdfast/v1/version.ts'
+import type { CallOptions } from './connect-options.ts'
+import type { Connection } from './connection.ts'
+import { HoldfastError } from './errors.ts'
+import { nameOf } from './machine-ref.ts'
+import { Paginator } from './paginator.ts'
+import { type AsOf, asOfFields, type Revision, timestampFromDate } from './revision.ts'
+import { rpc } from './rpc.ts'
+
+/** What every read of state takes. */
+export interface ReadOptions extends CallOptions {
+  /** The instant to answer for: a time by the server's clock, or a revision. @defaultValue now */
+  asOf?: AsOf | undefined
+}
+
+/** What {@link Holdfast.getMachine} takes. */
+export interface GetMachineOptions extends ReadOptions {
+  /** With facets and the last process scan. @defaultValue false */
+  full?: boolean | undefined
+}
+
+/** What a listing takes. `timeoutMs` is for each page. */
+export interface PageOptions extends CallOptions {
+  /** Items a page, 1 to 1,000. @defaultValue 200 */
+  pageSize?: number | undefined
+}
+
+/** What a listing of state takes. */
+export interface ListOptions extends PageOptions {
+  /** Such as `service = airship AND state = RUNNING`; at most 4 KiB. @defaultValue all */
+  filter?: string | undefined
+  /** A field, then ` desc` if wanted. @defaultValue by name */
+  orderBy?: string | undefined
+  /** The instant to answer for: a time by the server's clock, or a revision. @defaultValue now */
+  asOf?: AsOf | undefined
+}
+
+/** What {@link Holdfast.listTimeline} takes. */
+export interface TimelineOptions extends PageOptions {
+  /** By `machine`, `service`, `environment`, `type`, `source`, `principal`, joined by `AND`. @defaultValue all */
+  filter?: string | undefined
+  /** Only what occurred at or after. */
+  start?: Date | undefined
+  /** Only what occurred before. */
+  end?: Date | undefined
+  /** As it was known at this time: entries recorded later are left out. @defaultValue now */
+  asOf?: Date | undefined
+}
+
+// The definitions of the reads are 8,000 lines. A script that only reports a start must not pay for them.
+const stateService = async () =>
+  (await import('../../proto/gen/holdfast/v1/state_service.ts')).StateServiceDefinition
+const adminService = async () =>
+  (await import('../../proto/gen/holdfast/v1/admin_service.ts')).AdminServiceDefinition
+
+export async function getMachine(
+  connection: Connection,
+  name: string,
+  options: GetMachineOptions,
+): Promise<Machine> {
+  const definition = await stateService()
+  const view = options.full ? 2 : 1
+  const request = { name: nameOf('machines', name), view, ...asOfFields(options.asOf) } as const
+  const response = await connection.unary(rpc(definition, definition.methods.getMachine), request, options)
+  return present(response.machine)
+}
+
+export async function getService(
+  connection: Connection,
+  name: string,
+  options: ReadOptions,
+): Promise<Service> {
+  const definition = await stateService()
+  const request = { name: nameOf('services', name), ...asOfFields(options.asOf) }
+  const response = await connection.unary(rpc(definition, definition.methods.getService), request, options)
+  return present(response.service)
+}
+
+export async function getInstance(
+  connection: Connection,
+  name: string,
+  options: ReadOptions,
+): Promise<Instance> {
+  const definition = await stateService()
+  const request = { name: nameOf('instances', name), ...asOfFields(options.asOf) }
+  const response = await connection.unary(rpc(definition, definition.methods.getInstance), request, options)
+  return present(response.instance)
+}
+
+export async function getServerInfo(
+  connection: Connection,
+  options: CallOptions,
+): Promise<GetServerInfoResponse> {
+  const definition = await adminService()
+  return connection.unary(rpc(definition, definition.methods.getServerInfo), {}, options)
+}
+
+export function listMachines(connection: Connection, options: ListOptions): Paginator<Machine> {
+  return new Paginator(async (pageToken) => {
+    const { methods, fullName } = await stateService()
+    const request = listFields(options, pageToken)
+    const page = await connection.unary(rpc({ fullName }, methods.listMachines), request, options)
+    return pageOf(page.machines, page)
+  })
+}
+
+export function listServices(connection: Connection, options: ListOptions): Paginator<Service> {
+  return new Paginator(async (pageToken) => {
+    const { methods, fullName } = await stateService()
+    const request = listFields(options, pageToken)
+    const page = await connection.unary(rpc({ fullName }, methods.listServices), request, options)
+    return pageOf(page.services, page)
+  })
+}
+
+export function listInstances(connection: Connection, options: ListOptions): Paginator<Instance> {
+  return new Paginator(async (pageToken) => {
+    const { methods, fullName } = await stateService()
+    const request = listFields(options, pageToken)
+    const page = await connection.unary(rpc({ fullName }, methods.listInstances), request, options)
+    return pageOf(page.instances, page)
+  })
+}
+
+export function listVersions(
+  connection: Connection,
+  options: Omit<ListOptions, 'orderBy'>,
+): Paginator<VersionCell> {
+  return new Paginator(async (pageToken) => {
+    const { methods, fullName } = await stateService()
+    const request = listFields(options, pageToken)
+    const page = await connection.unary(rpc({ fullName }, methods.listVersions), request, options)
+    return pageOf(page.cells, page)
+  })
+}
+
+export function listTimeline(connection: Connection, options: TimelineOptions): Paginator<TimelineEntry> {
+  const { filter = '', start, end, asOf, pageSize = defaultPageSize } = options
+  return new Paginator(async (pageToken) => {
+    const { methods, fullName } = await stateService()
+    const request = {
+      pageSize,
+      pageToken,
+      filter,
+      startTime: start && timestampFromDate(start),
+      endTime: end && timestampFromDate(end),
+      readTime: asOf && timestampFromDate(asOf),
+    }
+    const page = await connection.unary(rpc({ fullName }, methods.listTimeline), request, options)
+    return { items: page.entries, revision: undefined, nextPageToken: page.nextPageToken }
+  })
+}
+
+export function listSources(connection: Connection, options: PageOptions): Paginator<Source> {
+  const { pageSize = defaultPageSize } = options
+  return new Paginator(async (pageToken) => {
+    const { methods, fullName } = await adminService()
+    const page = await connection.unary(
+      rpc({ fullName }, methods.listSources),
+      { pageSize, pageToken },
+      options,
+    )
+    return { items: page.sources, revision: undefined, nextPageToken: page.nextPageToken }
+  })
+}
+
+const defaultPageSize = 200
+
+function listFields(options: ListOptions, pageToken: string) {
+  const { pageSize = defaultPageSize, filter = '', orderBy = '', asOf } = options
+  return { pageSize, pageToken, filter, orderBy, ...asOfFields(asOf) }
+}
+
+function pageOf<T>(items: T[], { revision, nextPageToken }: { revision: bigint; nextPageToken: string }) {
+  return { items, revision: revision as Revision, nextPageToken }
+}
+
+/** A message that the contract promises; its absence is the server's fault. */
+export function present<T>(message: T | undefined): T {
+  if (message === undefined) {
+    throw new HoldfastError('the server answered without the resource', { code: 'INTERNAL' })
+  }
+  return message
+}
