@@ -1,0 +1,44 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync, statfsSync } from 'node:fs'
+import { cpus, platform, release, tmpdir, totalmem } from 'node:os'
+
+/** The machine in one line, for the reader who compares figures. Names nobody's host. */
+export function describeMachine(): string {
+  const cores = cpus()
+  const gib = Math.round(totalmem() / 2 ** 30)
+  const system = `${platform()} ${release().split('-')[0]}`
+  return `${cores.length} × ${cores[0]?.model.trim() || 'unknown CPU'}, ${gib} GiB, ${fileSystem()}, ${system}, Node ${process.versions.node}`
+}
+
+/** The commit that is measured, with `+` when the checkout differs from it. */
+export function describeCommit(): string {
+  const git = (...args: string[]) =>
+    execFileSync('git', args, {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+  try {
+    const dirty = git('status', '--porcelain', '--untracked-files=no').trim() === '' ? '' : '+'
+    return git('rev-parse', '--short', 'HEAD').trim() + dirty
+  } catch {
+    return 'no git checkout'
+  }
+}
+
+function fileSystem(): string {
+  const names: Record<number, string> = {
+    61267: 'ext4',
+    1481003842: 'xfs',
+    2435016766: 'btrfs',
+    16914836: 'tmpfs',
+    2035054128: 'overlayfs',
+  }
+  return names[statfsSync(tmpdir()).type] ?? 'unknown file system'
+}
+
+/** Resident memory of a process in bytes, from /proc; Linux only. */
+export function residentBytes(pid: number): number {
+  const match = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  return Number(match?.[1] ?? Number.NaN) * 1024
+}

@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util'
+
+/** What every benchmark can be told on its command line. */
+export interface BenchOptions {
+  /** As given, for the page of results. */
+  args: string[]
+  /** Writes the section of RESULTS.md. */
+  record: boolean
+  /** One short run in place of three: shows that it works, and roughly what it gives. */
+  quick: boolean
+  /** How many times each figure is measured; the median counts. */
+  runs: number
+  /** Of `ingest`: how many events to send in one go, watching the server's memory. */
+  events: number | undefined
+  /** Of `reads`: a directory whose database is kept, and used again by the next run. */
+  data: string | undefined
+}
+
+export function benchOptions(args = process.argv.slice(2)): BenchOptions {
+  const { values } = parseArgs({
+    args,
+    options: {
+      record: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+      events: { type: 'string' },
+      data: { type: 'string' },
+    },
+  })
+  return {
+    args,
+    record: values.record,
+    quick: values.quick,
+    runs: Number(values.runs ?? (values.quick ? 1 : 3)),
+    events: values.events === undefined ? undefined : Number(values.events),
+    data: values.data,
+  }
+}

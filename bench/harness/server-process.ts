@@ -1,0 +1,42 @@
+import { join } from 'node:path'
+import { type Child, startChild } from './child.ts'
+
+export const repository = join(import.meta.dirname, '../..')
+
+/** The command of Holdfast in this checkout, as arguments to Node. */
+export function holdfast(...args: string[]): string[] {
+  return ['--conditions=holdfast-source', join(repository, 'cli/src/main.ts'), ...args]
+}
+
+export interface HoldfastServer extends Child {
+  /** Where it listens for gRPC. */
+  address: string
+}
+
+/** The environment of a server of a benchmark: free ports, and nothing of the caller's Holdfast. */
+export function serverEnvironment(
+  databaseUrl: string | undefined,
+  dataDir: string,
+): Record<string, string | undefined> {
+  return {
+    HOLDFAST_ADDRESS: '127.0.0.1:0',
+    HOLDFAST_HTTP_ADDRESS: '127.0.0.1:0',
+    HOLDFAST_DATA_DIR: dataDir,
+    HOLDFAST_LOG_LEVEL: 'warn',
+    HOLDFAST_TOKEN: undefined,
+    HOLDFAST_TOKEN_FILE: undefined,
+    DATABASE_URL: databaseUrl,
+  }
+}
+
+/** Starts `holdfast server` as a process of its own, as users run it, and waits until it listens. */
+export async function startServer(options: {
+  databaseUrl?: string
+  dataDir: string
+}): Promise<HoldfastServer> {
+  const child = await startChild(process.execPath, holdfast('server'), {
+    ready: /listening on (\S+)/,
+    env: serverEnvironment(options.databaseUrl, options.dataDir),
+  })
+  return { ...child, address: child.answer }
+}

@@ -1,0 +1,91 @@
+/**
+ * Reads of a server with 10,000 machines, 200,000 instances and 5 million events, loaded through ingest. Every
+ * kind of list at 50 and at 1,000 rows a page, first pages and later ones; the version matrix of a service; the
+ * timeline of a machine; reads as of a revision in the second half of the history. One call at a time from a
+ * client that is otherwise idle and leaves answers encoded: the figures are the server's and the wire's.
+ *
+ * Loading takes minutes: `--data DIR` keeps the database for the next run. `--quick` loads little.
+ */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Holdfast } from '@holdfast/sdk'
+import { startFixture } from './harness/fixture.ts'
+import { benchOptions } from './harness/options.ts'
+import { Report } from './harness/report.ts'
+import { latencies } from './harness/sample.ts'
+import { fillEstate, fullSize, quickSize } from './reads/estate.ts'
+import { nextPageToken, RawClient } from './reads/raw-client.ts'
+import { type Call, type Page, type ReadKind, readKinds } from './reads/read-kinds.ts'
+
+const options = benchOptions()
+const report = new Report('reads', options)
+const size = options.quick ? quickSize : fullSize
+const turns = options.quick ? 100 : 500
+const directory = options.data === undefined ? undefined : resolve(options.data)
+if (directory !== undefined) mkdirSync(directory, { recursive: true })
+await using fixture = await startFixture(directory)
+await using holdfast = await Holdfast.connect({ address: fixture.server.address })
+
+const filled = directory === undefined ? undefined : join(directory, `filled-${size.events}`)
+if (filled === undefined || !existsSync(filled)) {
+  const begin = performance.now()
+  await fillEstate(holdfast, size)
+  report.figure(`filled through ingest: ${size.events.toLocaleString('en')} events`, [
+    { perSecond: size.events / ((performance.now() - begin) / 1000) },
+  ])
+  const client = await fixture.database.connect(fixture.databaseName)
+  // What autovacuum has done by the time a real server has this much.
+  await client.query('vacuum analyze')
+  await client.end()
+  if (filled !== undefined) writeFileSync(filled, '')
+}
+
+const client = new RawClient(fixture.server.address)
+const p99s: { what: string; p99Ms: number }[] = []
+for (const kind of readKinds(size, await holdfast.getServerInfo())) {
+  if (kind.list === undefined) await time(kind.what, kind.call)
+  else for (const pageSize of [50, 1_000]) await timePages(kind.what, kind.list, pageSize)
+}
+client.close()
+const worst = p99s.reduce((a, b) => (b.p99Ms > a.p99Ms ? b : a))
+report.verdict({ what: `highest p99 of all (${worst.what})`, value: worst.p99Ms, unit: 'ms', atMost: 20 })
+report.save()
+
+async function timePages(
+  what: string,
+  { withPage }: NonNullable<ReadKind['list']>,
+  pageSize: number,
+): Promise<void> {
+  // Tokens of later pages of some listings. Each one belongs to its listing, and so is asked with its turn.
+  const later: { turn: number; page: Page }[] = []
+  for (let turn = 0; turn < 5; turn++) {
+    let pageToken = ''
+    for (let page = 0; page < 10; page++) {
+      pageToken = nextPageToken(await client.ask(withPage(turn, { pageSize, pageToken })))
+      if (pageToken === '') break
+      later.push({ turn, page: { pageSize, pageToken } })
+    }
+  }
+  await time(`${what}, first page of ${pageSize}`, (turn) => withPage(turn, { pageSize, pageToken: '' }))
+  if (later.length === 0) return
+  await time(`${what}, later pages of ${pageSize}`, (turn) => {
+    const { turn: listing, page } = later[turn % later.length]!
+    return withPage(listing, page)
+  })
+}
+
+async function time(what: string, call: (turn: number) => Call): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await client.ask(call(turns + turn))
+  const samples: number[] = []
+  let bytes = 0
+  for (let turn = 0; turn < turns; turn++) {
+    const ready = call(turn)
+    const start = performance.now()
+    const answer = await client.ask(ready)
+    samples.push(performance.now() - start)
+    bytes += answer.length
+  }
+  const { p50Ms, p99Ms } = latencies(samples)
+  report.figure(what, [{ p99Ms, p50Ms, meanBytes: Math.round(bytes / turns) }])
+  p99s.push({ what, p99Ms })
+}

@@ -1,0 +1,58 @@
+/**
+ * One writer and 1,000 watch streams, Holdfast beside etcd: the same Node client library, four connections for
+ * the streams on both sides, writer and watchers in this process. Paced: the time from the call of a write to
+ * each delivery. Saturated: the next write goes out when all watchers have the last one. The sides take turns,
+ * and the one that does not have its turn is idle.
+ */
+import { Delivery, type FanOut } from './harness/fan-out.ts'
+import { startFixture } from './harness/fixture.ts'
+import { benchOptions } from './harness/options.ts'
+import { type Figures, Report } from './harness/report.ts'
+import { startEtcd } from './peers/etcd.ts'
+import { holdfastFanOut } from './peers/holdfast-watch.ts'
+
+const watchers = 1_000
+const paces = [1, 10, 20]
+const options = benchOptions()
+const report = new Report('watch', options)
+await using fixture = await startFixture()
+await using etcd = await startEtcd(fixture.directory)
+await using holdfast = holdfastFanOut(fixture.server.address)
+
+const sides: FanOut[] = [etcd, holdfast]
+const deliveries = sides.map((side) => new Delivery(side, watchers))
+for (const delivery of deliveries) await delivery.open()
+for (const delivery of deliveries) await delivery.saturated({ seconds: 1 })
+
+for (const perSecond of paces) {
+  const seconds = options.quick ? 3 : perSecond === 1 ? 15 : 6
+  const [theirs, ours] = await takeTurns(`${perSecond} writes a second`, (delivery) =>
+    delivery.paced({ perSecond, seconds }),
+  )
+  const what = `p99 of write → delivered at ${perSecond} writes a second ÷ etcd's`
+  report.verdict({ what, value: ours!.p99Ms! / theirs!.p99Ms!, atMost: 1 })
+}
+const [theirs, ours] = await takeTurns('saturated', (delivery) =>
+  delivery.saturated({ seconds: options.quick ? 3 : 5 }),
+)
+report.verdict({
+  what: "saturated deliveries ÷ etcd's",
+  value: ours!.perSecond! / theirs!.perSecond!,
+  atLeast: 2,
+})
+report.figure('Holdfast: one delivery', [{ messageBytes: holdfast.deliveryBytes() }])
+report.save()
+
+/** Measures each side in turn, as often as runs were asked for. */
+async function takeTurns(
+  what: string,
+  measure: (delivery: Delivery) => Promise<Figures>,
+): Promise<Figures[]> {
+  const results: Figures[][] = sides.map(() => [])
+  for (let run = 0; run < options.runs; run++) {
+    for (const [side, delivery] of deliveries.entries()) results[side]!.push(await measure(delivery))
+  }
+  return sides.map((side, index) =>
+    report.figure(`${side.name}: ${what}, ${watchers} watchers`, results[index]!),
+  )
+}
