@@ -1,0 +1,72 @@
+import { type Machine, Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import { type Instance, Instance_State, type Service } from '../../../../proto/gen/holdfast/v1/service.ts'
+import { filterFields } from './field.ts'
+
+/** An enum's names without those that are never sent. */
+export function sentValues(values: Readonly<Record<string, number | string>>): Record<string, number> {
+  const sent = Object.entries(values).filter((entry): entry is [string, number] => Number(entry[1]) > 0)
+  return Object.fromEntries(sent)
+}
+
+const LIFECYCLES = sentValues(Machine_Lifecycle)
+const STATES = sentValues(Instance_State)
+
+/** The last part of `machines/{id}` and the like. */
+const idIn =
+  (collection: string) =>
+  (name: string): string =>
+    name.startsWith(collection) ? name.slice(collection.length) : name
+
+export const machineId = idIn('machines/')
+export const serviceId = idIn('services/')
+const instanceId = idIn('instances/')
+
+/** What filters of ListMachines may name. */
+export const MACHINE_FIELDS = filterFields<Machine>(
+  { name: 'name', type: 'id', collection: 'machines/', get: (m) => machineId(m.name) },
+  { name: 'lifecycle', type: 'enum', values: LIFECYCLES, get: (m) => m.lifecycle },
+  { name: 'arch', type: 'text', get: (m) => m.hardware?.arch ?? '' },
+  { name: 'os_type', type: 'text', get: (m) => m.hardware?.osType ?? '' },
+  { name: 'cpu_logical_count', type: 'whole', get: (m) => m.hardware?.cpuLogicalCount ?? 0 },
+  { name: 'memory_bytes', type: 'whole', get: (m) => m.hardware?.memoryBytes ?? 0 },
+  { name: 'disk_bytes', type: 'whole', get: (m) => m.hardware?.diskBytes ?? 0 },
+  { name: 'create_time', type: 'time', get: (m) => m.createTime },
+  { name: 'update_time', type: 'time', get: (m) => m.updateTime },
+  { name: 'labels', type: 'map', get: (m) => m.labels },
+  { name: 'alias', type: 'list', get: (m) => m.aliases.map(({ value }) => value) },
+)
+
+/** What filters of ListServices may name. */
+export const SERVICE_FIELDS = filterFields<Service>(
+  { name: 'name', type: 'id', collection: 'services/', get: (s) => serviceId(s.name) },
+  { name: 'kind', type: 'text', get: (s) => s.kind },
+  { name: 'owner', type: 'text', get: (s) => s.owner },
+  { name: 'create_time', type: 'time', get: (s) => s.createTime },
+  { name: 'update_time', type: 'time', get: (s) => s.updateTime },
+  { name: 'labels', type: 'map', get: (s) => s.labels },
+)
+
+/** What filters of ListInstances and ListVersions may name. */
+export const INSTANCE_FIELDS = filterFields<Instance>(
+  { name: 'name', type: 'id', collection: 'instances/', get: (i) => instanceId(i.name) },
+  { name: 'machine', type: 'id', collection: 'machines/', get: (i) => machineId(i.machine) },
+  { name: 'service', type: 'id', collection: 'services/', get: (i) => serviceId(i.service) },
+  { name: 'slot', type: 'text', get: (i) => i.slot },
+  { name: 'environment', type: 'text', get: (i) => i.environment },
+  { name: 'state', type: 'enum', values: STATES, get: (i) => i.state },
+  { name: 'running_version', type: 'text', get: (i) => i.runningVersion },
+  { name: 'deployed_version', type: 'text', get: (i) => i.deployedVersion },
+  { name: 'create_time', type: 'time', get: (i) => i.createTime },
+  { name: 'update_time', type: 'time', get: (i) => i.updateTime },
+  { name: 'state_time', type: 'time', get: (i) => i.stateTime },
+  { name: 'labels', type: 'map', get: (i) => i.labels },
+)
+
+/** Fields that never change while a resource lives: what a read of the past may ask of rows as they are now. */
+export const IDENTITY_FIELDS: ReadonlySet<string> = new Set([
+  'name',
+  'machine',
+  'service',
+  'slot',
+  'create_time',
+])

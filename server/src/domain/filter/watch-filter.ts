@@ -1,0 +1,98 @@
+import type { Facet } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import type { Condition } from '../../../../proto/gen/holdfast/v1/service.ts'
+import type { Resource } from '../../../../proto/gen/holdfast/v1/watch.ts'
+import { KIND_NAMES, type KindMessage, type KindName, ResourceKind } from '../kind.ts'
+import { bindFilter } from './bind-filter.ts'
+import { type Field, type FilterFields, filterFields } from './field.ts'
+import { and, type Filter, not, or } from './filter.ts'
+import { matcher } from './matches.ts'
+import { canonicalFilter, parseFilter } from './parser.ts'
+import { INSTANCE_FIELDS, MACHINE_FIELDS, machineId, SERVICE_FIELDS } from './resource-fields.ts'
+
+/** A filter over all kinds of resource at once. */
+export interface WatchFilter {
+  /** The filter in one spelling: watches with equal keys see the same. Empty when everything passes. */
+  key: string
+  /** The kinds of which any resource can pass. */
+  kinds: readonly KindName[]
+  matches: (resource: Resource) => boolean
+}
+
+/** Reads the filter of a watch. Throws FILTER_INVALID, also for a field that no kind has. */
+export function compileWatchFilter(text: string): WatchFilter {
+  const expression = parseFilter(text)
+  const matchers: Partial<Record<KindName, (message: never) => boolean>> = {}
+  const kinds: KindName[] = []
+  for (const kind of KIND_NAMES) {
+    const fields = FIELDS[kind] as FilterFields<unknown>
+    const filter = foldKind(bindFilter(expression, fields, ALL_FIELDS))
+    if (filter.type === 'constant' && !filter.value) continue
+    kinds.push(kind)
+    matchers[kind] = matcher(filter)
+  }
+  return {
+    key: canonicalFilter(expression),
+    kinds,
+    matches: ({ resource }) =>
+      resource !== undefined && (matchers[resource.$case]?.(resource.value as never) ?? false),
+  }
+}
+
+const KINDS = Object.fromEntries(KIND_NAMES.map((name) => [name.toUpperCase(), ResourceKind[name]]))
+
+function kindField(kind: KindName): Field<unknown> {
+  return { name: 'kind', type: 'enum', values: KINDS, get: () => ResourceKind[kind] }
+}
+
+function pick<M>(kind: KindName, fields: FilterFields<M>, ...names: string[]): FilterFields<M> {
+  return filterFields<M>(kindField(kind), ...names.map((name) => fields.get(name)!))
+}
+
+const FIELDS: { [K in KindName]: FilterFields<KindMessage[K]> } = {
+  machine: pick('machine', MACHINE_FIELDS, 'name', 'lifecycle', 'labels'),
+  facet: filterFields<Facet>(
+    kindField('facet'),
+    { name: 'name', type: 'id', collection: 'machines/', get: (f) => machineId(f.name) },
+    { name: 'machine', type: 'id', collection: 'machines/', get: (f) => machineId(f.machine) },
+  ),
+  service: pick('service', SERVICE_FIELDS, 'name', 'labels'),
+  instance: pick(
+    'instance',
+    INSTANCE_FIELDS,
+    'name',
+    'machine',
+    'service',
+    'environment',
+    'state',
+    'running_version',
+    'deployed_version',
+    'slot',
+    'labels',
+  ),
+  condition: filterFields<Condition>(kindField('condition'), {
+    name: 'name',
+    type: 'id',
+    collection: 'conditions/',
+    get: (c) => c.name.slice('conditions/'.length),
+  }),
+}
+
+const ALL_FIELDS: FilterFields<never> = new Map(
+  KIND_NAMES.flatMap((kind): [string, Field<never>][] => [...(FIELDS[kind] as FilterFields<never>)]),
+)
+
+/** Answers questions about the kind, so that a filter on one kind shows that the others cannot pass. */
+function foldKind(filter: Filter<unknown>): Filter<unknown> {
+  switch (filter.type) {
+    case 'constant':
+      return filter
+    case 'and':
+      return and(filter.terms.map(foldKind))
+    case 'or':
+      return or(filter.terms.map(foldKind))
+    case 'not':
+      return not(foldKind(filter.term))
+    case 'test':
+      return filter.field.name === 'kind' ? { type: 'constant', value: matcher(filter)(undefined) } : filter
+  }
+}

@@ -1,0 +1,36 @@
+import type { Instant } from './instant.ts'
+
+const RFC3339 =
+  /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/
+
+/** The time in an RFC 3339 text, cut to microseconds; undefined when it is none. */
+export function parseRfc3339(text: string): Instant | undefined {
+  const match = text.length <= 40 ? RFC3339.exec(text) : null
+  if (match === null) return undefined
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  const offsetHours = Number(match[9] ?? 0)
+  const offsetMinutes = Number(match[10] ?? 0)
+  if (hour > 23 || minute > 59 || second > 59 || offsetHours > 23 || offsetMinutes > 59) return undefined
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  // A day that the month does not have rolls over into the next.
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || month < 1) return undefined
+  date.setUTCHours(hour, minute, second)
+  const micros = BigInt((match[7] ?? '').padEnd(6, '0').slice(0, 6))
+  const offset = BigInt((match[8] === '-' ? -1 : 1) * (offsetHours * 60 + offsetMinutes)) * 60_000_000n
+  return (BigInt(date.getTime()) * 1000n + micros - offset) as Instant
+}
+
+/** A time in RFC 3339 with microseconds, in UTC: what PostgreSQL reads as `timestamptz` without loss. */
+export function formatRfc3339(instant: Instant): string {
+  const micros = ((instant % 1_000_000n) + 1_000_000n) % 1_000_000n
+  const seconds = new Date(Number((instant - micros) / 1000n)).toISOString().slice(0, 19)
+  return `${seconds}.${String(micros).padStart(6, '0')}Z`
+}
