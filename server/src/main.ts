@@ -1,0 +1,165 @@
+import { readFile } from 'node:fs/promises'
+import { type Logger, pino } from 'pino'
+import { type Config, ConfigError, configHelp, loadConfig } from './config.ts'
+import { HoldfastError } from './domain/error.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './store/embedded-postgres.ts'
+import type { Store } from './store/store.ts'
+import { GrpcServer } from './transport/grpc-server.ts'
+
+/** How long calls under way may take to end when the server goes down. */
+const drainGraceMs = 5_000
+const descriptorSetUrl = new URL('../../proto/gen/descriptor-set.binpb', import.meta.url)
+
+export interface RunningServer extends AsyncDisposable {
+  /** `host:port`, with the port that was taken. */
+  readonly address: string
+  /** Drains and ends everything. Further calls wait for the first. */
+  stop(): Promise<void>
+  /** For the last moment of the process: tells the embedded database to end, and does not wait. */
+  abandon(): void
+}
+
+/** What is added for each step of the start, and undone in the opposite order. */
+type Cleanup = () => Promise<void>
+
+/**
+ * Starts a server: the database, the services, and last the listener, so that a call that is taken can be
+ * answered. What was started is stopped again when a later step fails.
+ */
+export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+  const cleanups: Cleanup[] = []
+  try {
+    // Loading the store's modules takes about as long as PostgreSQL takes to start.
+    const [postgres, { openStore }] = await Promise.all([
+      database(config, log, cleanups),
+      import('./store/store.ts'),
+    ])
+    const url = config.databaseUrl ?? postgres!.url
+    const store = await openStore({ url, log }).catch((error: unknown) => {
+      throw unreachable(error, url)
+    })
+    cleanups.push(() => store.close())
+    const grpc = new GrpcServer({ ...config, log, descriptorSet: () => readFile(descriptorSetUrl) })
+    cleanups.push(...(await compose(grpc, store, config, log)))
+    const address = await grpc.listen().catch((error: unknown) => {
+      throw cannotListen(error, config.address)
+    })
+    cleanups.push(() => grpc.drain(drainGraceMs))
+    log.info({ address }, 'listening')
+    let stopped: Promise<void> | undefined
+    const stop = () => {
+      stopped ??= undo(cleanups, log)
+      return stopped
+    }
+    return { address, stop, abandon: () => postgres?.abandon(), [Symbol.asyncDispose]: stop }
+  } catch (error) {
+    await undo(cleanups, log)
+    throw error
+  }
+}
+
+/** Adds the services, and gives what ends them: the last one is called first, after the streams have ended. */
+async function compose(_grpc: GrpcServer, _store: Store, _config: Config, _log: Logger): Promise<Cleanup[]> {
+  return []
+}
+
+async function database(
+  config: Config,
+  log: Logger,
+  cleanups: Cleanup[],
+): Promise<EmbeddedPostgres | undefined> {
+  if (config.databaseUrl !== undefined) return undefined
+  const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, log })
+  cleanups.push(() => postgres.stop())
+  return postgres
+}
+
+async function undo(cleanups: Cleanup[], log: Logger): Promise<void> {
+  for (const cleanup of cleanups.toReversed()) {
+    await cleanup().catch((error: unknown) =>
+      log.error({ err: error }, 'a part of the server did not end well'),
+    )
+  }
+}
+
+/** Says where the database should be, without the password. */
+function unreachable(error: unknown, url: string): unknown {
+  if (error instanceof HoldfastError) return error
+  const { host, pathname } = new URL(url)
+  const why = error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error)
+  return new HoldfastError(
+    'STORE_UNAVAILABLE',
+    `the database ${host}${pathname} cannot be used: ${why}; check DATABASE_URL, or leave it unset to use the embedded one`,
+    { cause: error },
+  )
+}
+
+function cannotListen(error: unknown, address: string): unknown {
+  const code = (error as NodeJS.ErrnoException).code
+  const why = code === 'EADDRINUSE' ? 'the port is in use' : messageOf(error)
+  return new HoldfastError(
+    'INTERNAL',
+    `cannot listen on ${address}: ${why}; stop what holds it, or set HOLDFAST_ADDRESS, such as to 127.0.0.1:0 for a free port`,
+    { cause: error },
+  )
+}
+
+const help = `Usage: holdfast server [flags]
+
+Starts the server, with a PostgreSQL of its own unless DATABASE_URL is set. Prints "listening on ADDRESS" when
+it is ready. SIGTERM and SIGINT let it finish what is under way; a second one does not.
+
+Flags win over variables, variables over the file.
+${configHelp()}
+`
+
+/**
+ * `holdfast server`: runs until a signal, and gives the exit code: 0 after an orderly end, 1 when the server
+ * cannot start, 2 when it is configured wrongly.
+ */
+export async function runServer(argv: string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(help)
+    return 0
+  }
+  let config: Config
+  try {
+    config = loadConfig({ argv, env: process.env })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    for (const violation of error.violations) process.stderr.write(`holdfast: ${violation}\n`)
+    return 2
+  }
+  const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }))
+  const signalled = firstSignal()
+  let server: RunningServer
+  try {
+    server = await startServer(config, log)
+  } catch (error) {
+    process.stderr.write(`holdfast: ${messageOf(error)}\n`)
+    log.debug({ err: error }, 'the server did not start')
+    return 1
+  }
+  process.once('exit', server.abandon)
+  process.stdout.write(`listening on ${server.address}\n`)
+  log.info({ signal: await signalled }, 'going down')
+  await server.stop()
+  process.off('exit', server.abandon)
+  return 0
+}
+
+/** The first signal asks; the second ends the process at once. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        resolve(signal)
+        for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => process.exit(1))
+      })
+    }
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error && error.message !== '' ? error.message : String(error)
+}
