@@ -29,6 +29,8 @@ export interface ChangeRecord {
   kind: KindName
   resourceId: bigint
   body: Buffer
+  /** The resource before this revision; undefined for a new one. */
+  before: Buffer | undefined
 }
 
 /** An event to be stored. */
@@ -183,6 +185,7 @@ export class WorkingSet {
     const seenAt = row !== undefined && row.observedAt > observedAt ? row.observedAt : observedAt
     const stamped = stamp(kind, resource, { revision: this.#head, now: this.nowTimestamp, seenAt })
     const body = encodeBody(kind, stamped)
+    const before = row?.body
     if (row === undefined) {
       row = {
         id: this.takeId(),
@@ -202,8 +205,20 @@ export class WorkingSet {
       row.observedAt = seenAt
     }
     this.dirty.add(row as unknown as Row<KindName>)
-    this.changes.push({ revision: this.#head, ordinal: this.#ordinal++, kind, resourceId: row.id, body })
+    this.#record(row as unknown as Row<KindName>, before)
     return row
+  }
+
+  /** One after-image a resource and revision: a second change within the revision takes the place of the first. */
+  #record({ id, kind, body }: Row<KindName>, before: Buffer | undefined): void {
+    for (let i = this.changes.length - this.#ordinal; i < this.changes.length; i++) {
+      const change = this.changes[i]!
+      if (change.resourceId === id) {
+        change.body = body
+        return
+      }
+    }
+    this.changes.push({ revision: this.#head, ordinal: this.#ordinal++, kind, resourceId: id, body, before })
   }
 
   /** Moves "last seen" without a revision. Never backwards. */

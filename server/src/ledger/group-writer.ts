@@ -85,6 +85,11 @@ export class GroupWriter {
     })
   }
 
+  /** Connects, and finds out whether this database is the one the ledger last knew. */
+  async start(): Promise<void> {
+    await this.#openSession()
+  }
+
   /** Refuses new commands, finishes those that wait, and closes the connection. */
   async stop(): Promise<void> {
     this.#stopped = true

@@ -1,0 +1,109 @@
+import type { Status } from '../../../proto/gen/google/rpc/status.ts'
+import type {
+  BatchOutcome,
+  EventBatch,
+  IngestResponse,
+  IngestServiceService,
+} from '../../../proto/gen/holdfast/v1/ingest_service.ts'
+import { type HoldfastError, refuseViolations } from '../domain/error.ts'
+import { batchViolations, MAX_BATCH_EVENTS } from '../domain/event-validation.ts'
+import { IngestBatch, type IngestResult } from '../domain/ingest-batch.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { CallContext, Handlers } from './handler.ts'
+
+/** Batches of one stream that wait for their commit; while there are so many, the stream is not read. */
+const MAX_IN_FLIGHT = 8
+
+export interface IngestServiceOptions {
+  ledger: Ledger
+  eventRetentionDays: number
+  /** How a refusal is told: only the transport knows gRPC's codes. */
+  rpcStatus: (error: HoldfastError) => Status
+}
+
+export function ingestService(options: IngestServiceOptions): Handlers<typeof IngestServiceService> {
+  const { ledger, eventRetentionDays: retentionDays, rpcStatus } = options
+
+  const take = async (batch: EventBatch | undefined, context: CallContext): Promise<BatchOutcome> => {
+    const { source, epoch, events } = checkBatch(batch)
+    const { principal, signal } = context
+    const command = new IngestBatch({ source, epoch: Number(epoch), events, principal, retentionDays })
+    return outcomeOf(await ledger.submit(command, signal), rpcStatus)
+  }
+
+  return {
+    async ingestBatch({ batch }, context) {
+      return { outcome: await take(batch, context) }
+    },
+
+    async *ingest(requests, context) {
+      const inFlight: Promise<BatchOutcome>[] = []
+      const iterator = requests[Symbol.asyncIterator]()
+      let acked = 0n
+      let reading: Promise<IteratorResult<{ batch?: EventBatch | undefined }>> | undefined = iterator.next()
+      try {
+        while (reading !== undefined || inFlight.length > 0) {
+          if (reading !== undefined && inFlight.length < MAX_IN_FLIGHT) {
+            // Whichever comes first: the next batch, or the answer to the oldest.
+            const step = await (inFlight.length === 0
+              ? reading
+              : Promise.race([reading, inFlight[0]!.then(() => undefined)]))
+            if (step !== undefined) {
+              if (step.done) reading = undefined
+              else {
+                inFlight.push(quiet(take(step.value.batch, context)))
+                reading = iterator.next()
+              }
+              continue
+            }
+          }
+          const outcomes = [await inFlight.shift()!]
+          acked++
+          yield { ackedBatches: acked, outcomes } satisfies IngestResponse
+        }
+      } finally {
+        if (reading !== undefined) quiet(reading)
+        await iterator.return?.()
+      }
+    },
+  }
+}
+
+/** A promise that is awaited later, and must not count as unhandled until then. */
+function quiet<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}
+
+function checkBatch(batch: EventBatch | undefined): EventBatch {
+  if (batch === undefined) {
+    refuseViolations([{ field: 'batch', description: 'is required' }])
+    throw new TypeError('unreachable')
+  }
+  const violations = batchViolations(batch)
+  if (batch.events.length > MAX_BATCH_EVENTS) {
+    const description = `must hold at most ${MAX_BATCH_EVENTS} events; got ${batch.events.length}. Send it in parts`
+    violations.push({ field: 'batch.events', description })
+  }
+  refuseViolations(violations)
+  return batch
+}
+
+function outcomeOf(result: IngestResult, rpcStatus: (error: HoldfastError) => Status): BatchOutcome {
+  return {
+    source: result.source,
+    epoch: BigInt(result.epoch),
+    ackedSeq: BigInt(result.ackedSeq),
+    gaps: result.gaps.map(([first, last]) => ({ first: BigInt(first), last: BigInt(last) })),
+    refused: result.refused.map(({ index, id, seq, error }) => ({
+      id,
+      seq: BigInt(seq),
+      index,
+      status: rpcStatus(error),
+    })),
+    accepted: result.accepted,
+    duplicates: result.duplicates,
+    ledgerEpoch: result.ledgerEpoch,
+    revision: result.revision,
+  }
+}

@@ -1,0 +1,42 @@
+import type { Store } from './store.ts'
+import { storeError } from './store-error.ts'
+
+/**
+ * Compacts up to the last revision committed before `before`: moves the ledger's compacted revision there, then
+ * deletes what no read at or after it can ask for, which is every after-image that a later one, also not after
+ * that revision, has replaced. Gives the new compacted revision, or undefined when nothing was due.
+ *
+ * The ledger is held only while its row is written; the deletes go in parts beside the writers.
+ */
+export async function compactChanges(store: Store, before: Date): Promise<bigint | undefined> {
+  try {
+    const { rows } = await store.pool.query<{ compacted: bigint }>({
+      text: `
+        update ledger set compacted = due.revision
+        from (select max(revision) as revision from ledger_commit where committed_at < $1) due
+        where id = 1 and due.revision > compacted
+        returning compacted`,
+      values: [before],
+    })
+    const compacted = rows[0]?.compacted
+    if (compacted === undefined) return undefined
+    for (;;) {
+      const { rowCount } = await store.pool.query({
+        text: `
+          delete from change where ctid = any(array(
+            select c.ctid from change c
+            where c.revision <= $1 and exists (
+              select 1 from change later
+              where later.resource_id = c.resource_id and later.revision > c.revision and later.revision <= $1)
+            limit 10000))`,
+        values: [compacted],
+      })
+      if (rowCount === 0) break
+    }
+    // The newest commit at or before the compacted revision stays: it is what a time between is answered by.
+    await store.pool.query({ text: 'delete from ledger_commit where revision < $1', values: [compacted] })
+    return compacted
+  } catch (error) {
+    throw storeError(error)
+  }
+}
