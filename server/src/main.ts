@@ -1,10 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
+import { IngestServiceService } from '../../proto/gen/holdfast/v1/ingest_service.ts'
+import { StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
+import { ingestService } from './api/ingest-service.ts'
+import { stateService } from './api/state-service.ts'
 import { type Config, ConfigError, configHelp, loadConfig } from './config.ts'
 import { HoldfastError } from './domain/error.ts'
+import { Ledger } from './ledger/ledger.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './store/embedded-postgres.ts'
 import type { Store } from './store/store.ts'
+import { ChangeCompaction } from './sweep/change-compaction.ts'
+import { EventUpkeep } from './sweep/event-upkeep.ts'
 import { GrpcServer } from './transport/grpc-server.ts'
+import { rpcStatus } from './transport/status.ts'
 
 /** How long calls under way may take to end when the server goes down. */
 const drainGraceMs = 5_000
@@ -59,8 +67,18 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
 }
 
 /** Adds the services, and gives what ends them: the last one is called first, after the streams have ended. */
-async function compose(_grpc: GrpcServer, _store: Store, _config: Config, _log: Logger): Promise<Cleanup[]> {
-  return []
+async function compose(grpc: GrpcServer, store: Store, config: Config, log: Logger): Promise<Cleanup[]> {
+  const { eventRetentionDays, changeRetentionDays } = config
+  const ledger = new Ledger({ store, log })
+  await ledger.start()
+  grpc.add(IngestServiceService, ingestService({ ledger, eventRetentionDays, rpcStatus }))
+  grpc.add(StateServiceService, stateService({ store, ledger }))
+  const sweeps = [
+    new EventUpkeep({ store, log, retentionDays: eventRetentionDays }),
+    new ChangeCompaction({ store, log, retentionDays: changeRetentionDays }),
+  ]
+  for (const sweep of sweeps) sweep.start()
+  return [() => ledger.stop(), ...sweeps.map((sweep) => () => sweep.stop())]
 }
 
 async function database(

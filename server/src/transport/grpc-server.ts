@@ -107,13 +107,14 @@ export class GrpcServer {
   async #drain(graceMs: number): Promise<void> {
     const { log } = this.#options
     this.#health?.setServing(false)
-    const closed = new Promise<void>((resolve) => {
+    const disconnected = new Promise<void>((resolve) => {
       this.#server.tryShutdown(() => resolve())
     })
     this.#calls.drain()
-    if (await settlesWithin(closed, graceMs / 2)) return
+    const done = Promise.all([disconnected, this.#calls.idle()])
+    if (await settlesWithin(done, graceMs / 2)) return
     this.#calls.endStreams()
-    if (await settlesWithin(closed, graceMs / 2)) return
+    if (await settlesWithin(done, graceMs / 2)) return
     log.warn({ calls: this.#calls.size }, 'calls are cut off: they did not end in time')
     this.#calls.endAll()
     this.#server.forceShutdown()
@@ -143,7 +144,7 @@ export function exposureRefusal(address: string): string {
   )
 }
 
-async function settlesWithin(promise: Promise<void>, ms: number): Promise<boolean> {
+async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const timer = new AbortController()
   const timeout = delay(ms, false, { signal: timer.signal }).catch(() => false)
   const settled = await Promise.race([promise.then(() => true), timeout])

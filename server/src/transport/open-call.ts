@@ -41,8 +41,9 @@ export class OpenCall implements CallContext {
   #log: Logger | undefined
   #requestId: string | undefined
   #closed = false
-  /** Asks the handler to come to an end by itself; set for calls that can. */
-  windUp: (() => void) | undefined
+  #windingUp = false
+  /** Asks the handler to come to an end by itself; set for calls that can. False when it was at it anyway. */
+  windUp: (() => boolean) | undefined
 
   constructor(call: SurfaceCall, options: OpenCallOptions) {
     this.#call = call
@@ -80,6 +81,19 @@ export class OpenCall implements CallContext {
     return this.#log
   }
 
+  /** True when the server cut the requests short. */
+  get windingUp(): boolean {
+    return this.#windingUp
+  }
+
+  /** Rejects with the signal's reason when it aborts. */
+  aborted(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      if (this.signal.aborted) reject(this.signal.reason)
+      else this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true })
+    })
+  }
+
   /** Learns who calls; throws UNAUTHENTICATED. */
   admit(): void {
     this.principal = this.#options.authenticate(this.#call.metadata, this.#call.getPeer())
@@ -89,6 +103,12 @@ export class OpenCall implements CallContext {
   end(reason: HoldfastError): void {
     if (this.#closed || this.signal.aborted) return
     this.#controller.abort(reason)
+  }
+
+  /** Ends a stream because the server goes down: by itself if it can, else at once. */
+  drain(reason: HoldfastError): void {
+    if (this.windUp === undefined) this.end(reason)
+    else this.#windingUp ||= this.windUp()
   }
 
   /** The last word of a call that went well. */
@@ -110,6 +130,13 @@ export class OpenCall implements CallContext {
     else if (isTrouble(final)) this.log.warn({ ...entry, err: final.cause }, final.message)
     else if (this.#options.log.isLevelEnabled('debug')) this.log.debug(entry, final.message)
     return status
+  }
+
+  /** What a handler throws after its call has ended: only a fault is worth a line. */
+  failLate(thrown: unknown): void {
+    const error = holdfastErrorOf(thrown, this.requestId)
+    if (error.reason === 'INTERNAL')
+      this.log.error({ err: error.cause ?? error }, 'a handler failed after its call')
   }
 
   #close(): void {

@@ -4,6 +4,7 @@ import { OpenCall, type OpenCallOptions, type SurfaceCall } from './open-call.ts
 /** The calls under way. While draining it takes no new ones. */
 export class OpenCalls {
   readonly #calls = new Set<OpenCall>()
+  readonly #idle: (() => void)[] = []
   #draining = false
 
   get size(): number {
@@ -19,6 +20,12 @@ export class OpenCalls {
 
   close(call: OpenCall): void {
     this.#calls.delete(call)
+    if (this.#calls.size === 0) for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  /** Resolves when no call is under way. */
+  idle(): Promise<void> {
+    return this.#calls.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#idle.push(resolve))
   }
 
   /** Throws UNAUTHENTICATED, or SERVER_DRAINING. */
@@ -30,11 +37,7 @@ export class OpenCalls {
   /** Takes no new calls, and ends streams: those that can wind up are asked to, the others end at once. */
   drain(): void {
     this.#draining = true
-    for (const call of this.#calls) {
-      if (!call.streams) continue
-      if (call.windUp !== undefined) call.windUp()
-      else call.end(draining())
-    }
+    for (const call of this.#calls) if (call.streams) call.drain(draining())
   }
 
   /** Ends streams that are still winding up. */

@@ -24,18 +24,12 @@ export class RequestStream<Request> implements AsyncIterableIterator<Request> {
   readonly #waiting: Waiting<Request>[] = []
   #listening = false
   #done = false
-  #cutShort = false
 
   constructor(call: ReadableCall, signal: AbortSignal) {
     this.#call = call
     this.#signal = signal
     readAheadByOne(call)
     signal.addEventListener('abort', this.#settle, { once: true })
-  }
-
-  /** True when `finish()` came before the client's own end. */
-  get cutShort(): boolean {
-    return this.#cutShort
   }
 
   next(): Promise<IteratorResult<Request>> {
@@ -51,11 +45,11 @@ export class RequestStream<Request> implements AsyncIterableIterator<Request> {
     return Promise.resolve(end)
   }
 
-  /** Ends the requests as if the client had. */
-  finish(): void {
-    if (this.#done || this.#call.readableEnded) return
-    this.#cutShort = true
+  /** Ends the requests as if the client had. False when they had ended before. */
+  finish(): boolean {
+    if (this.#done || this.#call.readableEnded) return false
     void this.return()
+    return true
   }
 
   [Symbol.asyncIterator](): this {
@@ -85,13 +79,7 @@ export class RequestStream<Request> implements AsyncIterableIterator<Request> {
     if (message === null) return this.#call.readableEnded ? Promise.resolve(end) : undefined
     if (!(message instanceof Undecodable)) return Promise.resolve({ done: false, value: message })
     this.#done = true
-    return new Promise((_resolve, reject) => {
-      try {
-        decoded(message)
-      } catch (error) {
-        reject(error)
-      }
-    })
+    return Promise.try(() => decoded(message))
   }
 }
 

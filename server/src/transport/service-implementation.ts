@@ -152,42 +152,46 @@ async function answerClientStream(
   }
 }
 
-async function answerServerStream(
+function answerServerStream(
   call: ServerWritableStream<unknown, unknown>,
   handler: ServerStream<unknown, unknown>,
   context: OpenCall,
   calls: OpenCalls,
 ): Promise<void> {
-  try {
-    calls.admit(context)
-    await writeResponses(call, handler(decoded(call.request), context), context.signal)
-    context.signal.throwIfAborted()
-    context.succeed()
-    call.end()
-  } catch (error) {
-    call.emit('error', context.fail(error))
-  } finally {
-    calls.close(context)
-  }
+  return answerStream(call, context, calls, () => handler(decoded(call.request), context))
 }
 
-async function answerBidi(
+function answerBidi(
   call: ServerDuplexStream<unknown, unknown>,
   handler: Bidi<unknown, unknown>,
   context: OpenCall,
   calls: OpenCalls,
 ): Promise<void> {
-  try {
-    calls.admit(context)
+  return answerStream(call, context, calls, () => {
     const requests = new RequestStream<unknown>(call, context.signal)
     context.windUp = () => requests.finish()
-    await writeResponses(call, handler(requests, context), context.signal)
-    context.signal.throwIfAborted()
-    if (requests.cutShort) throw draining()
+    return handler(requests, context)
+  })
+}
+
+async function answerStream(
+  call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>,
+  context: OpenCall,
+  calls: OpenCalls,
+  respond: () => AsyncIterable<unknown>,
+): Promise<void> {
+  let writing: Promise<void> | undefined
+  try {
+    calls.admit(context)
+    writing = writeResponses(call, respond(), context.signal)
+    // The client is told at once; the handler may take longer to notice.
+    await Promise.race([writing, context.aborted()])
+    if (context.windingUp) throw draining()
     context.succeed()
     call.end()
   } catch (error) {
     call.emit('error', context.fail(error))
+    await writing?.catch((late) => context.failLate(late))
   } finally {
     calls.close(context)
   }
