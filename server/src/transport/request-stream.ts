@@ -1,4 +1,4 @@
-import { decoded, Undecodable } from './undecodable.ts'
+import { refusal, Undecodable } from './undecodable.ts'
 
 /** The reading side of a grpc-js call. */
 export interface ReadableCall {
@@ -79,7 +79,7 @@ export class RequestStream<Request> implements AsyncIterableIterator<Request> {
     if (message === null) return this.#call.readableEnded ? Promise.resolve(end) : undefined
     if (!(message instanceof Undecodable)) return Promise.resolve({ done: false, value: message })
     this.#done = true
-    return Promise.try(() => decoded(message))
+    return Promise.reject(refusal(message))
   }
 }
 

@@ -24,11 +24,15 @@ export function decodeOrMark(decode: (bytes: Buffer) => unknown): (bytes: Buffer
 
 /** The message, or INVALID_REQUEST thrown. */
 export function decoded<Request>(message: Request | Undecodable): Request {
-  if (!(message instanceof Undecodable)) return message
-  const why = message.cause instanceof Error ? message.cause.message : String(message.cause)
-  throw new HoldfastError(
+  if (message instanceof Undecodable) throw refusal(message)
+  return message
+}
+
+export function refusal({ cause }: Undecodable): HoldfastError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new HoldfastError(
     'INVALID_REQUEST',
     `the request is not valid protobuf of its type (${why}); encode it with the message that the method takes`,
-    { cause: message.cause },
+    { cause },
   )
 }
