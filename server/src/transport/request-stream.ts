@@ -3,7 +3,6 @@ import { refusal, Undecodable } from './undecodable.ts'
 /** The reading side of a grpc-js call. */
 export interface ReadableCall {
   read(): unknown
-  readonly readableEnded: boolean
   on(event: 'readable' | 'end', listener: () => void): unknown
 }
 
@@ -23,6 +22,7 @@ export class RequestStream<Request> implements AsyncIterableIterator<Request> {
   readonly #signal: AbortSignal
   readonly #waiting: Waiting<Request>[] = []
   #listening = false
+  #halfClosed = false
   #done = false
 
   constructor(call: ReadableCall, signal: AbortSignal) {
@@ -47,7 +47,7 @@ export class RequestStream<Request> implements AsyncIterableIterator<Request> {
 
   /** Ends the requests as if the client had. False when they had ended before. */
   finish(): boolean {
-    if (this.#done || this.#call.readableEnded) return false
+    if (this.#done || this.#halfClosed) return false
     void this.return()
     return true
   }
@@ -61,7 +61,18 @@ export class RequestStream<Request> implements AsyncIterableIterator<Request> {
     if (this.#listening) return
     this.#listening = true
     this.#call.on('readable', this.#settle)
-    this.#call.on('end', this.#settle)
+    this.#call.on('end', this.#onEnd)
+  }
+
+  /**
+   * Node ends the readable side of an HTTP/2 stream that the client resets, too, some ticks before it says that
+   * the stream was cancelled. A half-close is believed when no cancellation follows.
+   */
+  readonly #onEnd = (): void => {
+    setImmediate(() => {
+      this.#halfClosed = true
+      this.#settle()
+    })
   }
 
   readonly #settle = (): void => {
@@ -76,7 +87,7 @@ export class RequestStream<Request> implements AsyncIterableIterator<Request> {
     if (this.#signal.aborted) return Promise.reject(this.#signal.reason)
     if (this.#done) return Promise.resolve(end)
     const message = this.#call.read() as Request | Undecodable | null
-    if (message === null) return this.#call.readableEnded ? Promise.resolve(end) : undefined
+    if (message === null) return this.#halfClosed ? Promise.resolve(end) : undefined
     if (!(message instanceof Undecodable)) return Promise.resolve({ done: false, value: message })
     this.#done = true
     return Promise.reject(refusal(message))
