@@ -1,37 +1,38 @@
 import type { KindName } from '../domain/kind.ts'
+import { revisionCompacted } from '../domain/lost-position.ts'
+import { bodyAt } from './resource-row.ts'
+import { sql } from './sql.ts'
 import type { Store } from './store.ts'
 
-export interface SnapshotRow {
-  name: string
-  /** The resource as it is stored. */
-  body: Buffer
+const TABLES = {
+  machine: sql`machine`,
+  facet: sql`facet`,
+  service: sql`service`,
+  instance: sql`instance`,
+  condition: sql`condition`,
+} as const
+
+export interface SnapshotQuery {
+  kind: KindName
+  revision: bigint
+  /** Empty from the start. */
+  afterName: string
+  limit: number
 }
 
-const statement = (table: KindName): string => `
-  select r.name, case when r.revision <= $1 then r.body else c.body end as body
-  from (select id, name, revision, body from ${table}
-        where name > $2 and create_revision <= $1 order by name limit $3) r
-  left join lateral (select body from change
-        where r.revision > $1 and resource_id = r.id and revision <= $1
-        order by revision desc limit 1) c on true
-  order by r.name`
-
 /**
- * A page of one kind of resource as of `revision`, in order of name. Rows that have not changed since come
- * from the current table, the others from the change table, so that a page costs the same at any revision.
+ * The next resources of a kind in the order of their names, as they were at a revision, as they are stored.
+ * Fewer than `limit` at the end. Throws REVISION_COMPACTED when one of them is no longer kept.
  */
-export function snapshotPage(
+export async function snapshotPage(
   store: Store,
-  {
-    kind,
-    revision,
-    afterName,
-    limit,
-  }: { kind: KindName; revision: bigint; afterName: string; limit: number },
-): Promise<SnapshotRow[]> {
-  return store.query<SnapshotRow & Record<string, unknown>>({
-    name: `snapshot-${kind}`,
-    text: statement(kind),
-    values: [revision, afterName, limit],
-  })
+  { kind, revision, afterName, limit }: SnapshotQuery,
+): Promise<{ name: string; body: Buffer }[]> {
+  const rows = await store.query<{ name: string; body: Buffer | null }>(
+    sql`select t.name, ${bodyAt(revision)} as body from ${TABLES[kind]} t
+      where t.name > ${afterName}::text and t.create_revision <= ${revision}
+      order by t.name limit ${limit}`.toQuery(),
+  )
+  for (const { body } of rows) if (body === null) throw revisionCompacted(revision, revision + 1n)
+  return rows as { name: string; body: Buffer }[]
 }

@@ -126,6 +126,8 @@ export class InitialSchema extends Migration {
       create unique index instance_matrix on instance (service, machine, slot);
       create index instance_service on instance (service, name);
       create index instance_environment on instance (environment, name);
+      create index instance_machine on instance (machine, name);
+      create index instance_created on instance (created_at, name);
       create index on instance (machine_id);
       create index on instance (create_revision);
       create index on instance using gin (labels jsonb_path_ops);

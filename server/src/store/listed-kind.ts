@@ -1,0 +1,107 @@
+import type { FilterFields } from '../domain/filter/field.ts'
+import { INSTANCE_FIELDS, MACHINE_FIELDS, SERVICE_FIELDS } from '../domain/filter/resource-fields.ts'
+import type { KindMessage } from '../domain/kind.ts'
+import type { FilterColumn, FilterColumns } from './filter-sql.ts'
+import { type Sql, sql } from './sql.ts'
+
+/** The kinds that have lists. */
+export type ListedKind = 'machine' | 'service' | 'instance'
+
+/** How a kind of resource lies in its table, which every statement calls `t`. */
+export interface Listing<K extends ListedKind> {
+  kind: K
+  table: Sql
+  collection: string
+  fields: FilterFields<KindMessage[K]>
+  columns: FilterColumns
+  /** Small enough (some 10,000 rows) to look at every row for one page. */
+  small: boolean
+  /** Fields that an index finds rows by. */
+  indexed: ReadonlySet<string>
+  /** Whether `observed_at` moves without a revision. */
+  observed: boolean
+}
+
+const text = (column: Sql, collection?: string): FilterColumn =>
+  collection === undefined ? { type: 'text', column } : { type: 'text', column, collection }
+const number = (column: Sql): FilterColumn => ({ type: 'number', column })
+const time = (column: Sql): FilterColumn => ({ type: 'time', column })
+
+const STAMPED: [string, FilterColumn][] = [
+  ['create_time', time(sql`t.created_at`)],
+  ['update_time', time(sql`t.updated_at`)],
+  ['labels', { type: 'labels', column: sql`t.labels` }],
+]
+
+const MACHINES: Listing<'machine'> = {
+  kind: 'machine',
+  table: sql`machine`,
+  collection: 'machines/',
+  fields: MACHINE_FIELDS,
+  small: true,
+  indexed: new Set(),
+  observed: true,
+  columns: new Map<string, FilterColumn>([
+    ['name', text(sql`t.name`, 'machines/')],
+    ['lifecycle', number(sql`t.lifecycle`)],
+    ['arch', text(sql`t.arch collate "C"`)],
+    ['os_type', text(sql`t.os_type collate "C"`)],
+    ['cpu_logical_count', number(sql`t.cpu_logical_count`)],
+    ['memory_bytes', number(sql`t.memory_bytes`)],
+    ['disk_bytes', number(sql`t.disk_bytes`)],
+    ...STAMPED,
+    [
+      'alias',
+      {
+        type: 'list',
+        id: sql`t.id`,
+        value: sql`a.value`,
+        select: (where) => sql`select a.machine_id from machine_alias a where ${where}`,
+      },
+    ],
+  ]),
+}
+
+const SERVICES: Listing<'service'> = {
+  kind: 'service',
+  table: sql`service`,
+  collection: 'services/',
+  fields: SERVICE_FIELDS,
+  small: true,
+  indexed: new Set(),
+  observed: false,
+  columns: new Map<string, FilterColumn>([
+    ['name', text(sql`t.name`, 'services/')],
+    ['kind', text(sql`t.kind`)],
+    ['owner', text(sql`t.owner`)],
+    ...STAMPED,
+  ]),
+}
+
+const INSTANCES: Listing<'instance'> = {
+  kind: 'instance',
+  table: sql`instance`,
+  collection: 'instances/',
+  fields: INSTANCE_FIELDS,
+  small: false,
+  indexed: new Set(['service', 'environment', 'labels']),
+  observed: true,
+  columns: new Map<string, FilterColumn>([
+    ['name', text(sql`t.name`, 'instances/')],
+    ['machine', text(sql`t.machine`)],
+    ['service', text(sql`t.service`)],
+    ['slot', text(sql`t.slot`)],
+    ['environment', text(sql`t.environment`)],
+    ['state', number(sql`t.state`)],
+    ['running_version', text(sql`t.running_version`)],
+    ['deployed_version', text(sql`t.deployed_version`)],
+    ['state_time', time(sql`t.state_at`)],
+    ...STAMPED,
+  ]),
+}
+
+export const LISTINGS: { readonly [K in ListedKind]: Listing<K> } = {
+  machine: MACHINES,
+  service: SERVICES,
+  instance: INSTANCES,
+}

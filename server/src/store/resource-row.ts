@@ -1,0 +1,50 @@
+import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
+import { type Instant, timestampFromInstant } from '../domain/instant.ts'
+import { decodeBody, type KindMessage, type KindName } from '../domain/kind.ts'
+import { revisionCompacted } from '../domain/lost-position.ts'
+import { NEVER } from '../domain/working-set.ts'
+import type { ReadPoint } from './read-point.ts'
+import { type Sql, sql, sqlMicros } from './sql.ts'
+
+/** A resource as it was at a revision. */
+export interface ResourceRow {
+  name: string
+  /** Whether the row has not changed since, so that its columns are those of the revision. */
+  current: boolean
+  /** Null when what it was is no longer kept. */
+  body: Buffer | null
+  /** Microseconds; null unless asked for. */
+  observed_at: bigint | null
+}
+
+/**
+ * The columns of a ResourceRow for rows `t`: from the row where it has not changed since the revision, else
+ * from the newest change before. One statement sees one state of both, so nothing falls in between.
+ */
+export function rowColumns({ revision, now }: ReadPoint, observed: boolean): Sql {
+  const seen =
+    observed && now
+      ? sql`case when t.revision <= ${revision} then ${sqlMicros(sql`t.observed_at`)} end`
+      : sql`null::int8`
+  return sql`t.name, t.revision <= ${revision} as current, ${bodyAt(revision)} as body, ${seen} as observed_at`
+}
+
+export const bodyAt = (revision: bigint): Sql => sql`case when t.revision <= ${revision} then t.body else (
+  select c.body from change c where c.resource_id = t.id and c.revision <= ${revision} order by c.revision desc limit 1
+) end`
+
+/** The resource of a row. Throws REVISION_COMPACTED when a compaction took it meanwhile. */
+export function resourceOf<K extends KindName>(
+  kind: K,
+  row: ResourceRow,
+  { revision }: ReadPoint,
+): KindMessage[K] {
+  if (row.body === null) throw revisionCompacted(revision, revision + 1n)
+  const resource = decodeBody(kind, row.body)
+  if (row.observed_at !== null) {
+    const observed = resource as { observedTime: Timestamp | undefined }
+    observed.observedTime =
+      row.observed_at === NEVER ? undefined : timestampFromInstant(row.observed_at as Instant)
+  }
+  return resource
+}

@@ -1,0 +1,200 @@
+import { conjuncts, type Filter, relax } from '../domain/filter/filter.ts'
+import { matcher } from '../domain/filter/matches.ts'
+import { IDENTITY_FIELDS } from '../domain/filter/resource-fields.ts'
+import { type KindMessage, ResourceKind } from '../domain/kind.ts'
+import { filterSql } from './filter-sql.ts'
+import { after, type KeyOrder, orderBy, upTo } from './key-order.ts'
+import { keyRange } from './key-range.ts'
+import type { ListedKind, Listing } from './listed-kind.ts'
+import type { ReadPoint } from './read-point.ts'
+import { type ResourceRow, resourceOf, rowColumns } from './resource-row.ts'
+import { joinSql, type Sql, sql } from './sql.ts'
+import type { Store } from './store.ts'
+
+/** Rows looked at first: a filter that lets one row in twenty through fills a page of 50 from these. */
+const PROBE_ROWS = 1000
+/** Rows looked at for one page at the most, where no index helps; then the page is short. */
+const SCAN_ROWS = 10_000
+/** Resources decoded for one page and refused by the filter at the most; then the page is short. */
+const MAX_REFUSED = 1000
+/** How far behind the head a read may be to have the rows changed since found one by one. */
+const FEW_REVISIONS = 300
+
+export interface Walk<K extends ListedKind> {
+  listing: Listing<K>
+  /** An order that an index gives. */
+  order: KeyOrder
+  keyOf: (resource: KindMessage[K]) => string[]
+  filter: Filter<KindMessage[K]>
+  at: ReadPoint
+  /** The key to go on after; undefined from the start. */
+  after: string[] | undefined
+  limit: number
+}
+
+export interface Page<M> {
+  resources: M[]
+  /** The key to go on after; undefined at the end. A page may be short, or empty, and not the last. */
+  next: string[] | undefined
+}
+
+/**
+ * One page of a kind at a revision, in the order of a key that never changes. Each row is seen as it was: rows
+ * unchanged since by their columns, in SQL, the others by the change before, decoded and matched here.
+ */
+export async function walkRows<K extends ListedKind>(
+  store: Store,
+  walk: Walk<K>,
+): Promise<Page<KindMessage[K]>> {
+  const { filter, at, listing } = walk
+  if (filter.type === 'constant' && !filter.value) return { resources: [], next: undefined }
+  const collector = new Collector(walk)
+  if (filter.type === 'constant') {
+    await collector.fill((position, want) =>
+      store.query(rowsBetween(walk, { position, end: undefined, want })),
+    )
+    return collector.page(undefined)
+  }
+  for (const rows of [PROBE_ROWS, SCAN_ROWS]) {
+    if (rows === SCAN_ROWS && at.head - at.revision <= FEW_REVISIONS && isSparseServed(listing, filter)) {
+      await collector.fill((position, want) => store.query(sparseRows(walk, { position, want })))
+      return collector.page(undefined)
+    }
+    const end = await keyAt(store, walk, { position: collector.position, rows })
+    await collector.fill((position, want) => store.query(rowsBetween(walk, { position, end, want })))
+    if (collector.done || end === undefined) return collector.page(undefined)
+    collector.position = end
+  }
+  return collector.page(collector.position)
+}
+
+/** Gathers the resources of a page from rows that come in the order of their keys. */
+class Collector<K extends ListedKind> {
+  position: string[] | undefined
+  /** The page is full, or enough was refused. */
+  done = false
+  readonly #walk: Walk<K>
+  readonly #matches: (resource: KindMessage[K]) => boolean
+  readonly #found: KindMessage[K][] = []
+  #refused = 0
+
+  constructor(walk: Walk<K>) {
+    this.#walk = walk
+    this.#matches = matcher(walk.filter)
+    this.position = walk.after
+  }
+
+  async fill(
+    rowsAfter: (position: string[] | undefined, want: number) => Promise<ResourceRow[]>,
+  ): Promise<void> {
+    const { limit, at, keyOf, listing } = this.#walk
+    while (!this.done) {
+      // As many more as may be refused here for what they were, so that one round more is rarely needed.
+      const behind = Number(at.head - at.revision)
+      const slack = this.#walk.filter.type === 'constant' ? 0 : Math.min(behind, FEW_REVISIONS)
+      const want = limit + 1 - this.#found.length + slack
+      const rows = await rowsAfter(this.position, want)
+      for (const row of rows) {
+        const resource = resourceOf(listing.kind, row, at)
+        if (row.current || this.#matches(resource)) this.#found.push(resource)
+        else this.#refused++
+        if (this.#found.length > limit) {
+          this.done = true
+          return
+        }
+        this.position = keyOf(resource)
+      }
+      if (rows.length < want) return
+      this.done = this.#refused > MAX_REFUSED
+    }
+  }
+
+  /** The page; `next` is where a page goes on that is neither full nor the last. */
+  page(next: string[] | undefined): Page<KindMessage[K]> {
+    if (!this.done) return { resources: this.#found, next }
+    return { resources: this.#found.slice(0, this.#walk.limit), next: this.position }
+  }
+}
+
+/** The key `rows` rows on, or undefined when there are fewer. */
+async function keyAt<K extends ListedKind>(
+  store: Store,
+  { listing, order, filter }: Walk<K>,
+  { position, rows }: { position: string[] | undefined; rows: number },
+): Promise<string[] | undefined> {
+  const columns = joinSql(
+    order.columns.map((column, i) => sql`${column} as ${KEY_NAMES[i]!}`),
+    ', ',
+  )
+  const found = await store.query<Record<string, string>>(
+    sql`select ${columns} from ${listing.table} t
+      where ${after(order, position)} and ${keyRange(listing, filter)}
+      order by ${orderBy(order)} offset ${rows - 1} limit 1`.toQuery(),
+  )
+  return found[0] === undefined ? undefined : order.columns.map((_, i) => found[0]![`k${i}`]!)
+}
+
+const KEY_NAMES: readonly Sql[] = [sql`k0`, sql`k1`, sql`k2`]
+
+function rowsBetween<K extends ListedKind>(
+  { listing, order, filter, at }: Walk<K>,
+  { position, end, want }: { position: string[] | undefined; end: string[] | undefined; want: number },
+) {
+  const before = end === undefined ? sql`true` : upTo(order, end)
+  return sql`select ${rowColumns(at, listing.observed)} from ${listing.table} t
+    where ${after(order, position)} and ${before} and ${keyRange(listing, filter)}
+      and t.create_revision <= ${at.revision} and ${mayMatch(listing, filter, at)}
+    order by ${orderBy(order)} limit ${want}`.toQuery()
+}
+
+/** What a row as it is now must be for the resource to have passed the filter at the revision. */
+function mayMatch<K extends ListedKind>(
+  listing: Listing<K>,
+  filter: Filter<KindMessage[K]>,
+  at: ReadPoint,
+): Sql {
+  if (filter.type === 'constant') return sql`true`
+  const now = filterSql(filter, listing.columns)
+  const ever = filterSql(relax(filter, IDENTITY_FIELDS), listing.columns)
+  return sql`case when t.revision <= ${at.revision} then ${now} else ${ever} end`
+}
+
+/** Whether the rows that pass a filter can be found without looking at all of a large table. */
+function isSparseServed<K extends ListedKind>(listing: Listing<K>, filter: Filter<KindMessage[K]>): boolean {
+  return (
+    listing.small ||
+    conjuncts(filter).some(
+      (term) =>
+        term.type === 'test' &&
+        !term.negated &&
+        term.predicate.op === 'equal' &&
+        listing.indexed.has(term.field.name),
+    )
+  )
+}
+
+/**
+ * For a filter that few rows pass: all of those that do, by whatever index serves, then the first of them. The
+ * rows changed since are found by their changes. Materialized: with the LIMIT in sight the planner would walk
+ * the names in hope of an early match, which the probe has shown there is not.
+ */
+function sparseRows<K extends ListedKind>(
+  { listing, order, filter, at }: Walk<K>,
+  { position, want }: { position: string[] | undefined; want: number },
+) {
+  const { table, columns, kind } = listing
+  const bounds = sql`${after(order, position)} and ${keyRange(listing, filter)}`
+  const keys = joinSql(order.columns, ', ')
+  return sql`
+    with m as materialized (
+      select t.id, ${keys} from ${table} t
+      where t.revision <= ${at.revision} and ${bounds} and ${filterSql(filter, columns)}
+      union all
+      select t.id, ${keys} from ${table} t
+      where t.revision > ${at.revision} and t.create_revision <= ${at.revision} and ${bounds}
+        and t.id in (select c.resource_id from change c where c.kind = ${ResourceKind[kind]} and c.revision > ${at.revision})
+    )
+    select ${rowColumns(at, listing.observed)} from (select * from m t order by ${orderBy(order)} limit ${want}) p
+    join ${table} t on t.id = p.id
+    order by ${orderBy(order)}`.toQuery()
+}
