@@ -93,7 +93,7 @@ abstract class AmendMachine extends AmendResource<'machine'> {
 
   collect(keys: LoadKeys): void {
     keys.machineIds.add(this.amendment.id)
-    keys.sources.add(API_SOURCE)
+    keys.source(API_SOURCE, 0)
   }
 
   protected find(state: WorkingSet): Row<'machine'> {
@@ -159,7 +159,7 @@ export class DeclareService extends AmendResource<'service'> {
 
   collect(keys: LoadKeys): void {
     keys.services.add(this.amendment.id)
-    keys.sources.add(API_SOURCE)
+    keys.source(API_SOURCE, 0)
   }
 
   protected find(state: WorkingSet): Row<'service'> {

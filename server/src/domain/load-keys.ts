@@ -22,8 +22,7 @@ export class LoadKeys {
   readonly instanceNames = new Set<string>()
   readonly facetNames = new Set<string>()
   readonly conditions = new Set<string>()
-  readonly sources = new Set<string>()
-  readonly sourceEpochs = new Map<string, { source: string; epoch: number }>()
+  readonly sources = new Map<string, { source: string; epoch: number }>()
   readonly events: EventKey[] = []
   readonly #wants: { ref: MachineRef; add: (keys: LoadKeys, machineId: string) => void }[] = []
 
@@ -45,8 +44,7 @@ export class LoadKeys {
   }
 
   source(source: string, epoch: number): void {
-    this.sources.add(source)
-    this.sourceEpochs.set(`${source}\n${epoch}`, { source, epoch })
+    this.sources.set(`${source}\n${epoch}`, { source, epoch })
   }
 
   /** The instances and facets to ask for a second time: those that `idOf` finds under another machine id. */

@@ -21,10 +21,12 @@ interface CurrentRow {
 
 const columns = `id, revision, create_revision, body`
 const seen = `${columns}, ${micros('observed_at')} as observed_at`
-// Machines come with whoever shares an alias, so that a clash is seen and not only the match.
+const MACHINES_BY_NAME = `select ${seen} from machine where name = any($1::text[])`
+// By alias come all that share one, so that a clash is seen and not only the match. A machine found both ways
+// comes twice, which costs less than a sort of the bodies.
 const MACHINES = `
-  select ${seen} from machine where name = any($1::text[])
-  union
+  ${MACHINES_BY_NAME}
+  union all
   select ${seen} from machine where id in (
     select a.machine_id from unnest($2::int2[], $3::text[]) k(kind, value)
     join machine_alias a on a.kind = k.kind and a.value = k.value)`
@@ -65,17 +67,14 @@ export function loadBatch(
       }),
     )
   }
-  if (keys.machineIds.size > 0 || keys.aliases.size > 0) {
+  const machineNames = textArray([...keys.machineIds].map(machineName))
+  if (keys.aliases.size > 0) {
     const aliases = [...keys.aliases.values()]
-    rows('machine', {
-      name: 'load-machines',
-      text: MACHINES,
-      values: [
-        textArray([...keys.machineIds].map(machineName)),
-        int2Array(aliases.map((alias) => alias.kind)),
-        textArray(aliases.map((alias) => alias.value)),
-      ],
-    })
+    const kinds = int2Array(aliases.map((alias) => alias.kind))
+    const values = [machineNames, kinds, textArray(aliases.map((alias) => alias.value))]
+    rows('machine', { name: 'load-machines', text: MACHINES, values })
+  } else if (keys.machineIds.size > 0) {
+    rows('machine', { name: 'load-machines-by-name', text: MACHINES_BY_NAME, values: [machineNames] })
   }
   const named = <K extends KindName>(kind: K, names: string[], list: string): void => {
     if (names.length === 0) return
@@ -105,12 +104,12 @@ function currentRow<K extends KindName>(kind: K, row: CurrentRow): Row<K> {
 
 const SOURCES = `
   select s.id, s.name, e.epoch, e.high_water, e.gaps::text as gaps
-  from source s left join source_epoch e on e.source_id = s.id
-    and (s.name, e.epoch) in (select * from unnest($2::text[], $3::int8[]))
-  where s.name = any($1::text[])`
+  from unnest($1::text[], $2::int8[]) k(name, epoch)
+  join source s on s.name = k.name
+  left join source_epoch e on e.source_id = s.id and e.epoch = k.epoch`
 
 async function loadSources(query: Query, keys: LoadKeys): Promise<(state: WorkingSet) => void> {
-  const epochs = [...keys.sourceEpochs.values()]
+  const wanted = [...keys.sources.values()]
   const { rows } = await query<{
     id: bigint
     name: string
@@ -120,11 +119,7 @@ async function loadSources(query: Query, keys: LoadKeys): Promise<(state: Workin
   }>({
     name: 'load-sources',
     text: SOURCES,
-    values: [
-      textArray([...keys.sources]),
-      textArray(epochs.map(({ source }) => source)),
-      int8Array(epochs.map(({ epoch }) => epoch)),
-    ],
+    values: [textArray(wanted.map(({ source }) => source)), int8Array(wanted.map(({ epoch }) => epoch))],
   })
   return (state) => {
     for (const row of rows) {

@@ -32,6 +32,10 @@ export class WriterSession {
       connectionTimeoutMillis: 5000,
       // A server that stops in the middle must not hold the ledger: its replicas wait for the row.
       idle_in_transaction_session_timeout: 10_000,
+      // A batch has some fifteen statements, the same ones each time, all of them lookups by key: planning anew
+      // costs more than running, and a plan made while a table was small must not scan it when it is large.
+      options:
+        '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off',
     } as pg.ClientConfig)
     const session = new WriterSession(client)
     await client.connect()
