@@ -120,15 +120,24 @@ export class Connection {
     }
   }
 
-  /** Opens a stream. It ends with UNAVAILABLE when the server is not reached within `timeoutMs`. */
+  /**
+   * Opens a stream: bidirectional without `request`. It ends with UNAVAILABLE when there is no token to be had,
+   * or the server is not reached within `timeoutMs`.
+   *
+   * @throws ClientClosedError
+   */
   async open<Request, Response>(
     rpc: Rpc<Request, Response>,
     request?: Request,
   ): Promise<StreamCall<Response>> {
     this.#check(undefined)
-    const metadata = await this.#identify(this.timeoutMs, undefined)
-    if (metadata === undefined)
-      throw errorOfStatus(localStatus('UNAVAILABLE', 'the token function took too long'))
+    const metadata = await this.#identify(this.timeoutMs, undefined).catch((error: Error) => error)
+    this.#check(undefined)
+    if (metadata === undefined || metadata instanceof Error) {
+      return new StreamCall(
+        localStatus('UNAVAILABLE', metadata?.message ?? 'the token function took too long'),
+      )
+    }
     const decode = (bytes: Buffer): Response => rpc.decode(bytes)
     const raw =
       request === undefined

@@ -13,6 +13,11 @@ export interface OutgoingEvent {
   id?: string | undefined
   /** When it happened. @defaultValue now */
   occurredAt?: Date | undefined
+  /**
+   * Its number in the stream's epoch, above that of the event before; for events that were numbered earlier,
+   * such as in a spool. Ignored outside of a stream. @defaultValue the next one
+   */
+  seq?: number | undefined
 }
 
 /** What every event may carry. */

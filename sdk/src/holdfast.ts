@@ -10,7 +10,8 @@ import type { ConnectionState } from './connection-state.ts'
 import { type Environment, readEnvironment } from './environment.ts'
 import { DeadlineExceededError, UnavailableError } from './errors.ts'
 import * as events from './event.ts'
-import { IngestStream, type IngestStreamOptions } from './ingest-stream.ts'
+import type { IngestStreamOptions } from './ingest-options.ts'
+import { IngestStream } from './ingest-stream.ts'
 import type { MachineInput } from './machine-ref.ts'
 import type { Paginator } from './paginator.ts'
 import * as reads from './reads.ts'
@@ -165,7 +166,8 @@ export class Holdfast implements AsyncDisposable {
    * for (const machine of machines) await stream.send(event.heartbeat('airship', { machine }))
    */
   ingest(options: IngestStreamOptions = {}): IngestStream {
-    return new IngestStream(this.#connection, { source: `${this.#source}/${process.pid}`, ...options })
+    const source = options.source ?? `${this.#source}/${process.pid}`
+    return new IngestStream(this.#connection, { ...options, source })
   }
 
   /**

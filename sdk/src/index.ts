@@ -65,7 +65,8 @@ export {
   type StoppedOptions,
 } from './event.ts'
 export { Holdfast, type ObservationOptions } from './holdfast.ts'
-export { IngestStream, type IngestStreamOptions } from './ingest-stream.ts'
+export type { Acknowledged, IngestStats, IngestStreamOptions } from './ingest-options.ts'
+export { IngestStream } from './ingest-stream.ts'
 export type { Logger } from './logger.ts'
 export type { AliasKind, MachineInput, MachineRefInput } from './machine-ref.ts'
 export type { Page, Paginator } from './paginator.ts'

@@ -13,11 +13,16 @@ type Call<Response> = ClientReadableStream<Response> | ClientDuplexStream<Buffer
  * asks, and HTTP/2 flow control does the rest. Messages that came before the end are given before the end.
  */
 export class StreamCall<Response> {
-  readonly #call: Call<Response>
+  readonly #call: Call<Response> | undefined
   #ended: { status: FailedStatus | undefined } | undefined
   #wake: (() => void) | undefined
 
-  constructor(call: Call<Response>) {
+  /** @param call the call, or how it failed before it began. */
+  constructor(call: Call<Response> | FailedStatus) {
+    if ('code' in call) {
+      this.#ended = { status: call }
+      return
+    }
     this.#call = call
     const wake = (): void => this.#wake?.()
     call.on('readable', wake)
@@ -30,8 +35,8 @@ export class StreamCall<Response> {
   /** The next message, or the end; the end again when called after it. One call at a time. */
   async next(): Promise<Received<Response>> {
     for (;;) {
-      const message = this.#call.read() as Response | null
-      if (message !== null) return { done: false, message }
+      const message: Response | null | undefined = this.#call?.read()
+      if (message !== null && message !== undefined) return { done: false, message }
       if (this.#ended) return { done: true, status: this.#ended.status }
       await new Promise<void>((resolve) => {
         this.#wake = resolve
@@ -56,7 +61,7 @@ export class StreamCall<Response> {
   cancel(status?: FailedStatus): void {
     if (this.#ended) return
     this.#end(status)
-    this.#call.cancel()
+    this.#call?.cancel()
   }
 
   #end(status: FailedStatus | undefined): void {

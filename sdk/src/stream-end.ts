@@ -26,7 +26,15 @@ const reopening: Record<Code, boolean> = {
   UNAUTHENTICATED: false,
 }
 
-/** True when a stream that ended so may be opened again. */
-export function reopens(status: FailedStatus): boolean {
-  return reopening[status.code]
+/** Failures in a row, with nothing received between them, after which the server itself is taken to be at fault. */
+const patience = 8
+
+/**
+ * True when a stream that ended so may be opened again.
+ *
+ * @param failures how many streams in a row ended before anything came from them, this one included
+ */
+export function reopens(status: FailedStatus, failures: number): boolean {
+  const serversFault = status.code === 'INTERNAL' || status.code === 'UNKNOWN'
+  return reopening[status.code] && !(serversFault && failures >= patience)
 }

@@ -153,7 +153,7 @@ class Watch {
     if (status.code === 'UNAUTHENTICATED' && this.#connection.renewable && !this.#renewed) {
       this.#renewed = true
       this.#connection.discardToken()
-    } else if (!reopens(status)) {
+    } else if (!reopens(status, this.#failures + 1)) {
       this.#move('refuse')
       throw errorOfStatus(status)
     }
