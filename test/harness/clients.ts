@@ -1,0 +1,28 @@
+import { type ClientOptions, credentials } from '@grpc/grpc-js'
+import { AdminServiceClient } from '../../proto/gen/holdfast/v1/admin_service.ts'
+import { IngestServiceClient } from '../../proto/gen/holdfast/v1/ingest_service.ts'
+import { StateServiceClient } from '../../proto/gen/holdfast/v1/state_service.ts'
+import { tracked } from './leaks.ts'
+
+/** The generated clients of one server, without anything of the SDK. */
+export interface Clients extends Disposable {
+  admin: AdminServiceClient
+  ingest: IngestServiceClient
+  state: StateServiceClient
+}
+
+export function clientsOf(address: string, options: ClientOptions = {}): Clients {
+  const secrets = credentials.createInsecure()
+  const admin = new AdminServiceClient(address, secrets, options)
+  const ingest = new IngestServiceClient(address, secrets, options)
+  const state = new StateServiceClient(address, secrets, options)
+  const all = [admin, ingest, state]
+  const ended = tracked(all, `clients of ${address}`)
+  return {
+    ...{ admin, ingest, state },
+    [Symbol.dispose]() {
+      for (const client of all) client.close()
+      ended()
+    },
+  }
+}
