@@ -6,3 +6,5 @@ export type { MachineObservation, ObserveMachineOptions } from './observe-machin
 export { observeMachine } from './observe-machine.ts'
 export { observeProcesses } from './observe-processes.ts'
 export type { ObservedProcess, ProcessObservation } from './observed-process.ts'
+export type { ReportedMachine, ReportOnceOptions } from './report-once.ts'
+export { reportOnce } from './report-once.ts'

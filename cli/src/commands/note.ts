@@ -1,0 +1,15 @@
+import type { CommandContext } from '../command-context.ts'
+import { printWritten } from '../output/written-line.ts'
+
+/** What `note` takes. */
+export interface NoteFlags {
+  machine?: string
+  service?: string
+  environment?: string
+}
+
+/** `holdfast note`. */
+export async function note(context: CommandContext, text: string, flags: NoteFlags): Promise<undefined> {
+  const written = await context.client().note(text, flags)
+  await printWritten(context, 'noted', written)
+}

@@ -1,0 +1,36 @@
+import type { CommandContext } from '../command-context.ts'
+import { printWritten } from '../output/written-line.ts'
+import { REPORT_ATTEMPTS, REPORT_TIMEOUT_MS } from '../report-limits.ts'
+import { machineOf } from '../this-machine.ts'
+
+/** What `started` takes. */
+export interface StartedFlags {
+  version?: string
+  machine?: string
+  slot?: string
+  environment?: string
+  pid?: number
+  label?: Record<string, string>
+  /** Milliseconds. */
+  timeout?: number
+}
+
+/** `holdfast started`. */
+export async function started(
+  context: CommandContext,
+  service: string,
+  flags: StartedFlags,
+): Promise<undefined> {
+  const { id, machine } = machineOf(flags.machine, context.settings)
+  const written = await context.client().started(service, {
+    machine,
+    version: flags.version,
+    slot: flags.slot,
+    environment: flags.environment ?? context.settings.environment,
+    process: flags.pid === undefined ? undefined : { pid: flags.pid },
+    labels: flags.label,
+    timeoutMs: flags.timeout ?? REPORT_TIMEOUT_MS,
+    maxAttempts: REPORT_ATTEMPTS,
+  })
+  await printWritten(context, `${service} started on ${id}`, written)
+}

@@ -1,0 +1,52 @@
+import {
+  CompactedError,
+  DeadlineExceededError,
+  EventRefusedError,
+  InvalidRequestError,
+  NotFoundError,
+  UnauthenticatedError,
+  UnavailableError,
+} from '@holdfast/sdk'
+import { expect, test } from 'vitest'
+import { exitCode } from './exit-code.ts'
+import { describeFailure } from './failure.ts'
+import { UsageError } from './usage-error.ts'
+
+const address = '127.0.0.1:7420'
+
+test('exit codes are API', () => {
+  expect(exitCode).toEqual({ done: 0, failed: 1, usage: 2, blocked: 10, unreachable: 11, lockLost: 12 })
+})
+
+test('no server: which address was tried, why not, and what to do', () => {
+  const detail = `holdfast.v1.StateService/ListMachines: no connection: connect ECONNREFUSED ${address} (5 attempts)`
+  expect(describeFailure(new UnavailableError(detail, { code: 'UNAVAILABLE' }), address)).toEqual({
+    what: `no server answers at ${address}: connect ECONNREFUSED ${address}`,
+    hints: ["Start one with 'holdfast server', or say where it is: --address HOST:PORT or HOLDFAST_ADDRESS."],
+    code: 11,
+  })
+})
+
+test.each<[string, Error, number]>([
+  ['a slow server', new DeadlineExceededError('too slow', { code: 'DEADLINE_EXCEEDED' }), 11],
+  ['a server going down', new UnavailableError('x', { code: 'UNAVAILABLE', reason: 'SERVER_DRAINING' }), 11],
+  ['a bad filter', new InvalidRequestError('no such field', { code: 'INVALID_ARGUMENT' }), 2],
+  ['a bad option', new UsageError('no'), 2],
+  ['an address that is none', new TypeError('address "x y" is not of the form host:port'), 2],
+  ['a machine that is not there', new NotFoundError('no', { code: 'NOT_FOUND' }), 1],
+  ['a missing token', new UnauthenticatedError('no', { code: 'UNAUTHENTICATED' }), 1],
+  ['a revision that is gone', new CompactedError('no', { code: 'OUT_OF_RANGE' }), 1],
+  ['an event that is refused', new EventRefusedError('no', { code: 'INVALID_ARGUMENT' }), 1],
+  ['a broken program', new RangeError('no'), 1],
+])('%s has its exit code', (_, error, code) => {
+  expect(describeFailure(error, address).code).toBe(code)
+})
+
+test('all violations of a request are told', () => {
+  const violations = [
+    { field: 'service', description: 'is too long' },
+    { field: 'version', description: 'is empty' },
+  ]
+  const error = new InvalidRequestError('two fields are wrong', { code: 'INVALID_ARGUMENT', violations })
+  expect(describeFailure(error, address).hints).toEqual(['service: is too long', 'version: is empty'])
+})

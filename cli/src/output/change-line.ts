@@ -1,0 +1,67 @@
+import type { Revision, WatchedChange, WatchedResource } from '@holdfast/sdk'
+import { Machine_Lifecycle } from '@holdfast/sdk/messages'
+import { byteSize } from './byte-size.ts'
+import { localTimeOfDay } from './relative-time.ts'
+import { shortName } from './short-name.ts'
+import { stateWord } from './state-word.ts'
+import { type Paint, printable, type Tone } from './terminal-text.ts'
+
+/**
+ * A change on one line: `12:00:01  r42  instance  worker-0~offline-tasks  RUNNING 1.2.3`. A resource of the
+ * snapshot has no time of its own, and a `-` there.
+ */
+export function changeLine(
+  { type, resource }: WatchedChange,
+  revision: Revision,
+  time: Date | undefined,
+  paint: Paint,
+): string {
+  const { text, tone } = type === 'removed' ? { text: 'REMOVED', tone: 'bad' as const } : summary(resource)
+  const parts = [
+    paint(time === undefined ? '-' : localTimeOfDay(time), 'faint'),
+    paint(`r${revision}`, 'faint'),
+    resource.$case,
+    paint(printable(shortName(resource.value.name)), 'strong'),
+    paint(printable(text), tone),
+  ]
+  return parts.filter((part) => part !== '').join('  ')
+}
+
+function summary(resource: WatchedResource): { text: string; tone: Tone } {
+  switch (resource.$case) {
+    case 'instance': {
+      const { state, runningVersion, deployedVersion, exitCode } = resource.value
+      const { text, tone } = stateWord(state)
+      const code = exitCode === undefined || text !== 'stopped' ? '' : `exit code ${exitCode}`
+      const deployed =
+        deployedVersion === runningVersion || deployedVersion === '' ? '' : `deployed ${deployedVersion}`
+      return { text: words(text.toUpperCase(), runningVersion, code, deployed), tone }
+    }
+    case 'machine': {
+      const { lifecycle, retireReason, hardware, identityConflicts } = resource.value
+      if (lifecycle === Machine_Lifecycle.RETIRED) {
+        return { text: words('RETIRED', retireReason && `(${retireReason})`), tone: 'warning' }
+      }
+      const cpus = hardware?.cpuLogicalCount ? `${hardware.cpuLogicalCount} CPUs` : ''
+      const conflict = identityConflicts.length > 0 ? 'IDENTITY CONFLICT' : ''
+      const text = words('ACTIVE', cpus, byteSize(hardware?.memoryBytes ?? 0n), conflict)
+      return { text, tone: conflict === '' ? 'plain' : 'bad' }
+    }
+    case 'facet': {
+      const count = Object.keys(resource.value.attributes ?? {}).length
+      return { text: `${count} ${count === 1 ? 'attribute' : 'attributes'}`, tone: 'plain' }
+    }
+    case 'service': {
+      const declared = resource.value.declaredVersions.map(
+        ({ environment, version }) => `${environment} ${version}`,
+      )
+      return { text: declared.length === 0 ? 'KNOWN' : words('DECLARED', declared.join(', ')), tone: 'plain' }
+    }
+    case 'condition':
+      return { text: words('SATISFIED', resource.value.reason), tone: 'good' }
+  }
+}
+
+function words(...parts: string[]): string {
+  return parts.filter((part) => part !== '').join(' ')
+}

@@ -1,0 +1,17 @@
+import type { Revision } from '@holdfast/sdk'
+import type { CommandContext } from '../command-context.ts'
+import { printable } from './terminal-text.ts'
+
+/** Prints a resource after a change: a line for people, or an array with the resource. */
+export async function printChanged(
+  context: CommandContext,
+  what: string,
+  resource: unknown,
+  revision: Revision,
+): Promise<void> {
+  await context.print(
+    context.settings.output === 'json'
+      ? `${JSON.stringify([resource], undefined, 2)}\n`
+      : `${printable(what)} (revision ${revision})\n`,
+  )
+}

@@ -1,0 +1,14 @@
+import type { Written } from '@holdfast/sdk'
+import type { CommandContext } from '../command-context.ts'
+import { printable } from './terminal-text.ts'
+
+/** Prints what became of a report: a line for people, or an array with the answer. */
+export async function printWritten(context: CommandContext, what: string, written: Written): Promise<void> {
+  const { revision, ledgerEpoch, duplicate } = written
+  const answer = { revision: String(revision), ledgerEpoch: String(ledgerEpoch), duplicate }
+  await context.print(
+    context.settings.output === 'json'
+      ? `${JSON.stringify([answer], undefined, 2)}\n`
+      : `${printable(what)} (revision ${revision})\n`,
+  )
+}

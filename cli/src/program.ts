@@ -1,0 +1,54 @@
+import { Command, type OutputConfiguration } from 'commander'
+import { defineChanges } from './define-changes.ts'
+import { addGlobalFlags, type Within } from './define-command.ts'
+import { defineListings } from './define-listings.ts'
+import { defineReports } from './define-reports.ts'
+import { defineServing, type Serving } from './define-serving.ts'
+import { version } from './version.ts'
+
+const EXAMPLES = `Examples:
+  holdfast machines                                      what there is
+  holdfast started offline-tasks --version 20110502      from a start script
+  holdfast deployed airship --version 20110502 --machine web-0
+  holdfast versions airship                              declared, deployed and running, side by side
+  holdfast instances --as-of 2h --filter 'state = RUNNING'
+  holdfast timeline --filter 'machine = web-0'
+  holdfast watch                                         changes as they happen
+`
+
+const AFTERWORD = `
+Environment:
+  HOLDFAST_ADDRESS, HOLDFAST_TOKEN or HOLDFAST_TOKEN_FILE, HOLDFAST_TLS, HOLDFAST_TLS_CA,
+  HOLDFAST_ENVIRONMENT, HOLDFAST_MACHINE, HOLDFAST_OUTPUT; NO_COLOR.
+  Flags win over the environment, the environment over $XDG_CONFIG_HOME/holdfast/config.json.
+
+Exit codes:
+  0 done, 1 failed, 2 usage, 10 blocked, 11 server unreachable, 12 lock lost
+`
+
+/** The command line. Positional options, so that `--version` can mean the program's and a service's. */
+export function buildProgram(within: Within, serving: Serving, output: OutputConfiguration): Command {
+  const program = new Command('holdfast')
+  program
+    .usage('COMMAND [OPTIONS]')
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError("See 'holdfast --help'.")
+    .addHelpText('before', EXAMPLES)
+    .addHelpText('after', AFTERWORD)
+    .version(version, '-V, --version', 'the version of this program')
+    .helpOption('-h, --help', 'this help')
+    .helpCommand('help [command]', 'Show the help of a command')
+    .configureOutput({
+      ...output,
+      outputError: (text, write) => write(text.replace(/^error: /, 'holdfast: ')),
+    })
+  addGlobalFlags(program)
+  defineServing(program, within, serving)
+  defineReports(program, within)
+  defineListings(program, within)
+  defineChanges(program, within)
+  // Last, so that a command's help begins with its own.
+  for (const command of program.commands) if (command.name() !== 'server') addGlobalFlags(command)
+  return program
+}

@@ -1,0 +1,5 @@
+/** How long a start or stop script waits for the server, in milliseconds. */
+export const REPORT_TIMEOUT_MS = 2_000
+
+/** How often a start or stop script tries: over a reconnect, and not through a restart of the server. */
+export const REPORT_ATTEMPTS = 3

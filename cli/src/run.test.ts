@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import { Writable } from 'node:stream'
+import { describe, expect, test } from 'vitest'
+import { run } from './run.ts'
+import { version } from './version.ts'
+
+class Captured extends Writable {
+  text = ''
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += chunk.toString()
+    done()
+  }
+}
+
+/** Runs a command line where no server is and no config file. */
+async function holdfast(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
+  const stdout = new Captured()
+  const stderr = new Captured()
+  const env = { HOLDFAST_ADDRESS: '127.0.0.1:1', XDG_CONFIG_HOME: '/nonexistent' }
+  const code = await run(argv, { env, stdout, stderr })
+  return { code, out: stdout.text, err: stderr.text }
+}
+
+const COMMANDS = [
+  'agent',
+  'started',
+  'stopped',
+  'deployed',
+  'note',
+  'machines',
+  'services',
+  'instances',
+  'versions',
+  'timeline',
+  'watch',
+  'sources',
+  'info',
+  'declare',
+  'retire',
+  'restore',
+]
+
+describe('holdfast', () => {
+  test('help opens with examples and tells all commands, variables and exit codes', async () => {
+    const { code, out } = await holdfast('--help')
+    expect(code).toBe(0)
+    expect(out).toMatch(/^Examples:\n {2}holdfast /)
+    for (const command of ['server', ...COMMANDS]) expect(out).toMatch(new RegExp(`^  ${command}\\b`, 'm'))
+    expect(out).toContain('HOLDFAST_ADDRESS')
+    expect(out).toContain('11 server unreachable')
+  })
+
+  test.each(COMMANDS)('the help of %s opens with examples and tells the global options', async (command) => {
+    const { code, out } = await holdfast(command, '--help')
+    expect(code).toBe(0)
+    expect(out).toMatch(new RegExp(`^Examples:\\n  holdfast ${command}\\b`))
+    expect(out).toContain('--token-file')
+  })
+
+  test('the version is that of the package', async () => {
+    const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+    expect(version).toBe(manifest.version)
+    expect(await holdfast('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' })
+  })
+
+  test.each<[string, string[], RegExp]>([
+    ['no command', [], /Usage: holdfast/],
+    ['an unknown command', ['machnies'], /unknown command 'machnies'[\s\S]*Did you mean machines/],
+    ['an unknown option', ['machines', '--bogus'], /unknown option '--bogus'/],
+    ['a missing argument', ['started'], /missing required argument 'service'/],
+    ['a missing option', ['deployed', 'airship', '--version', '1'], /'--machine <ids>' not specified/],
+    ['a retirement without a reason', ['retire', 'web-0'], /'--reason <text>' not specified/],
+    ['an agent that should stay', ['agent'], /'--once' not specified/],
+    ['an argument too many', ['machines', 'web-0'], /too many arguments/],
+    [
+      'a status that is none',
+      ['deployed', 'a', '--version', '1', '--machine', 'b', '--status', 'ok'],
+      /Allowed choices/,
+    ],
+    ['a time that is none', ['machines', '--as-of', 'yesterday'], /"yesterday" is neither a revision/],
+    ['a limit of 0', ['machines', '--limit', '0'], /--limit is "0"; it must be a whole number from 1/],
+    ['an output that is none', ['machines', '-o', 'yaml'], /"yaml" is not known/],
+    ['an address that is none', ['machines', '--address', 'a b'], /address "a b" is not of the form/],
+    [
+      'a version without an environment',
+      ['declare', 'airship', '--version', '1'],
+      /--version needs --environment/,
+    ],
+  ])('%s is a usage error', async (_, argv, message) => {
+    const { code, out, err } = await holdfast(...argv)
+    expect(code).toBe(2)
+    expect(err).toMatch(message)
+    expect(out).toBe('')
+  })
+
+  test('without a server a listing exits with 11 and says where it looked and what to do', async () => {
+    const { code, out, err } = await holdfast('machines')
+    expect(code).toBe(11)
+    expect(err).toMatch(/^holdfast: no server answers at 127\.0\.0\.1:1: connect ECONNREFUSED/)
+    expect(err).toContain('--address')
+    expect(out).toBe('')
+  })
+
+  test.each(['started', 'stopped'])('without a server %s warns and exits with 0', async (command) => {
+    const { code, out, err } = await holdfast(command, 'offline-tasks')
+    expect(code).toBe(0)
+    expect(err).toContain(`'offline-tasks ${command}' is NOT recorded: no server answers at 127.0.0.1:1`)
+    expect(err).toContain('not kept for later')
+    expect(out).toBe('')
+  })
+
+  test('a broken token file does not fail a start script either', async () => {
+    const { code, err } = await holdfast('started', 'offline-tasks', '--token-file', '/nonexistent')
+    expect(code).toBe(0)
+    expect(err).toContain('is NOT recorded: the token file /nonexistent cannot be read')
+  })
+
+  test('global options stand before the command or after it, and the later one wins', async () => {
+    const { err } = await holdfast('--address', '127.0.0.1:2', 'machines')
+    expect(err).toContain('no server answers at 127.0.0.1:2')
+    const { err: after } = await holdfast('--address', '127.0.0.1:2', 'machines', '--address', '127.0.0.1:3')
+    expect(after).toContain('no server answers at 127.0.0.1:3')
+  })
+})

@@ -1,0 +1,79 @@
+import type { Holdfast } from '@holdfast/sdk'
+import { CommanderError } from 'commander'
+import { openClient } from './client.ts'
+import type { Within } from './define-command.ts'
+import type { Serving } from './define-serving.ts'
+import { type ExitCode, exitCode } from './exit-code.ts'
+import { describeFailure } from './failure.ts'
+import { paintFor } from './output/terminal-text.ts'
+import { buildProgram } from './program.ts'
+import { resolveSettings } from './settings.ts'
+
+/** Where a run of the command line takes from and writes to. */
+export interface Surroundings {
+  env: NodeJS.ProcessEnv
+  stdout: NodeJS.WritableStream & { isTTY?: boolean }
+  stderr: NodeJS.WritableStream
+}
+
+/** Runs one command line, without the names of node and the program, and gives its exit code. Never rejects. */
+export async function run(argv: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  const { env, stdout, stderr } = surroundings
+  const clients: Holdfast[] = []
+  const warn = (line: string) => void stderr.write(`holdfast: ${line}\n`)
+  let address = ''
+  let code: ExitCode = exitCode.done
+
+  const within: Within = async (flags, work, lenience) => {
+    try {
+      const settings = resolveSettings(flags, env)
+      address = settings.address
+      const client: Parameters<typeof work>[0]['client'] = (options) => {
+        const opened = openClient(settings, options)
+        clients.push(opened)
+        address = opened.address
+        return opened
+      }
+      const print = (text: string) => written(stdout, text)
+      code =
+        (await work({ settings, client, print, warn, paint: paintFor(stdout, env), env })) ?? exitCode.done
+    } catch (error) {
+      if (lenience === undefined || isBrokenPipe(error)) throw error
+      const { what } = describeFailure(error, address)
+      warn(`warning: '${lenience.unrecorded}' is NOT recorded: ${what}`)
+      warn('Reports are not kept for later yet: run the command again when the server is back.')
+    }
+  }
+
+  const serving: Serving = async (work) => {
+    code = await work()
+  }
+  const program = buildProgram(within, serving, {
+    writeOut: (text) => void stdout.write(text),
+    writeErr: (text) => void stderr.write(text),
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return code
+  } catch (error) {
+    // Commander has said it already, and help that was asked for is no failure.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.usage
+    if (isBrokenPipe(error)) return exitCode.done
+    const failure = describeFailure(error, address)
+    for (const line of [failure.what, ...failure.hints]) warn(line)
+    return failure.code
+  } finally {
+    for (const client of clients) client.close()
+  }
+}
+
+function written(stream: NodeJS.WritableStream, text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(text, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
+/** The reader of a pipe, such as `head`, has seen enough. */
+function isBrokenPipe(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'EPIPE'
+}
