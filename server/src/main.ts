@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
-import { IngestServiceService } from '../../proto/gen/holdfast/v1/ingest_service.ts'
 import { StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
+import { ingestServiceDefinition } from './api/decode-ingest.ts'
 import { ingestService } from './api/ingest-service.ts'
 import { stateService } from './api/state-service.ts'
 import { type Config, ConfigError, configHelp, loadConfig } from './config.ts'
@@ -71,7 +71,7 @@ async function compose(grpc: GrpcServer, store: Store, config: Config, log: Logg
   const { eventRetentionDays, changeRetentionDays } = config
   const ledger = new Ledger({ store, log })
   await ledger.start()
-  grpc.add(IngestServiceService, ingestService({ ledger, eventRetentionDays, rpcStatus }))
+  grpc.add(ingestServiceDefinition, ingestService({ ledger, eventRetentionDays, rpcStatus }))
   grpc.add(StateServiceService, stateService({ store, ledger }))
   const sweeps = [
     new EventUpkeep({ store, log, retentionDays: eventRetentionDays }),

@@ -9,6 +9,7 @@ import { type HoldfastError, refuseViolations } from '../domain/error.ts'
 import { batchViolations, MAX_BATCH_EVENTS } from '../domain/event-validation.ts'
 import { IngestBatch, type IngestResult } from '../domain/ingest-batch.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { DecodedBatch } from './decode-ingest.ts'
 import type { CallContext, Handlers } from './handler.ts'
 
 /** Batches of one stream that wait for their commit; while there are so many, the stream is not read. */
@@ -21,13 +22,21 @@ export interface IngestServiceOptions {
   rpcStatus: (error: HoldfastError) => Status
 }
 
+/** Handlers for `ingestServiceDefinition`, whose requests bring the events' bytes along. */
 export function ingestService(options: IngestServiceOptions): Handlers<typeof IngestServiceService> {
   const { ledger, eventRetentionDays: retentionDays, rpcStatus } = options
 
   const take = async (batch: EventBatch | undefined, context: CallContext): Promise<BatchOutcome> => {
-    const { source, epoch, events } = checkBatch(batch)
+    const { source, epoch, events, encoded } = checkBatch(batch)
     const { principal, signal } = context
-    const command = new IngestBatch({ source, epoch: Number(epoch), events, principal, retentionDays })
+    const command = new IngestBatch({
+      source,
+      epoch: Number(epoch),
+      events,
+      encoded,
+      principal,
+      retentionDays,
+    })
     return outcomeOf(await ledger.submit(command, signal), rpcStatus)
   }
 
@@ -75,7 +84,7 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise
 }
 
-function checkBatch(batch: EventBatch | undefined): EventBatch {
+function checkBatch(batch: EventBatch | undefined): DecodedBatch {
   if (batch === undefined) {
     refuseViolations([{ field: 'batch', description: 'is required' }])
     throw new TypeError('unreachable')
@@ -86,7 +95,7 @@ function checkBatch(batch: EventBatch | undefined): EventBatch {
     violations.push({ field: 'batch.events', description })
   }
   refuseViolations(violations)
-  return batch
+  return batch as DecodedBatch
 }
 
 function outcomeOf(result: IngestResult, rpcStatus: (error: HoldfastError) => Status): BatchOutcome {

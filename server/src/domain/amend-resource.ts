@@ -3,6 +3,7 @@ import { type Machine, Machine_Lifecycle } from '../../../proto/gen/holdfast/v1/
 import type { Service, Service_DeclaredVersion } from '../../../proto/gen/holdfast/v1/service.ts'
 import { TimelineEntry_Effect } from '../../../proto/gen/holdfast/v1/timeline.ts'
 import type { Command } from './command.ts'
+import { encode } from './encode.ts'
 import { HoldfastError } from './error.ts'
 import { EventType } from './event-type.ts'
 import { mergedLabels, resolveService } from './fold/resource.ts'
@@ -81,7 +82,7 @@ abstract class AmendResource<K extends 'machine' | 'service'> implements Command
       environment: null,
       principal,
       revision,
-      body: Event.encode(event).finish(),
+      body: encode(Event, event),
       targets: [],
     })
     return { resource: row.resource, revision }

@@ -1,6 +1,7 @@
 import { Event } from '../../../proto/gen/holdfast/v1/event.ts'
 import type { MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Command } from './command.ts'
+import { encode } from './encode.ts'
 import { type FieldViolation, HoldfastError, refuseViolations } from './error.ts'
 import { ALWAYS_STORED, EventType } from './event-type.ts'
 import { eventViolations, MAX_EVENT_BYTES } from './event-validation.ts'
@@ -19,6 +20,8 @@ export interface IngestRequest {
   source: string
   epoch: number
   events: Event[]
+  /** The events as they came, in the same order: what is stored of them. */
+  encoded: Uint8Array[]
   principal: string
   /** Events older than this are refused: they would be dropped at once. */
   retentionDays: number
@@ -59,7 +62,7 @@ export class IngestBatch implements Command<IngestResult> {
 
   constructor(request: IngestRequest) {
     this.#request = request
-    this.#events = request.events.map(prepare)
+    this.#events = request.events.map((event, i) => prepare(event, request.encoded[i]!))
     this.size = this.#events.reduce((sum, { body }) => sum + body.length + 200, 200)
   }
 
@@ -149,7 +152,7 @@ export class IngestBatch implements Command<IngestResult> {
       }),
     )
     if (outcome.kept !== undefined) {
-      const kept = outcome.kept === event ? body : Event.encode(outcome.kept).finish()
+      const kept = outcome.kept === event ? body : encode(Event, outcome.kept)
       store(state, outcome, {
         occurredAt,
         sourceId: source.id,
@@ -167,27 +170,37 @@ export class IngestBatch implements Command<IngestResult> {
   }
 
   #refuseTime(occurredAt: Instant, now: Instant): void {
-    const metadata = { occurredTime: shownTime(occurredAt), serverTime: shownTime(now) }
     if (occurredAt > addMilliseconds(now, MAX_AHEAD_MS)) {
-      throw new HoldfastError(
+      throw timeError(
         'EVENT_IN_FUTURE',
-        `occurred_time ${metadata.occurredTime} is more than 10 minutes ahead of the server's clock (${metadata.serverTime}); set the clock of the source`,
-        { metadata },
+        { occurredAt, now },
+        (occurred, server) =>
+          `occurred_time ${occurred} is more than 10 minutes ahead of the server's clock (${server}); set the clock of the source`,
       )
     }
-    if (occurredAt < addMilliseconds(now, -this.#request.retentionDays * DAY_MS)) {
-      throw new HoldfastError(
+    const { retentionDays } = this.#request
+    if (occurredAt < addMilliseconds(now, -retentionDays * DAY_MS)) {
+      throw timeError(
         'EVENT_TOO_OLD',
-        `occurred_time ${metadata.occurredTime} is more than ${this.#request.retentionDays} days ago, which is as long as events are kept; check the clock of the source`,
-        { metadata },
+        { occurredAt, now },
+        (occurred) =>
+          `occurred_time ${occurred} is more than ${retentionDays} days ago, which is as long as events are kept; check the clock of the source`,
       )
     }
   }
 }
 
-function prepare(event: Event): Prepared {
+function timeError(
+  reason: 'EVENT_IN_FUTURE' | 'EVENT_TOO_OLD',
+  { occurredAt, now }: { occurredAt: Instant; now: Instant },
+  text: (occurredTime: string, serverTime: string) => string,
+): HoldfastError {
+  const metadata = { occurredTime: shownTime(occurredAt), serverTime: shownTime(now) }
+  return new HoldfastError(reason, text(metadata.occurredTime, metadata.serverTime), { metadata })
+}
+
+function prepare(event: Event, body: Uint8Array): Prepared {
   const violations = eventViolations(event)
-  const body = Event.encode(event).finish()
   if (body.length > MAX_EVENT_BYTES) {
     const description = `the event is ${body.length} bytes; at most ${MAX_EVENT_BYTES} are taken`
     violations.push({ field: 'event', description })

@@ -2,6 +2,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { Facet, Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
 import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
+import { encode } from './encode.ts'
 
 /** The number of each kind of resource in `change.kind`. Stored: never changed, never used again. */
 export const ResourceKind = { machine: 1, facet: 2, service: 3, instance: 4, condition: 5 } as const
@@ -62,9 +63,7 @@ export function decodeResource(kind: KindName, body: Uint8Array): Resource {
 
 /** A resource as plain protobuf. */
 export function encodeMessage<K extends KindName>(kind: K, message: KindMessage[K]): Buffer {
-  return asBuffer(
-    (messages[kind].encode as (message: KindMessage[K]) => { finish(): Uint8Array })(message).finish(),
-  )
+  return encode(messages[kind] as never, message as never)
 }
 
 /** The plain protobuf in a stored `body`, without decoding it. */

@@ -5,6 +5,7 @@ import {
   type RevisionChanges,
   WatchStateResponse,
 } from '../../../proto/gen/holdfast/v1/watch.ts'
+import { encode } from '../domain/encode.ts'
 import type { Instant } from '../domain/instant.ts'
 import { timestampFromInstant } from '../domain/instant.ts'
 import { decodeResource, type KindName } from '../domain/kind.ts'
@@ -78,9 +79,7 @@ export class FeedEntry {
     }
     if (revisions.length === 0) return undefined
     const position = { ledgerEpoch: this.epoch, revision: this.to, snapshotCursor: '' }
-    return Buffer.from(
-      WatchStateResponse.encode({ step: { $case: 'changes', value: { revisions, position } } }).finish(),
-    )
+    return encode(WatchStateResponse, { step: { $case: 'changes', value: { revisions, position } } })
   }
 }
 
