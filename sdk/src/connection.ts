@@ -243,8 +243,8 @@ export class Connection {
     const before = last && last.text !== status.text ? `; before: ${plainly(last.text)}` : ''
     const tries = attempts === 1 ? '' : ` (${attempts} attempts${before})`
     if (status.code === 'DEADLINE_EXCEEDED') {
-      const where = this.#state === 'ready' ? 'answered' : 'could be reached'
-      return `${method}: ${this.address} was not ${where} within ${timeoutMs} ms${tries}`
+      const what = this.#state === 'ready' ? 'did not answer' : 'was not reached'
+      return `${method}: ${this.address} ${what} within ${timeoutMs} ms${tries}`
     }
     if (status.code === 'UNAVAILABLE') return `${method}: ${plainly(status.text)}${tries}`
     return status.text
