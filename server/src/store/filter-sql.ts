@@ -7,7 +7,7 @@ export type FilterColumn =
   | { type: 'text'; column: Sql; collection?: string }
   /** Zero is unset. */
   | { type: 'number'; column: Sql }
-  | { type: 'time'; column: Sql }
+  | { type: 'time'; column: Sql; nullable: boolean }
   | { type: 'labels'; column: Sql }
   /** Values in rows of their own: `select` gives the ids of the resources that have one, or one as asked. */
   | { type: 'list'; id: Sql; select: (where: Sql) => Sql; value: Sql }

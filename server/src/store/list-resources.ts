@@ -1,6 +1,7 @@
 import type { Filter } from '../domain/filter/filter.ts'
 import type { KindMessage } from '../domain/kind.ts'
 import type { Order } from '../domain/order.ts'
+import type { FilterColumn } from './filter-sql.ts'
 import { LISTINGS, type ListedKind } from './listed-kind.ts'
 import type { ReadPoint } from './read-point.ts'
 import { sortedRows } from './sorted-rows.ts'
@@ -30,11 +31,22 @@ export function listResources<K extends ListedKind>(
   { kind, order, ...query }: ResourceQuery<K>,
 ): Promise<Page<KindMessage[K]>> {
   const listing = LISTINGS[kind]
-  if (order.field !== 'name') return sortedRows(store, { listing, order, ...query })
-  return walkRows(store, {
-    listing,
-    order: { columns: [sql`t.name`], descending: order.descending },
-    keyOf: (resource) => [resource.name],
-    ...query,
-  })
+  const { descending } = order
+  if (order.field === 'name') {
+    const keyOf = ({ name }: KindMessage[K]) => [name]
+    return walkRows(store, { listing, order: { columns: [sql`t.name`], descending }, keyOf, ...query })
+  }
+  const field = listing.fields.get(order.field)!
+  if (field.type === 'id') {
+    // Part of the identity, so its index can be walked as that of the name can.
+    const column = listing.columns.get(field.name) as FilterColumn & { type: 'text' }
+    const keyOf = (resource: KindMessage[K]) => [field.get(resource), resource.name]
+    return walkRows(store, {
+      listing,
+      order: { columns: [column.column, sql`t.name`], descending },
+      keyOf,
+      ...query,
+    })
+  }
+  return sortedRows(store, { listing, order, ...query })
 }

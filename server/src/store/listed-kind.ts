@@ -25,7 +25,7 @@ export interface Listing<K extends ListedKind> {
 const text = (column: Sql, collection?: string): FilterColumn =>
   collection === undefined ? { type: 'text', column } : { type: 'text', column, collection }
 const number = (column: Sql): FilterColumn => ({ type: 'number', column })
-const time = (column: Sql): FilterColumn => ({ type: 'time', column })
+const time = (column: Sql, nullable = false): FilterColumn => ({ type: 'time', column, nullable })
 
 const STAMPED: [string, FilterColumn][] = [
   ['create_time', time(sql`t.created_at`)],
@@ -95,7 +95,7 @@ const INSTANCES: Listing<'instance'> = {
     ['state', number(sql`t.state`)],
     ['running_version', text(sql`t.running_version`)],
     ['deployed_version', text(sql`t.deployed_version`)],
-    ['state_time', time(sql`t.state_at`)],
+    ['state_time', time(sql`t.state_at`, true)],
     ...STAMPED,
   ]),
 }

@@ -59,13 +59,17 @@ export async function resolveReadPoint(store: Store, { readTime, revision }: Rea
 async function atTime(store: Store, readTime: Timestamp, position: Position): Promise<ReadPoint> {
   const time = readableTime(readTime)
   if (time > position.clock) throw timeAhead(time, position.clock)
-  const { head, compacted } = time < position.last_time ? position : await afterWriters(store)
-  const rows = await store.query<{ revision: bigint }>(
-    sql`select revision from ledger_commit where committed_at <= ${sqlTime(time)}
-      order by committed_at desc, revision desc limit 1`.toQuery('revision-at'),
+  const { head } = time < position.last_time ? position : await afterWriters(store)
+  // One statement: a compaction in between must not make what it took look like what never was.
+  const [found] = await store.query<{ revision: bigint | null; compacted: bigint }>(
+    sql`select l.compacted, (
+        select revision from ledger_commit where committed_at <= ${sqlTime(time)}
+        order by committed_at desc, revision desc limit 1
+      ) as revision from ledger l where l.id = 1`.toQuery('revision-at'),
   )
+  const { compacted } = found!
   // Before the first commit there was nothing: revision 0, unless what came after it is no longer kept.
-  const revision = rows[0]?.revision ?? 0n
+  const revision = found!.revision ?? 0n
   if (revision < compacted) throw revisionCompacted(revision, compacted)
   return { revision, head: head > revision ? head : revision, now: false }
 }

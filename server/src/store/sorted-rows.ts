@@ -139,7 +139,7 @@ function sortColumn(at: FilterColumn): { column: Sql; toSql: (value: SortKey['va
       return { column: at.column, toSql: (value) => sql`${String(value)}::int8` }
     case 'time':
       return {
-        column: sql`coalesce(${at.column}, '-infinity'::timestamptz)`,
+        column: at.nullable ? sql`coalesce(${at.column}, '-infinity'::timestamptz)` : at.column,
         toSql: (value) => (value === undefined ? sql`'-infinity'::timestamptz` : sqlTime(value as bigint)),
       }
     default:

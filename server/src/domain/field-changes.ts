@@ -1,0 +1,110 @@
+import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
+import { type Alias, Alias_Kind, Machine_Lifecycle } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { type Instance, Instance_State } from '../../../proto/gen/holdfast/v1/service.ts'
+import type { FieldChange } from '../../../proto/gen/holdfast/v1/timeline.ts'
+import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
+import { instantFromTimestamp } from './instant.ts'
+import { jsonEqual } from './json-equal.ts'
+import { formatRfc3339 } from './rfc3339.ts'
+
+/** What a resource tells of itself, flat: a field or attribute, and what it is. */
+type Fields = Map<string, unknown>
+
+/**
+ * What changed from one state of a resource to the next, in the order of its fields; everything that is set,
+ * for a resource that is new. Leaves out what only keeps the books: etag, revision, times of change and of
+ * sight, and a machine's summary of its facets.
+ */
+export function fieldChanges(before: Resource | undefined, after: Resource): FieldChange[] {
+  if (after.resource === undefined) return []
+  const { name } = after.resource.value
+  const old = fieldsOf(before)
+  const now = fieldsOf(after)
+  const changes: FieldChange[] = []
+  for (const field of new Set([...old.keys(), ...now.keys()])) {
+    const [oldValue, newValue] = [old.get(field), now.get(field)]
+    if (jsonEqual(oldValue, newValue)) continue
+    changes.push({ resource: name, field, oldValue: textOf(oldValue), newValue: textOf(newValue) })
+  }
+  return changes
+}
+
+function fieldsOf(resource: Resource | undefined): Fields {
+  const fields: Fields = new Map()
+  const set = (field: string, value: unknown): void => {
+    if (value !== undefined && value !== '') fields.set(field, value)
+  }
+  const setAll = (prefix: string, values: Record<string, unknown> | undefined): void => {
+    for (const [key, value] of Object.entries(values ?? {})) set(`${prefix}${key}`, value)
+  }
+  switch (resource?.resource?.$case) {
+    case 'machine': {
+      const machine = resource.resource.value
+      set('lifecycle', nameIn(Machine_Lifecycle, machine.lifecycle))
+      set('retire_time', timeOf(machine.retireTime))
+      set('retire_reason', machine.retireReason)
+      setAll('labels.', machine.labels)
+      for (const alias of machine.aliases) set(`aliases.${aliasText(alias)}`, alias.value)
+      for (const { alias, otherMachine } of machine.identityConflicts) {
+        set(`identity_conflicts.${alias === undefined ? '' : aliasText(alias)}`, otherMachine)
+      }
+      break
+    }
+    case 'facet':
+      setAll('', resource.resource.value.attributes)
+      break
+    case 'service': {
+      const service = resource.resource.value
+      set('kind', service.kind)
+      set('owner', service.owner)
+      setAll('labels.', service.labels)
+      for (const { environment, version } of service.declaredVersions) {
+        set(`declared_versions.${environment}`, version)
+      }
+      break
+    }
+    case 'instance':
+      setInstance(resource.resource.value, set, setAll)
+      break
+    case 'condition': {
+      const condition = resource.resource.value
+      set('satisfy_time', timeOf(condition.satisfyTime))
+      set('satisfied_by', condition.satisfiedBy)
+      set('reason', condition.reason)
+      break
+    }
+  }
+  return fields
+}
+
+function setInstance(
+  instance: Instance,
+  set: (field: string, value: unknown) => void,
+  setAll: (prefix: string, values: Record<string, unknown>) => void,
+): void {
+  set('state', nameIn(Instance_State, instance.state))
+  set('running_version', instance.runningVersion)
+  set('deployed_version', instance.deployedVersion)
+  set('deployment_id', instance.deploymentId)
+  set('environment', instance.environment)
+  set('process.pid', instance.process?.pid)
+  set('exit_code', instance.exitCode)
+  setAll('labels.', instance.labels)
+}
+
+const aliasText = ({ kind, value }: Alias): string => `${nameIn(Alias_Kind, kind)}.${value}`
+
+const timeOf = (time: Timestamp | undefined): string | undefined =>
+  time === undefined ? undefined : formatRfc3339(instantFromTimestamp(time))
+
+function nameIn(values: Readonly<Record<string, number | string>>, value: number): string {
+  return Object.entries(values).find(([, number]) => number === value)?.[0] ?? String(value)
+}
+
+const MAX_VALUE_LENGTH = 1024
+
+function textOf(value: unknown): string {
+  if (value === undefined) return ''
+  const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return text.length <= MAX_VALUE_LENGTH ? text : `${text.slice(0, MAX_VALUE_LENGTH - 1)}…`
+}

@@ -1,0 +1,65 @@
+import type { Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
+import type { VersionCell } from '../../../proto/gen/holdfast/v1/version.ts'
+import { driftOf } from '../domain/drift.ts'
+import type { Filter } from '../domain/filter/filter.ts'
+import { machineId, serviceId } from '../domain/filter/resource-fields.ts'
+import { LISTINGS } from './listed-kind.ts'
+import type { ReadPoint } from './read-point.ts'
+import { type ResourceRow, resourceOf, rowColumns } from './resource-row.ts'
+import { sql } from './sql.ts'
+import type { Store } from './store.ts'
+import { type Page, walkRows } from './walk-rows.ts'
+
+export interface VersionQuery {
+  filter: Filter<Instance>
+  at: ReadPoint
+  /** The `next` of the page before. */
+  after: string[] | undefined
+  limit: number
+}
+
+/** The parts of a key: service, machine, slot. */
+export const VERSION_KEY_LENGTH = 3
+
+/** Declared, deployed and running versions side by side as of one revision, by service, machine and slot. */
+export async function listVersions(store: Store, query: VersionQuery): Promise<Page<VersionCell>> {
+  const { resources, next } = await walkRows(store, {
+    listing: LISTINGS.instance,
+    order: { columns: [sql`t.service`, sql`t.machine`, sql`t.slot`], descending: false },
+    keyOf: ({ service, machine, slot }) => [serviceId(service), machineId(machine), slot],
+    ...query,
+  })
+  const declared = await declaredVersions(store, resources, query.at)
+  return { resources: resources.map((instance) => cellOf(instance, declared)), next }
+}
+
+/** Declared versions by service name and environment. */
+type Declared = Map<string, Map<string, string>>
+
+async function declaredVersions(store: Store, instances: Instance[], at: ReadPoint): Promise<Declared> {
+  const names = [...new Set(instances.map(({ service }) => service))]
+  if (names.length === 0) return new Map()
+  const rows = await store.query<ResourceRow>(
+    sql`select ${rowColumns(at, false)} from service t
+      where t.name = any(${names}::text[]) and t.create_revision <= ${at.revision}`.toQuery('services-named'),
+  )
+  const services = rows.map((row): Service => resourceOf('service', row, at))
+  return new Map(
+    services.map(({ name, declaredVersions }) => [
+      name,
+      new Map(declaredVersions.map(({ environment, version }) => [environment, version])),
+    ]),
+  )
+}
+
+function cellOf(instance: Instance, declared: Declared): VersionCell {
+  const declaredVersion = declared.get(instance.service)?.get(instance.environment) ?? ''
+  const { service, environment, machine, slot, state } = instance
+  const { deployedVersion, runningVersion, stateTime, deployTime, observedTime } = instance
+  return {
+    ...{ service, environment, machine, slot, declaredVersion, deployedVersion, runningVersion, state },
+    drift: driftOf({ declared: declaredVersion, deployed: deployedVersion, running: runningVersion, state }),
+    instance: instance.name,
+    ...{ stateTime, deployTime, observedTime },
+  }
+}

@@ -1,0 +1,74 @@
+import type { TimelineEntry } from '../../../proto/gen/holdfast/v1/timeline.ts'
+import { fieldChanges } from '../domain/field-changes.ts'
+import { decodeResource, kindName } from '../domain/kind.ts'
+import type { TimelineIds, TimelineRow } from './list-timeline.ts'
+import { type Sql, sql } from './sql.ts'
+import type { Store } from './store.ts'
+
+/** What an entry tells of what it changed. */
+const MAX_FIELD_CHANGES = 100
+/** Resources of one entry that are looked at for it: a deployment may have changed a thousand. */
+const MAX_RESOURCES = 32
+
+interface ChangeRow {
+  revision: bigint
+  kind: number
+  body: Buffer
+  before: Buffer | null
+}
+
+/**
+ * Fills in what each entry changed, from the changes of its revision and those before them. Nothing for a
+ * revision that is compacted. On the timeline of one machine, an event about several tells that one's changes.
+ */
+export async function addFieldChanges(
+  store: Store,
+  { rows, entries, ids }: { rows: TimelineRow[]; entries: TimelineEntry[]; ids: TimelineIds },
+): Promise<void> {
+  const whole: bigint[] = []
+  const ofMachine: TimelineRow[] = []
+  for (const row of rows) {
+    if (row.revision === null) continue
+    if (ids.machine !== undefined && row.machine_id === null && row.service_id !== null) ofMachine.push(row)
+    else whole.push(row.revision)
+  }
+  const found = await Promise.all([
+    whole.length === 0 ? [] : store.query<ChangeRow>(changesOf(whole).toQuery('timeline-changes')),
+    ofMachine.length === 0
+      ? []
+      : store.query<ChangeRow>(changesOfMachine(ofMachine, ids.machine!).toQuery('timeline-machine-changes')),
+  ])
+  const byRevision = Map.groupBy(found.flat(), ({ revision }) => revision)
+  for (const entry of entries) {
+    for (const { kind, body, before } of byRevision.get(entry.revision) ?? []) {
+      const name = kindName(kind)
+      const old = before === null ? undefined : decodeResource(name, before)
+      entry.fieldChanges.push(...fieldChanges(old, decodeResource(name, body)))
+      if (entry.fieldChanges.length >= MAX_FIELD_CHANGES) break
+    }
+    entry.fieldChanges.splice(MAX_FIELD_CHANGES)
+  }
+}
+
+const COLUMNS = sql`c.revision, c.kind, c.body, (
+  select p.body from change p where p.resource_id = c.resource_id and p.revision < c.revision
+  order by p.revision desc limit 1
+) as before`
+
+// At the compacted revision and before, what was there before a change may be gone.
+const KEPT = sql`c.revision > (select l.compacted from ledger l where l.id = 1)`
+
+function changesOf(revisions: bigint[]): Sql {
+  return sql`select ${COLUMNS} from unnest(${revisions}::int8[]) r(revision) cross join lateral (
+      select * from change c where c.revision = r.revision order by c.ordinal limit ${MAX_RESOURCES}
+    ) c where ${KEPT} order by c.revision, c.ordinal`
+}
+
+function changesOfMachine(rows: TimelineRow[], machine: bigint): Sql {
+  const revisions = rows.map(({ revision }) => revision!)
+  const services = rows.map(({ service_id }) => service_id!)
+  return sql`select ${COLUMNS} from unnest(${revisions}::int8[], ${services}::int8[]) r(revision, service_id)
+    join instance i on i.machine_id = ${machine} and i.service_id = r.service_id
+    join change c on c.resource_id = i.id and c.revision = r.revision
+    where ${KEPT} order by c.revision, c.ordinal`
+}
