@@ -32,6 +32,8 @@ export interface GrpcServerOptions {
   log: Logger
 }
 
+const lastWordsMs = 100
+
 const channelOptions = {
   'grpc.max_receive_message_length': maxRequestBytes,
   'grpc.max_send_message_length': -1,
@@ -39,8 +41,7 @@ const channelOptions = {
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.max_concurrent_streams': 10_000,
-  // Counts every message of every call, for a service that is not offered.
-  'grpc.enable_channelz': 0,
+  // `grpc.enable_channelz` stays on, though nothing asks: without it `forceShutdown` closes no connection.
 }
 
 /** A gRPC server with health and reflection. Add services, then listen, then drain once. */
@@ -50,7 +51,7 @@ export class GrpcServer {
   readonly #calls = new OpenCalls()
   readonly #authenticate: Authenticate
   readonly #services: string[] = []
-  #health: Health | undefined
+  readonly #health = new Health(this.#services)
   #draining: Promise<void> | undefined
 
   /** Throws when the address is beyond loopback and TLS or tokens are missing. */
@@ -75,7 +76,6 @@ export class GrpcServer {
 
   /** Answers the address with the port that was taken. Throws an Error with `code` `EADDRINUSE` when it is. */
   async listen(): Promise<string> {
-    this.#health = new Health(this.#services)
     this.#addOpen(HealthService, this.#health.handlers())
     const { descriptorSet } = this.#options
     const reflection = reflectionHandlers({ services: () => this.#services, descriptorSet })
@@ -106,7 +106,7 @@ export class GrpcServer {
 
   async #drain(graceMs: number): Promise<void> {
     const { log } = this.#options
-    this.#health?.setServing(false)
+    this.#health.setServing(false)
     const disconnected = new Promise<void>((resolve) => {
       this.#server.tryShutdown(() => resolve())
     })
@@ -117,7 +117,10 @@ export class GrpcServer {
     if (await settlesWithin(done, graceMs / 2)) return
     log.warn({ calls: this.#calls.size }, 'calls are cut off: they did not end in time')
     this.#calls.endAll()
+    // Time for the last words to get through.
+    if (await settlesWithin(disconnected, lastWordsMs)) return
     this.#server.forceShutdown()
+    await disconnected
   }
 
   #addOpen<Service extends object>(service: Service, handlers: NoInfer<Handlers<Service>>): void {

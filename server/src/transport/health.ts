@@ -15,31 +15,36 @@ type Status = HealthCheckResponse_ServingStatus
  * drains, and it loads a protobuf compiler at start.
  */
 export class Health {
-  readonly #statuses = new Map<string, Status>()
+  readonly #services: readonly string[]
   readonly #watchers = new Set<() => void>()
+  #serving = true
 
-  constructor(services: string[]) {
-    for (const name of ['', ...services]) this.#statuses.set(name, HealthCheckResponse_ServingStatus.SERVING)
+  /** `services` may grow. */
+  constructor(services: readonly string[]) {
+    this.#services = services
   }
 
-  /** Says the same of the server and all its services. */
   setServing(serving: boolean): void {
-    const status = serving
-      ? HealthCheckResponse_ServingStatus.SERVING
-      : HealthCheckResponse_ServingStatus.NOT_SERVING
-    for (const name of this.#statuses.keys()) this.#statuses.set(name, status)
+    this.#serving = serving
     for (const wake of this.#watchers) wake()
   }
 
   handlers(): Handlers<typeof HealthService> {
     return {
       check: async ({ service }) => {
-        const status = this.#statuses.get(service)
+        const status = this.#statusOf(service)
         if (status !== undefined) return { status }
         throw new HoldfastError('NOT_FOUND', `this server has no service ${JSON.stringify(service)}`)
       },
       watch: ({ service }, { signal }) => this.#watch(service, signal),
     }
+  }
+
+  #statusOf(service: string): Status | undefined {
+    if (service !== '' && !this.#services.includes(service)) return undefined
+    return this.#serving
+      ? HealthCheckResponse_ServingStatus.SERVING
+      : HealthCheckResponse_ServingStatus.NOT_SERVING
   }
 
   async *#watch(service: string, signal: AbortSignal): AsyncGenerator<HealthCheckResponse> {
@@ -50,7 +55,7 @@ export class Health {
     try {
       let told: Status | undefined
       while (!signal.aborted) {
-        const status = this.#statuses.get(service) ?? HealthCheckResponse_ServingStatus.SERVICE_UNKNOWN
+        const status = this.#statusOf(service) ?? HealthCheckResponse_ServingStatus.SERVICE_UNKNOWN
         if (status !== told) {
           told = status
           yield { status }

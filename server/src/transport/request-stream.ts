@@ -14,7 +14,8 @@ interface Waiting<Request> {
  * The requests of a stream. Reads ahead of its consumer by one message at most: the rest waits in the
  * client, behind HTTP/2 flow control.
  *
- * - Ends when the client half-closes, or after `finish()`.
+ * - Ends when the client half-closes, or after `finish()`. A client on Node that cancels a call half-closes it
+ *   first and resets it in a later packet, so an end does not prove that the client meant it.
  * - Throws the signal's reason once it aborts, and INVALID_REQUEST at a message that is not valid protobuf.
  */
 export class RequestStream<Request> implements AsyncIterableIterator<Request> {
@@ -65,8 +66,8 @@ export class RequestStream<Request> implements AsyncIterableIterator<Request> {
   }
 
   /**
-   * Node ends the readable side of an HTTP/2 stream that the client resets, too, some ticks before it says that
-   * the stream was cancelled. A half-close is believed when no cancellation follows.
+   * Node ends the readable side of a stream whose connection breaks, too, and says some ticks later that the
+   * stream was cancelled. An end is taken for a half-close when no cancellation follows.
    */
   readonly #onEnd = (): void => {
     setImmediate(() => {

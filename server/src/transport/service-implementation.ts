@@ -112,41 +112,42 @@ function handle(
     void answerUnary(call, respond, handler as Unary<unknown, unknown>, open(call), options.calls)
 }
 
-async function answerUnary(
+function answerUnary(
   call: ServerUnaryCall<unknown, unknown>,
   respond: sendUnaryData<unknown>,
   handler: Unary<unknown, unknown>,
   context: OpenCall,
   calls: OpenCalls,
 ): Promise<void> {
-  try {
-    calls.admit(context)
-    const response = await handler(decoded(call.request), context)
-    context.signal.throwIfAborted()
-    context.succeed()
-    respond(null, response)
-  } catch (error) {
-    respond(context.fail(error))
-  } finally {
-    calls.close(context)
-  }
+  return answerOnce(respond, context, calls, () => handler(decoded(call.request), context))
 }
 
-async function answerClientStream(
+function answerClientStream(
   call: ServerReadableStream<unknown, unknown>,
   respond: sendUnaryData<unknown>,
   handler: ClientStream<unknown, unknown>,
   context: OpenCall,
   calls: OpenCalls,
 ): Promise<void> {
+  return answerOnce(respond, context, calls, () => handler(new RequestStream(call, context.signal), context))
+}
+
+async function answerOnce(
+  respond: sendUnaryData<unknown>,
+  context: OpenCall,
+  calls: OpenCalls,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  let working: Promise<unknown> | undefined
   try {
     calls.admit(context)
-    const response = await handler(new RequestStream(call, context.signal), context)
-    context.signal.throwIfAborted()
+    working = work()
+    const response = await Promise.race([working, context.aborted()])
     context.succeed()
     respond(null, response)
   } catch (error) {
     respond(context.fail(error))
+    await working?.catch((late) => late === error || context.failLate(late))
   } finally {
     calls.close(context)
   }
@@ -191,7 +192,7 @@ async function answerStream(
     call.end()
   } catch (error) {
     call.emit('error', context.fail(error))
-    await writing?.catch((late) => context.failLate(late))
+    await writing?.catch((late) => late === error || context.failLate(late))
   } finally {
     calls.close(context)
   }
