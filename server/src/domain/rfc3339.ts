@@ -3,7 +3,14 @@ import type { Instant } from './instant.ts'
 const RFC3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/
 
-/** The time in an RFC 3339 text, cut to microseconds; undefined when it is none. */
+/** The years that PostgreSQL and RFC 3339 both know: 1 to 9999. */
+const FIRST = -62_135_596_800_000_000n
+const LAST = 253_402_300_799_999_999n
+
+/** Whether a time lies in the years that can be stored and written. */
+export const isWritable = (instant: Instant): boolean => instant >= FIRST && instant <= LAST
+
+/** The time in an RFC 3339 text, cut to microseconds; undefined when it is none, or not in the years 1 to 9999. */
 export function parseRfc3339(text: string): Instant | undefined {
   const match = text.length <= 40 ? RFC3339.exec(text) : null
   if (match === null) return undefined
@@ -25,7 +32,8 @@ export function parseRfc3339(text: string): Instant | undefined {
   date.setUTCHours(hour, minute, second)
   const micros = BigInt((match[7] ?? '').padEnd(6, '0').slice(0, 6))
   const offset = BigInt((match[8] === '-' ? -1 : 1) * (offsetHours * 60 + offsetMinutes)) * 60_000_000n
-  return (BigInt(date.getTime()) * 1000n + micros - offset) as Instant
+  const instant = (BigInt(date.getTime()) * 1000n + micros - offset) as Instant
+  return isWritable(instant) ? instant : undefined
 }
 
 /** A time in RFC 3339 with microseconds, in UTC: what PostgreSQL reads as `timestamptz` without loss. */

@@ -3,11 +3,12 @@ import type { KindMessage } from '../domain/kind.ts'
 import type { Order } from '../domain/order.ts'
 import type { FilterColumn } from './filter-sql.ts'
 import { LISTINGS, type ListedKind } from './listed-kind.ts'
+import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
 import { sortedRows } from './sorted-rows.ts'
 import { sql } from './sql.ts'
 import type { Store } from './store.ts'
-import { type Page, walkRows } from './walk-rows.ts'
+import { walkRows } from './walk-rows.ts'
 
 export interface ResourceQuery<K extends ListedKind> {
   kind: K

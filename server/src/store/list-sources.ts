@@ -1,9 +1,9 @@
 import type { Source } from '../../../proto/gen/holdfast/v1/admin_service.ts'
 import { type Instant, timestampFromInstant } from '../domain/instant.ts'
 import { parseGaps } from './load-batch.ts'
+import type { Page } from './page.ts'
 import { sql, sqlMicros } from './sql.ts'
 import type { Store } from './store.ts'
-import type { Page } from './walk-rows.ts'
 
 /** Numberings of a source that are told. */
 const MAX_NUMBERINGS = 16

@@ -4,11 +4,12 @@ import { driftOf } from '../domain/drift.ts'
 import type { Filter } from '../domain/filter/filter.ts'
 import { machineId, serviceId } from '../domain/filter/resource-fields.ts'
 import { LISTINGS } from './listed-kind.ts'
+import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type ResourceRow, resourceOf, rowColumns } from './resource-row.ts'
 import { sql } from './sql.ts'
 import type { Store } from './store.ts'
-import { type Page, walkRows } from './walk-rows.ts'
+import { walkRows } from './walk-rows.ts'
 
 export interface VersionQuery {
   filter: Filter<Instance>

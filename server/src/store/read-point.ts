@@ -2,7 +2,7 @@ import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import { HoldfastError, refuseViolations } from '../domain/error.ts'
 import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import { revisionAhead, revisionCompacted } from '../domain/lost-position.ts'
-import { formatRfc3339 } from '../domain/rfc3339.ts'
+import { formatRfc3339, isWritable } from '../domain/rfc3339.ts'
 import { micros } from './pg-types.ts'
 import { sql, sqlTime } from './sql.ts'
 import type { Store } from './store.ts'
@@ -91,16 +91,12 @@ async function afterWriters(store: Store): Promise<Position> {
   }
 }
 
-/** The years that PostgreSQL and RFC 3339 both know. */
-const FIRST_SECOND = -62_135_596_800n
-const LAST_SECOND = 253_402_300_799n
-
 function readableTime(time: Timestamp): Instant {
-  const { seconds, nanos } = time
-  if (seconds < FIRST_SECOND || seconds > LAST_SECOND || nanos < 0 || nanos > 999_999_999) {
+  const instant = instantFromTimestamp(time)
+  if (time.nanos < 0 || time.nanos > 999_999_999 || !isWritable(instant)) {
     refuseViolations([{ field: 'read_time', description: 'must be a time in the years 1 to 9999' }])
   }
-  return instantFromTimestamp(time)
+  return instant
 }
 
 function timeAhead(time: Instant, clock: bigint): HoldfastError {

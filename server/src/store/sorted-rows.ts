@@ -7,11 +7,11 @@ import { type KindMessage, ResourceKind } from '../domain/kind.ts'
 import { type Order, orderTooWide } from '../domain/order.ts'
 import { type FilterColumn, filterSql } from './filter-sql.ts'
 import type { ListedKind, Listing } from './listed-kind.ts'
+import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type ResourceRow, resourceOf, rowColumns } from './resource-row.ts'
 import { type Sql, sql, sqlTime } from './sql.ts'
 import type { Store } from './store.ts'
-import type { Page } from './walk-rows.ts'
 
 /** Resources changed since the revision that a page may put into order here at the most. */
 const MAX_CHANGED = 20_000

@@ -1,4 +1,6 @@
 import type { QueryConfig } from 'pg'
+import type { Instant } from '../domain/instant.ts'
+import { formatRfc3339 } from '../domain/rfc3339.ts'
 
 /** What a statement may be given as a parameter. */
 export type SqlValue = string | number | bigint | boolean | Buffer | null | readonly (string | bigint)[]
@@ -40,9 +42,8 @@ export function joinSql(pieces: readonly Sql[], separator: ' and ' | ' or ' | ',
   return new Sql(['', ...pieces.slice(1).map(() => separator), ''], pieces)
 }
 
-/** A time in microseconds since 1970 as a timestamptz. Exact. */
-export const sqlTime = (micros: bigint): Sql =>
-  sql`(timestamptz 'epoch' + ${micros}::int8 * interval '1 microsecond')`
+/** A time in microseconds since 1970 as a timestamptz. Exact, for the years 1 to 9999. */
+export const sqlTime = (micros: bigint): Sql => sql`${formatRfc3339(micros as Instant)}::timestamptz`
 
 /** A timestamptz as microseconds since 1970. Exact: `extract` gives a numeric. */
 export const sqlMicros = (column: Sql): Sql => sql`(extract(epoch from ${column}) * 1000000)::int8`

@@ -1,9 +1,9 @@
 import type { TimelineEntry } from '../../../proto/gen/holdfast/v1/timeline.ts'
 import { fieldChanges } from '../domain/field-changes.ts'
 import { decodeResource, kindName } from '../domain/kind.ts'
-import type { TimelineIds, TimelineRow } from './list-timeline.ts'
 import { type Sql, sql } from './sql.ts'
 import type { Store } from './store.ts'
+import type { TimelineRow } from './timeline-events.ts'
 
 /** What an entry tells of what it changed. */
 const MAX_FIELD_CHANGES = 100
@@ -23,20 +23,20 @@ interface ChangeRow {
  */
 export async function addFieldChanges(
   store: Store,
-  { rows, entries, ids }: { rows: TimelineRow[]; entries: TimelineEntry[]; ids: TimelineIds },
+  { rows, entries, machine }: { rows: TimelineRow[]; entries: TimelineEntry[]; machine: bigint | undefined },
 ): Promise<void> {
   const whole: bigint[] = []
   const ofMachine: TimelineRow[] = []
   for (const row of rows) {
     if (row.revision === null) continue
-    if (ids.machine !== undefined && row.machine_id === null && row.service_id !== null) ofMachine.push(row)
+    if (machine !== undefined && row.machine_id === null && row.service_id !== null) ofMachine.push(row)
     else whole.push(row.revision)
   }
   const found = await Promise.all([
     whole.length === 0 ? [] : store.query<ChangeRow>(changesOf(whole).toQuery('timeline-changes')),
     ofMachine.length === 0
       ? []
-      : store.query<ChangeRow>(changesOfMachine(ofMachine, ids.machine!).toQuery('timeline-machine-changes')),
+      : store.query<ChangeRow>(changesOfMachine(ofMachine, machine!).toQuery('timeline-machine-changes')),
   ])
   const byRevision = Map.groupBy(found.flat(), ({ revision }) => revision)
   for (const entry of entries) {

@@ -6,6 +6,7 @@ import { filterSql } from './filter-sql.ts'
 import { after, type KeyOrder, orderBy, upTo } from './key-order.ts'
 import { keyRange } from './key-range.ts'
 import type { ListedKind, Listing } from './listed-kind.ts'
+import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type ResourceRow, resourceOf, rowColumns } from './resource-row.ts'
 import { joinSql, type Sql, sql } from './sql.ts'
@@ -30,12 +31,6 @@ export interface Walk<K extends ListedKind> {
   /** The key to go on after; undefined from the start. */
   after: string[] | undefined
   limit: number
-}
-
-export interface Page<M> {
-  resources: M[]
-  /** The key to go on after; undefined at the end. A page may be short, or empty, and not the last. */
-  next: string[] | undefined
 }
 
 /**
