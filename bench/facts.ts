@@ -18,7 +18,7 @@ const puppetDbPerSecond = 96
 const options = benchOptions()
 const report = new Report('facts', options)
 await using fixture = await startFixture()
-await using holdfast = await Holdfast.connect({ address: fixture.server.address, source: 'bench/facts' })
+await using holdfast = Holdfast.lazy({ address: fixture.server.address, source: 'bench/facts' })
 
 /** The facts of PuppetDB's measurement: five strings that are new each time, 95 small structures that stay. */
 function facts(machine: string, turn: number): Record<string, unknown> {

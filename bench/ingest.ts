@@ -5,21 +5,21 @@
  *
  * `--events N` sends N events in one go instead, and watches the server's memory.
  */
-import { event, Holdfast, type IngestStream } from '@holdfast/sdk'
+import { Holdfast } from '@holdfast/sdk'
 import { startFixture } from './harness/fixture.ts'
 import { residentBytes } from './harness/machine.ts'
 import { benchOptions } from './harness/options.ts'
 import { type Figures, Report } from './harness/report.ts'
+import { firstStart, instances, machines, note, send, startsAndStops } from './ingest/workload.ts'
 import { createEventTable, insertEvents } from './peers/event-table.ts'
 
-const machines = 1_000
-const services = 10
 const bodyBytes = 300
 
 const options = benchOptions()
 const report = new Report('ingest', options)
 await using fixture = await startFixture()
-await using holdfast = await Holdfast.connect({ address: fixture.server.address })
+await using holdfast = Holdfast.lazy({ address: fixture.server.address })
+const startOrStop = startsAndStops()
 await using stream = holdfast.ingest({ source: 'bench' })
 
 if (options.events === undefined) await compare(options.quick ? 0.25 : 1)
@@ -27,7 +27,7 @@ else await soak(options.events)
 report.save()
 
 async function compare(scale: number): Promise<void> {
-  await startInstances()
+  await send(stream, instances, firstStart)
   const raw = await fixture.database.ensure('raw').then(() => fixture.database.connect('raw'))
   const rows = 200_000 * scale
   const results: Record<'raw1000' | 'raw5000' | 'notes' | 'changes', Figures[]> = {
@@ -43,8 +43,8 @@ async function compare(scale: number): Promise<void> {
       results[`raw${batch}`].push({ perSecond })
     }
     await createEventTable(raw)
-    results.notes.push({ perSecond: await send(rows, note) })
-    results.changes.push({ perSecond: await send(rows / 2, startOrStop) })
+    results.notes.push({ perSecond: await send(stream, rows, note) })
+    results.changes.push({ perSecond: await send(stream, rows / 2, startOrStop) })
   }
   await raw.end()
   const peers = [
@@ -54,47 +54,9 @@ async function compare(scale: number): Promise<void> {
   const best = Math.max(...peers.map((peer) => peer.perSecond!))
   const notes = report.figure('Holdfast: events that change no state', results.notes)
   const changes = report.figure('Holdfast: every event changes state', results.changes)
-  await countStored(options.runs * 1.5 * rows + machines * services, options.runs * 0.5 * rows)
+  await countStored(options.runs * 1.5 * rows + instances, options.runs * 0.5 * rows)
   report.verdict({ what: 'events that change no state ÷ raw', value: notes.perSecond! / best, atLeast: 0.6 })
   report.verdict({ what: 'every event changes state ÷ raw', value: changes.perSecond! / best, atLeast: 0.25 })
-}
-
-/** Sends events as fast as they are taken; returns acknowledged events a second. */
-async function send(
-  count: number,
-  make: (index: number) => Parameters<IngestStream['send']>[0],
-): Promise<number> {
-  const begin = performance.now()
-  for (let index = 0; index < count; index++) await stream.send(make(index))
-  await stream.flush()
-  return count / ((performance.now() - begin) / 1000)
-}
-
-const words = 'a note about a machine, '.repeat(9)
-
-function note(index: number) {
-  return event.note(words, { machine: `worker-${index % machines}` })
-}
-
-let turns = 0
-
-/** Instance after instance, stopped in one round and started in the next: each one changes state. */
-function startOrStop() {
-  const index = turns++
-  const instance = index % (machines * services)
-  const machine = `worker-${instance % machines}`
-  const service = `service-${Math.floor(instance / machines)}`
-  const round = Math.floor(index / (machines * services))
-  return round % 2 === 0 ? event.stopped(service, { machine }) : event.started(service, { machine })
-}
-
-async function startInstances(): Promise<void> {
-  await send(machines * services, (instance) =>
-    event.started(`service-${Math.floor(instance / machines)}`, {
-      machine: `worker-${instance % machines}`,
-      version: '1',
-    }),
-  )
 }
 
 /** A rate of events that were lost, or changed nothing where they should, is no rate. */
@@ -112,12 +74,14 @@ async function countStored(events: number, changes: number): Promise<void> {
 
 /** One event in ten changes state; the server's memory is read as it goes. */
 async function soak(count: number): Promise<void> {
-  await startInstances()
+  await send(stream, instances, firstStart)
   const megabytes: number[] = []
   const step = 250_000
   const begin = performance.now()
   for (let sent = 0; sent < count; sent += step) {
-    await send(Math.min(step, count - sent), (index) => (index % 10 === 0 ? startOrStop() : note(index)))
+    await send(stream, Math.min(step, count - sent), (index) =>
+      index % 10 === 0 ? startOrStop() : note(index),
+    )
     megabytes.push(residentBytes(fixture.server.pid) / 1e6)
     const perSecond = (sent + step) / ((performance.now() - begin) / 1000)
     console.log(

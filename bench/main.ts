@@ -5,15 +5,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { benchOptions } from './harness/options.ts'
 
 const benchmarks = ['ingest', 'watch', 'single-write', 'startup', 'facts', 'reads']
 const args = process.argv.slice(2)
 const first = args.findIndex((arg) => arg.startsWith('-'))
 const names = first === -1 ? args : args.slice(0, first)
 const options = args.slice(names.length)
-const unknown = names.filter((name) => !benchmarks.includes(name))
-if (unknown.length > 0) {
-  console.error(`no benchmark ${unknown.join(', ')}; there are ${benchmarks.join(', ')}`)
+try {
+  benchOptions(options)
+  const unknown = names.filter((name) => !benchmarks.includes(name))
+  if (unknown.length > 0) throw new Error(`There is no benchmark ${unknown.join(', ')}`)
+} catch (error) {
+  console.error((error as Error).message)
+  console.error(
+    `npm run bench -- [${benchmarks.join('|')}]… [--quick] [--record] [--runs N] [--events N] [--data DIR]`,
+  )
   process.exit(2)
 }
 for (const name of names.length > 0 ? names : benchmarks) {

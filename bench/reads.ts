@@ -24,7 +24,7 @@ const turns = options.quick ? 100 : 500
 const directory = options.data === undefined ? undefined : resolve(options.data)
 if (directory !== undefined) mkdirSync(directory, { recursive: true })
 await using fixture = await startFixture(directory)
-await using holdfast = await Holdfast.connect({ address: fixture.server.address })
+await using holdfast = Holdfast.lazy({ address: fixture.server.address })
 
 const filled = directory === undefined ? undefined : join(directory, `filled-${size.events}`)
 if (filled === undefined || !existsSync(filled)) {

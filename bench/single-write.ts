@@ -13,7 +13,7 @@ import { holdfastFanOut } from './peers/holdfast-watch.ts'
 const options = benchOptions()
 const report = new Report('single-write', options)
 await using fixture = await startFixture()
-await using holdfast = await Holdfast.connect({ address: fixture.server.address, source: 'bench/sdk' })
+await using holdfast = Holdfast.lazy({ address: fixture.server.address, source: 'bench/sdk' })
 await using client = holdfastFanOut(fixture.server.address)
 await fixture.database.ensure('raw')
 const raw = await fixture.database.connect('raw')

@@ -8,7 +8,7 @@ import { benchOptions } from './harness/options.ts'
 import { Report } from './harness/report.ts'
 import { latencies, median } from './harness/sample.ts'
 import { scratchDirectory } from './harness/scratch.ts'
-import { holdfast, repository, serverEnvironment } from './harness/server-process.ts'
+import { holdfastCommand, repository, serverEnvironment } from './harness/server-process.ts'
 
 const options = benchOptions()
 const report = new Report('startup', options)
@@ -31,8 +31,8 @@ await using server = await start()
 const wallMs: number[] = []
 const bareMs: number[] = []
 for (let turn = 0; turn < (options.quick ? 5 : 20); turn++) {
-  const args = holdfast('started', 'offline-tasks', '--machine', 'worker-0', '--version', String(turn))
-  wallMs.push(await runToEnd(process.execPath, args, { env: { HOLDFAST_ADDRESS: server.answer } }))
+  const args = ['started', 'offline-tasks', '--machine', 'worker-0', '--version', String(turn)]
+  wallMs.push(await runToEnd(holdfastCommand, args, { env: { HOLDFAST_ADDRESS: server.answer } }))
   bareMs.push(await runToEnd(process.execPath, ['--eval', ''], {}))
 }
 report.figure('node, nothing to do', [latencies(bareMs)])

@@ -59,19 +59,19 @@ const parts: Part[] = [
   { prefix: 'server/src/', name: 'server', imports: ['gen', ...serverParts] },
   {
     prefix: 'server/src/main.ts',
-    name: 'server/main',
+    name: 'server/process',
     imports: ['gen', 'server', ...serverParts],
     ownsProcess: true,
   },
   {
     prefix: 'server/src/config.ts',
-    name: 'server/config',
+    name: 'server/process',
     imports: ['gen', 'server', ...serverParts],
     ownsProcess: true,
   },
   { prefix: 'sdk/', name: 'sdk', imports: ['gen'], refuses: /^(?:pg(?:-|$)|@mikro-orm\/|kysely)/ },
   { prefix: 'agent/', name: 'agent', imports: ['sdk'], ownsProcess: true },
-  { prefix: 'cli/', name: 'cli', imports: ['sdk', 'agent'], lazily: ['server'], ownsProcess: true },
+  { prefix: 'cli/', name: 'cli', imports: ['sdk', 'agent'], lazily: ['server', 'server/process'], ownsProcess: true },
   { prefix: 'examples/', name: 'examples', imports: ['sdk'], ownsProcess: true },
 ]
 

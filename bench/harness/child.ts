@@ -20,6 +20,8 @@ export interface ChildOptions {
   cwd?: string
   env?: Record<string, string | undefined>
   readyWithinMs?: number
+  /** Shows what it says after it is ready: for a process that speaks of trouble only. */
+  showsTrouble?: boolean
 }
 
 const running = new Set<ChildProcess>()
@@ -48,7 +50,7 @@ export async function startChild(
   args: readonly string[],
   options: ChildOptions,
 ): Promise<Child> {
-  const { ready, cwd, env, readyWithinMs = 60_000 } = options
+  const { ready, cwd, env, readyWithinMs = 60_000, showsTrouble = false } = options
   const start = performance.now()
   const child = spawn(command, args, {
     cwd,
@@ -69,6 +71,7 @@ export async function startChild(
     clearTimeout(kill)
   }
   const lines: string[] = []
+  let isReady = false
   const answer = await new Promise<string>((resolve, reject) => {
     const fail = (why: string) => reject(new Error(`${command} ${why}:\n${lines.slice(-20).join('\n')}`))
     const timer = setTimeout(() => fail(`was not ready within ${readyWithinMs} ms`), readyWithinMs)
@@ -76,9 +79,14 @@ export async function startChild(
     void exited.then(() => fail('ended before it was ready'))
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
-        if (lines.push(line) > 200) lines.shift()
+        if (isReady) {
+          if (showsTrouble) console.error(line)
+          return
+        }
+        lines.push(line)
         const match = ready.exec(line)
         if (match === null) return
+        isReady = true
         clearTimeout(timer)
         resolve(match[1] ?? match[0])
       })

@@ -3,10 +3,8 @@ import { type Child, startChild } from './child.ts'
 
 export const repository = join(import.meta.dirname, '../..')
 
-/** The command of Holdfast in this checkout, as arguments to Node. */
-export function holdfast(...args: string[]): string[] {
-  return ['--conditions=holdfast-source', join(repository, 'cli/src/main.ts'), ...args]
-}
+/** The command that users run, of this checkout. */
+export const holdfastCommand = join(repository, 'cli/bin/holdfast')
 
 export interface HoldfastServer extends Child {
   /** Where it listens for gRPC. */
@@ -34,8 +32,9 @@ export async function startServer(options: {
   databaseUrl?: string
   dataDir: string
 }): Promise<HoldfastServer> {
-  const child = await startChild(process.execPath, holdfast('server'), {
+  const child = await startChild(holdfastCommand, ['server'], {
     ready: /listening on (\S+)/,
+    showsTrouble: true,
     env: serverEnvironment(options.databaseUrl, options.dataDir),
   })
   return { ...child, address: child.answer }
