@@ -21,7 +21,7 @@ export async function watch(context: CommandContext, flags: WatchFlags): Promise
   const holdfast = context.client({ onWarning: (message) => context.warn(message) })
   const { limit = Number.POSITIVE_INFINITY } = flags
   let count = 0
-  for await (const step of holdfast.watchState(await watchOptions(holdfast, flags))) {
+  for await (const step of holdfast.watchState(await watchOptions(context, holdfast, flags))) {
     const [changes, time]: [WatchedChange[], Date | undefined] =
       step.type === 'change'
         ? [step.changes, step.commitTime]
@@ -40,14 +40,25 @@ export async function watch(context: CommandContext, flags: WatchFlags): Promise
   }
 }
 
-async function watchOptions(holdfast: Holdfast, flags: WatchFlags): Promise<WatchOptions> {
-  const { filter, after, snapshot = false } = flags
+async function watchOptions(
+  context: CommandContext,
+  holdfast: Holdfast,
+  { filter, after, snapshot = false }: WatchFlags,
+): Promise<WatchOptions> {
+  if (snapshot && after !== undefined) {
+    throw new UsageError('--snapshot and --after exclude each other: give one of them')
+  }
+  if (after !== undefined && after.kind !== 'revision') {
+    throw new UsageError('--after takes a revision, such as 42')
+  }
   // Also proves that the server is there: a watch on its own would try for ever.
-  const { ledgerEpoch } = await holdfast.getServerInfo()
-  if (after === undefined) return { filter, skipSnapshot: !snapshot }
-  if (snapshot) throw new UsageError('--snapshot and --after exclude each other: give one of them')
-  if (after.kind !== 'revision') throw new UsageError('--after takes a revision, such as 42')
-  return { filter, resume: { ledgerEpoch, revision: revision(after.revision), snapshotCursor: '' } }
+  const { ledgerEpoch, headRevision } = await holdfast.getServerInfo()
+  if (snapshot) return { filter }
+  // From the revision that stands now, and not from whenever the stream opens: what happens after this line is
+  // printed will be shown.
+  const from = after?.revision ?? headRevision
+  context.warn(`watching from revision ${from} on`)
+  return { filter, resume: { ledgerEpoch, revision: revision(from), snapshotCursor: '' } }
 }
 
 /** The change as proto3 JSON, with its revision and time. */

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { failOnLeaks } from '../harness/leaks.ts'
+import { type TestServer, testServer } from '../harness/server.ts'
+import { buildOnce, program, startProgram } from './holdfast.ts'
+
+failOnLeaks()
+
+const text = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8')
+const commands = [...text.matchAll(/^```sh\n(.*?)^```/gms)]
+  .flatMap((block) => block[1]!.trim().split('\n'))
+  .filter((line) => line.startsWith('holdfast '))
+
+let server: TestServer
+
+beforeAll(async () => {
+  buildOnce()
+  server = await testServer()
+})
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+})
+
+/** A line of the page, run by a shell with `holdfast` in its PATH. */
+function shell(line: string) {
+  const script = `PATH="$(dirname "$0"):$PATH"; ${line}`
+  return startProgram('/bin/sh', ['-c', script, program], { HOLDFAST_ADDRESS: server.address })
+}
+
+describe('docs/cli.md', () => {
+  test('shows every command', () => {
+    const shown = new Set(commands.map((line) => line.split(' ')[1]))
+    expect([...shown].sort()).toEqual([
+      'agent',
+      'declare',
+      'deployed',
+      'info',
+      'instances',
+      'machines',
+      'note',
+      'restore',
+      'retire',
+      'server',
+      'services',
+      'sources',
+      'started',
+      'stopped',
+      'timeline',
+      'versions',
+      'watch',
+    ])
+  })
+
+  test.each(commands.filter((line) => !/^holdfast (watch|server)/.test(line)))('%s', async (line) => {
+    // The time on the page is before anything was reported.
+    const empty = line.includes('2026-11-20')
+    const { code, err } = await shell(line).ended
+    if (empty && code === 1) expect(err).toMatch(/compacted|older|before/i)
+    else expect(`${code} ${err}`).toMatch(/^0 (holdfast: (no |not all |not seen).*\n)*$/)
+  })
+
+  test.each(commands.filter((line) => line.startsWith('holdfast watch')))('%s', async (line) => {
+    await using watch = shell(`exec ${line}`)
+    if (line.includes('--snapshot') || line.includes('--after')) await watch.sees(/airship/)
+    else {
+      await expect.poll(() => watch.err(), { timeout: 10_000 }).toContain('watching from')
+      const version = `v${line.length}`
+      await shell(`holdfast deployed airship --version ${version} --machine web-0`).ended
+      await watch.sees(new RegExp(`web-0~airship.*${version}`))
+    }
+  })
+})

@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { globSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { tracked } from '../harness/leaks.ts'
+import { until, within } from '../harness/wait.ts'
+
+const root = join(import.meta.dirname, '../..')
+
+/** The command as users run it. */
+export const program = join(root, 'cli/bin/holdfast')
+
+/** What a run of the command gave. */
+export interface Ran {
+  code: number | undefined
+  out: string
+  err: string
+  /** Milliseconds from start to end. */
+  tookMs: number
+}
+
+/** A `holdfast` that runs. Is ended when disposed of. */
+export interface Running extends AsyncDisposable {
+  readonly child: ChildProcess
+  out(): string
+  err(): string
+  /** Waits until stdout matches, and gives the match. */
+  sees(pattern: RegExp): Promise<RegExpExecArray>
+  ended: Promise<Ran>
+}
+
+/** Bundles the command line when the bundle is older than its sources. */
+export function buildOnce(): void {
+  const built = statSync(join(root, 'cli/dist/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const sources = globSync(['cli/build.mjs', '{cli,sdk,agent}/src/**/*.ts', 'proto/gen/**/*.ts'], {
+    cwd: root,
+  })
+  if (sources.every((path) => statSync(join(root, path)).mtimeMs < built)) return
+  const { status, stderr } = spawnSync(process.execPath, ['cli/build.mjs'], { cwd: root, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`the command line cannot be built: ${stderr}`)
+}
+
+/** Starts the command in an environment that holds nothing but what is given. */
+export function startHoldfast(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  return startProgram(program, args, env)
+}
+
+/** Starts any program, as {@link startHoldfast}. */
+export function startProgram(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  const began = performance.now()
+  const child = spawn(file, args, {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const untrack = tracked(child, `${file} ${args.join(' ')}`)
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      output[name] += text
+    })
+  }
+  const ended = new Promise<Ran>((resolve) => {
+    child.once('close', (code) => {
+      untrack()
+      const tookMs = performance.now() - began
+      resolve({ code: code ?? undefined, out: output.stdout, err: output.stderr, tookMs })
+    })
+  })
+  return {
+    ...{ child, ended },
+    out: () => output.stdout,
+    err: () => output.stderr,
+    sees: (pattern) =>
+      until(`${pattern} in the output of ${args.join(' ')}`, () => {
+        const found = pattern.exec(output.stdout)
+        if (found === null && child.exitCode !== null)
+          throw new Error(`it ended: ${output.stdout}${output.stderr}`)
+        return found ?? undefined
+      }),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGTERM')
+      await within(`the end of ${args.join(' ')}`, ended, 20_000).catch(() => child.kill('SIGKILL'))
+    },
+  }
+}
+
+/** Runs the command to its end. */
+export async function holdfast(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  return within(`holdfast ${args.join(' ')}`, startHoldfast(args, env).ended, 25_000)
+}
+
+/** Runs a command that must succeed, and gives what it printed. */
+export async function printed(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const { code, out, err } = await holdfast(args, env)
+  if (code !== 0) throw new Error(`holdfast ${args.join(' ')} exited with ${code}: ${err}`)
+  return out
+}
