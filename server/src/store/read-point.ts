@@ -44,16 +44,21 @@ export async function resolveReadPoint(store: Store, { readTime, revision }: Rea
     const description = 'cannot be together with revision; send one of them'
     refuseViolations([{ field: 'read_time', description }])
   }
-  const [position] = await store.query<Position & { [column: string]: bigint }>({
-    name: 'read-point',
-    text: POSITION,
-  })
-  const { head, compacted } = position!
-  if (readTime !== undefined) return atTime(store, readTime, position!)
+  const position = await readPosition(store)
+  const { head, compacted } = position
+  if (readTime !== undefined) return atTime(store, readTime, position)
   if (revision === 0n) return { revision: head, head, now: true }
   if (revision > head) throw revisionAhead(revision, head)
   if (revision < compacted) throw revisionCompacted(revision, compacted)
   return { revision, head, now: false }
+}
+
+async function readPosition(store: Store): Promise<Position> {
+  const rows = await store.query<Position & { [column: string]: bigint }>({
+    name: 'read-point',
+    text: POSITION,
+  })
+  return rows[0]!
 }
 
 async function atTime(store: Store, readTime: Timestamp, position: Position): Promise<ReadPoint> {
@@ -108,16 +113,25 @@ function timeAhead(time: Instant, clock: bigint): HoldfastError {
   )
 }
 
+/**
+ * The time up to which a timeline knows what was recorded: the one asked for, or now. Nothing that is recorded
+ * later falls before it. Throws REVISION_AHEAD for the future.
+ */
+export async function resolveRecordedUntil(store: Store, readTime: Timestamp | undefined): Promise<Instant> {
+  const position = await readPosition(store)
+  if (readTime === undefined) return position.clock as Instant
+  const time = readableTime(readTime)
+  if (time > position.clock) throw timeAhead(time, position.clock)
+  if (time >= position.last_time) await afterWriters(store)
+  return time
+}
+
 /** Finds again the read point of a listing's first page, for a later page. */
 export async function resumeReadPoint(
   store: Store,
   { revision, now }: { revision: bigint; now: boolean },
 ): Promise<ReadPoint> {
-  const [position] = await store.query<Position & { [column: string]: bigint }>({
-    name: 'read-point',
-    text: POSITION,
-  })
-  const { head, compacted } = position!
+  const { head, compacted } = await readPosition(store)
   if (revision > head) throw revisionAhead(revision, head)
   if (revision < compacted) throw revisionCompacted(revision, compacted)
   return { revision, head, now }

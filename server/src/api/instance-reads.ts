@@ -1,0 +1,28 @@
+import type { StateServiceService } from '../../../proto/gen/holdfast/v1/state_service.ts'
+import { instanceNameViolation } from '../domain/resource-name.ts'
+import type { Store } from '../store/store.ts'
+import type { Handlers } from './handler.ts'
+import { listPage } from './list-request.ts'
+import { namedResource } from './named-resource.ts'
+import { check } from './page-request.ts'
+
+/** Reads of instances. */
+export function instanceReads(
+  store: Store,
+): Pick<Handlers<typeof StateServiceService>, 'getInstance' | 'listInstances'> {
+  return {
+    async getInstance(request) {
+      check([instanceNameViolation('name', request.name)])
+      const { resource: instance, at } = await namedResource(store, 'instance', request)
+      return { instance, revision: at.revision }
+    },
+
+    async listInstances(request) {
+      const { resources, ...page } = await listPage(store, request, {
+        method: 'ListInstances',
+        kind: 'instance',
+      })
+      return { instances: resources, ...page }
+    },
+  }
+}

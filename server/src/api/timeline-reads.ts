@@ -1,0 +1,61 @@
+import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
+import type { StateServiceService } from '../../../proto/gen/holdfast/v1/state_service.ts'
+import type { FieldViolation } from '../domain/error.ts'
+import { compileTimelineFilter } from '../domain/filter/timeline-filter.ts'
+import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
+import { encodePageToken } from '../domain/page-token.ts'
+import { isWritable } from '../domain/rfc3339.ts'
+import { listTimeline, TIMELINE_KEY_LENGTH } from '../store/list-timeline.ts'
+import { resolveRecordedUntil } from '../store/read-point.ts'
+import type { Store } from '../store/store.ts'
+import type { Handlers } from './handler.ts'
+import { check, fingerprintOf, pageLimit, pageViolations, positionOf } from './page-request.ts'
+
+/** Reads of what happened. */
+export function timelineReads(store: Store): Pick<Handlers<typeof StateServiceService>, 'listTimeline'> {
+  return {
+    async listTimeline(request) {
+      const { startTime, endTime, readTime } = request
+      check([
+        ...pageViolations(request),
+        timeViolation('start_time', startTime),
+        timeViolation('end_time', endTime),
+        orderViolation(startTime, endTime),
+      ])
+      const filter = compileTimelineFilter(request.filter)
+      const fingerprint = fingerprintOf('ListTimeline', request)
+      // The key carries the time up to which the first page knew, so that later pages know no more.
+      const position = positionOf(request, { fingerprint, keyLength: TIMELINE_KEY_LENGTH + 1 })
+      const recordedUntil =
+        position === undefined
+          ? await resolveRecordedUntil(store, readTime)
+          : (BigInt(position.key[TIMELINE_KEY_LENGTH]!) as Instant)
+      const { resources, next } = await listTimeline(store, {
+        filter,
+        start: startTime === undefined ? undefined : instantFromTimestamp(startTime),
+        end: endTime === undefined ? undefined : instantFromTimestamp(endTime),
+        recordedUntil,
+        after: position?.key.slice(0, TIMELINE_KEY_LENGTH),
+        limit: pageLimit(request),
+      })
+      if (next === undefined) return { entries: resources, nextPageToken: '' }
+      const key = [...next, String(recordedUntil)]
+      const nextPageToken = encodePageToken(fingerprint, { revision: 0n, now: readTime === undefined, key })
+      return { entries: resources, nextPageToken }
+    },
+  }
+}
+
+function timeViolation(field: string, time: Timestamp | undefined): FieldViolation | undefined {
+  if (time === undefined || isWritable(instantFromTimestamp(time))) return undefined
+  return { field, description: 'must be a time in the years 1 to 9999' }
+}
+
+function orderViolation(
+  start: Timestamp | undefined,
+  end: Timestamp | undefined,
+): FieldViolation | undefined {
+  if (start === undefined || end === undefined) return undefined
+  if (instantFromTimestamp(start) <= instantFromTimestamp(end)) return undefined
+  return { field: 'start_time', description: 'must not be after end_time' }
+}
