@@ -1,18 +1,23 @@
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
+import { AdminServiceService } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
+import { adminService } from './api/admin-service.ts'
 import { ingestServiceDefinition } from './api/decode-ingest.ts'
 import { ingestService } from './api/ingest-service.ts'
 import { stateService } from './api/state-service.ts'
 import { type Config, ConfigError, configHelp, loadConfig } from './config.ts'
 import { HoldfastError } from './domain/error.ts'
+import { MAX_BATCH_EVENTS } from './domain/event-validation.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './store/embedded-postgres.ts'
 import type { Store } from './store/store.ts'
 import { ChangeCompaction } from './sweep/change-compaction.ts'
 import { EventUpkeep } from './sweep/event-upkeep.ts'
-import { GrpcServer } from './transport/grpc-server.ts'
+import { GrpcServer, maxRequestBytes } from './transport/grpc-server.ts'
 import { rpcStatus } from './transport/status.ts'
+import { serverVersion } from './version.ts'
 
 /** How long calls under way may take to end when the server goes down. */
 const drainGraceMs = 5_000
@@ -73,6 +78,17 @@ async function compose(grpc: GrpcServer, store: Store, config: Config, log: Logg
   await ledger.start()
   grpc.add(ingestServiceDefinition, ingestService({ ledger, eventRetentionDays, rpcStatus }))
   grpc.add(StateServiceService, stateService({ store, ledger }))
+  grpc.add(
+    AdminServiceService,
+    adminService({
+      store,
+      version: serverVersion,
+      serverId: randomUUID(),
+      eventRetentionDays,
+      maxBatchEvents: MAX_BATCH_EVENTS,
+      maxRequestBytes,
+    }),
+  )
   const sweeps = [
     new EventUpkeep({ store, log, retentionDays: eventRetentionDays }),
     new ChangeCompaction({ store, log, retentionDays: changeRetentionDays }),

@@ -3,6 +3,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Store } from '../store/store.ts'
 import { amendments } from './amendments.ts'
 import type { Handlers } from './handler.ts'
+import { stateReads } from './state-reads.ts'
 import { watchState } from './watch-state.ts'
 
 /** StateService, put together from one file a concern. */
@@ -14,7 +15,8 @@ export function stateService({
   ledger: Ledger
 }): Handlers<typeof StateServiceService> {
   return {
+    ...stateReads(store),
     ...amendments(ledger),
     watchState: watchState({ store, feed: ledger.feed }),
-  } as unknown as Handlers<typeof StateServiceService>
+  }
 }
