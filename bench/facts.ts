@@ -5,7 +5,7 @@
  * once on two cores like these; it is not run here, as it needs a Java stack of its own.
  */
 import assert from 'node:assert/strict'
-import { Holdfast } from '@holdfast/sdk'
+import { event, Holdfast } from '@holdfast/sdk'
 import { startFixture } from './harness/fixture.ts'
 import { benchOptions } from './harness/options.ts'
 import { Report } from './harness/report.ts'
@@ -32,11 +32,30 @@ function facts(machine: string, turn: number): Record<string, unknown> {
 
 let next = 0
 const latest = new Map<string, number>()
-async function observe(): Promise<void> {
+
+/** The machine whose turn it is, and what is seen of it. */
+function look() {
   const turn = next++
   const machine = `node-${turn % machines}.example.test`
   latest.set(machine, turn)
-  await holdfast.observe(machine, { facets: { facts: facts(machine, turn) } })
+  return { machine, facets: { facts: facts(machine, turn) } }
+}
+
+async function observe(): Promise<void> {
+  const { machine, facets } = look()
+  await holdfast.observe(machine, { facets })
+}
+
+/** The same over one ingest stream, as a relay for many machines would send them. */
+async function stream(count: number): Promise<number> {
+  await using ingest = holdfast.ingest({ source: 'bench/facts-stream' })
+  const begin = performance.now()
+  for (let sent = 0; sent < count; sent++) {
+    const { machine, facets } = look()
+    await ingest.send(event.observed(machine, { facets }))
+  }
+  await ingest.flush()
+  return count / ((performance.now() - begin) / 1000)
 }
 
 const factBytes = JSON.stringify(facts('node-0.example.test', 1)).length
@@ -53,13 +72,23 @@ const known = await report.measure(
     return { perSecond, ...latencies(latenciesMs) }
   },
 )
+const streamed = await report.measure(
+  'Holdfast: the same over one ingest stream',
+  options.runs,
+  async () => ({
+    perSecond: await stream(options.quick ? 1_000 : 10_000),
+  }),
+)
 for (const machine of ['node-0.example.test', 'node-499.example.test']) {
   const { facets } = await holdfast.getMachine(machine, { full: true })
   assert.deepEqual(facets[0]?.attributes, facts(machine, latest.get(machine)!))
 }
-report.verdict({
-  what: `facts of a machine, ${puppetDbPerSecond}/s for PuppetDB`,
-  value: known.perSecond! / puppetDbPerSecond,
-  atLeast: 20,
-})
+for (const [what, { perSecond }] of Object.entries({ '16 calls in flight': known, 'one stream': streamed })) {
+  const value = perSecond! / puppetDbPerSecond
+  report.verdict({
+    what: `facts of a machine, ${what} ÷ PuppetDB's ${puppetDbPerSecond}/s`,
+    value,
+    atLeast: 20,
+  })
+}
 report.save()
