@@ -9,6 +9,7 @@ import { EventType } from './event-type.ts'
 import { mergedLabels, resolveService } from './fold/resource.ts'
 import type { KindMessage } from './kind.ts'
 import type { LoadKeys } from './load-keys.ts'
+import { settleConflicts } from './machine-identity.ts'
 import { machineName, serviceName } from './resource-name.ts'
 import type { Row, WorkingSet } from './working-set.ts'
 
@@ -122,12 +123,22 @@ export class UpdateMachine extends AmendMachine {
   }
 }
 
-/** Takes a machine out of use. */
+/** Takes a machine out of use. It is in conflict with none any more. */
 export class RetireMachine extends AmendMachine {
+  override collect(keys: LoadKeys): void {
+    super.collect(keys)
+    keys.machineWithConflicts(this.amendment.id)
+  }
+
   protected amend(machine: Machine, state: WorkingSet): Machine | undefined {
     if (machine.lifecycle === Machine_Lifecycle.RETIRED) return undefined
     const retireReason = this.amendment.reason
-    return { ...machine, lifecycle: Machine_Lifecycle.RETIRED, retireTime: state.nowTimestamp, retireReason }
+    return {
+      ...settleConflicts(state, machine),
+      lifecycle: Machine_Lifecycle.RETIRED,
+      retireTime: state.nowTimestamp,
+      retireReason,
+    }
   }
 }
 

@@ -1,5 +1,6 @@
-import type { Alias, MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
-import { facetName, instanceName, MAIN_SLOT } from './resource-name.ts'
+import type { Alias, Machine, MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { aliasKey, isStrong } from './alias.ts'
+import { facetName, idOf, instanceName, MAIN_SLOT, machineName } from './resource-name.ts'
 
 /** One event's identity, and when it occurred, which tells the partitions it can be in. */
 export interface EventKey {
@@ -8,15 +9,14 @@ export interface EventKey {
   occurredAt: bigint
 }
 
-export const aliasKey = (alias: Alias): string => `${alias.kind}\n${alias.value}`
-
 /**
  * The rows that a batch of commands wants to see before it decides, gathered so that each kind is one query.
- * Instances and facets are asked for under the machine id that an event gives; when an alias leads to a
- * machine of another id, `underOtherNames` says what to ask for a second time.
+ * Instances and facets are asked for under the machine id that an event gives; when an alias may lead to a
+ * machine of another id, `afterMachines` says what to ask for a second time.
  */
 export class LoadKeys {
   readonly machineIds = new Set<string>()
+  /** Strong ones only: a weak one matches nothing, and may be shared by every machine there is. */
   readonly aliases = new Map<string, Alias>()
   readonly services = new Set<string>()
   readonly instanceNames = new Set<string>()
@@ -24,11 +24,24 @@ export class LoadKeys {
   readonly conditions = new Set<string>()
   readonly sources = new Map<string, { source: string; epoch: number }>()
   readonly events: EventKey[] = []
+  /** References that bring strong aliases. */
+  readonly #refs = new Set<MachineRef>()
+  readonly #conflictsOf = new Set<string>()
   readonly #wants: { ref: MachineRef; add: (keys: LoadKeys, machineId: string) => void }[] = []
 
   machine(ref: MachineRef): void {
     if (ref.id !== '') this.machineIds.add(ref.id)
-    for (const alias of ref.aliases) this.aliases.set(aliasKey(alias), alias)
+    for (const alias of ref.aliases) {
+      if (!isStrong(alias)) continue
+      this.aliases.set(aliasKey(alias), alias)
+      this.#refs.add(ref)
+    }
+  }
+
+  /** A machine, and the ones that it is in conflict with. */
+  machineWithConflicts(id: string): void {
+    this.machineIds.add(id)
+    this.#conflictsOf.add(machineName(id))
   }
 
   instance(ref: MachineRef, service: string, slot: string): void {
@@ -47,20 +60,69 @@ export class LoadKeys {
     this.sources.set(`${source}\n${epoch}`, { source, epoch })
   }
 
-  /** The instances and facets to ask for a second time: those that `idOf` finds under another machine id. */
-  underOtherNames(idOf: (alias: Alias) => string | undefined): LoadKeys {
+  /** What to ask for a second time, now that `machines` are loaded. Often nothing. */
+  afterMachines(machines: readonly Machine[]): LoadKeys {
     const keys = new LoadKeys()
-    for (const { ref, add } of this.#wants) {
-      for (const alias of ref.aliases) {
-        const id = idOf(alias)
-        if (id !== undefined && id !== ref.id) add(keys, id)
-      }
+    for (const { name, identityConflicts } of machines) {
+      if (!this.#conflictsOf.has(name)) continue
+      for (const { otherMachine } of identityConflicts) keys.machineIds.add(idOf(otherMachine))
     }
+    if (this.#wants.length > 0) this.#underOtherNames(machines, keys)
     return keys
+  }
+
+  /**
+   * Instances and facets under the other ids that a reference may come to mean. Two references that share a
+   * strong alias, with one another or through a machine or a third reference, may mean the same machine: one
+   * command teaches a machine what the next one finds it by.
+   */
+  #underOtherNames(machines: readonly Machine[], keys: LoadKeys): void {
+    const groups = new Groups()
+    for (const ref of this.#refs) groups.join(nodesOf(ref.id, ref.aliases))
+    for (const { name, aliases } of machines) groups.join(nodesOf(idOf(name), aliases))
+    const ids = Map.groupBy(
+      machines.map(({ name }) => idOf(name)),
+      (id) => groups.of(idNode(id)),
+    )
+    for (const { ref, add } of this.#wants) {
+      const group = groups.of(nodesOf(ref.id, ref.aliases)[0]!)
+      for (const id of ids.get(group) ?? []) if (id !== ref.id) add(keys, id)
+    }
   }
 
   #want(ref: MachineRef, add: (keys: LoadKeys, machineId: string) => void): void {
     if (ref.id !== '') add(this, ref.id)
-    if (ref.aliases.length > 0) this.#wants.push({ ref, add })
+    if (ref.aliases.some(isStrong)) this.#wants.push({ ref, add })
+  }
+}
+
+const idNode = (id: string): string => `id\n${id}`
+
+const nodesOf = (id: string, aliases: Alias[]): string[] => [
+  ...(id === '' ? [] : [idNode(id)]),
+  ...aliases.filter(isStrong).map(aliasKey),
+]
+
+/** Disjoint sets of strings (union-find): each belongs to the group that its first member names. */
+class Groups {
+  readonly #parent = new Map<string, string>()
+
+  of(node: string): string {
+    let root = node
+    for (let up = this.#parent.get(root); up !== undefined; up = this.#parent.get(root)) root = up
+    while (node !== root) {
+      const next = this.#parent.get(node)!
+      this.#parent.set(node, root)
+      node = next
+    }
+    return root
+  }
+
+  join(nodes: string[]): void {
+    const root = this.of(nodes[0]!)
+    for (const node of nodes) {
+      const other = this.of(node)
+      if (other !== root) this.#parent.set(other, root)
+    }
   }
 }

@@ -6,17 +6,23 @@ import {
   Machine_Lifecycle,
   type MachineRef,
 } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { aliasKey, isStrong, sameAlias } from './alias.ts'
 import type { Instant } from './instant.ts'
-import { machineName } from './resource-name.ts'
+import { MAX_ID_LENGTH, machineName } from './resource-name.ts'
 import type { Row, WorkingSet } from './working-set.ts'
 
 /** The most aliases that a machine keeps. */
 const MAX_ALIASES = 64
 
-export const isStrong = (alias: Alias): boolean =>
-  alias.kind > Alias_Kind.UNSPECIFIED && alias.kind < Alias_Kind.HOSTNAME
+/** A key that a reference gives, and that another machine has. */
+interface Clash {
+  alias: Alias
+  /** The name of the other machine. */
+  other: string
+}
 
-const same = (a: Alias, b: Alias): boolean => a.kind === b.kind && a.value === b.value
+export const isRetired = ({ resource }: Row<'machine'>): boolean =>
+  resource.lifecycle === Machine_Lifecycle.RETIRED
 
 /**
  * The machine that a reference means; made if it is new. Strong aliases decide, the strongest kind first,
@@ -26,8 +32,9 @@ const same = (a: Alias, b: Alias): boolean => a.kind === b.kind && a.value === b
  * `seenAt` is given when the event comes of seeing the machine.
  */
 export function resolveMachine(state: WorkingSet, ref: MachineRef, seenAt?: Instant): Row<'machine'> {
-  const strong = ref.aliases.filter(isStrong).sort((a, b) => a.kind - b.kind)
-  const clashes: { alias: Alias; other: string }[] = []
+  const given = [...new Map(ref.aliases.map((alias) => [aliasKey(alias), alias])).values()]
+  const strong = given.filter(isStrong).sort((a, b) => a.kind - b.kind)
+  const clashes: Clash[] = []
 
   let match: Row<'machine'> | undefined
   for (const [index, alias] of strong.entries()) {
@@ -51,20 +58,14 @@ export function resolveMachine(state: WorkingSet, ref: MachineRef, seenAt?: Inst
     }
   }
 
-  if (match === undefined) {
-    return create(state, ref, { clashes, seenAt })
-  }
-  const wanted = learn(state, match, ref.aliases)
-  if (wanted !== undefined || unknownClashes(match.resource, clashes).length > 0) {
-    match = state.put(
-      'machine',
-      { ...match.resource, aliases: wanted ?? match.resource.aliases },
-      seenAt ?? match.observedAt,
-    )
-    recordConflicts(state, match, clashes)
+  if (match === undefined) return create(state, { id: ref.id, aliases: given, clashes, seenAt })
+  const learned = isRetired(match) ? undefined : learn(state, match, { given, seenAt })
+  if (learned !== undefined) {
+    match = state.put('machine', { ...match.resource, aliases: learned }, seenAt ?? match.observedAt)
   } else if (seenAt !== undefined) {
     state.observe(match, seenAt)
   }
+  recordConflicts(state, match, clashes)
   return match
 }
 
@@ -73,20 +74,24 @@ function contradicts(machine: Machine, strong: Alias[]): boolean {
   return strong.some(
     (alias) =>
       machine.aliases.some((known) => known.kind === alias.kind) &&
-      !machine.aliases.some((known) => same(known, alias)),
+      !machine.aliases.some((known) => sameAlias(known, alias)),
   )
 }
 
 function create(
   state: WorkingSet,
-  ref: MachineRef,
-  { clashes, seenAt }: { clashes: { alias: Alias; other: string }[]; seenAt: Instant | undefined },
+  given: { id: string; aliases: Alias[]; clashes: Clash[]; seenAt: Instant | undefined },
 ): Row<'machine'> {
+  const { clashes, seenAt } = given
   const uid = state.newUid()
-  const wanted = ref.id !== '' ? ref.id : `machine-${uid.slice(-12)}`
-  const id = state.find('machine', machineName(wanted)) === undefined ? wanted : `${wanted}-${uid.slice(-8)}`
-  const aliases = ref.aliases.filter(
-    (alias) => !isStrong(alias) || !clashes.some((clash) => same(clash.alias, alias)),
+  const wanted = given.id !== '' ? given.id : `machine-${uid.slice(-12)}`
+  const suffix = `-${uid.slice(-8)}`
+  const id =
+    state.find('machine', machineName(wanted)) === undefined
+      ? wanted
+      : `${wanted.slice(0, MAX_ID_LENGTH - suffix.length)}${suffix}`
+  const aliases = given.aliases.filter(
+    (alias) => !isStrong(alias) || !clashes.some((clash) => sameAlias(clash.alias, alias)),
   )
   const row = state.put(
     'machine',
@@ -116,56 +121,71 @@ function create(
 }
 
 /** The aliases of a machine after it is referred to by these, or undefined when they teach nothing. */
-function learn(state: WorkingSet, row: Row<'machine'>, given: Alias[]): Alias[] | undefined {
+function learn(
+  state: WorkingSet,
+  row: Row<'machine'>,
+  { given, seenAt }: { given: Alias[]; seenAt: Instant | undefined },
+): Alias[] | undefined {
   const known = row.resource.aliases
-  const fresh = given.filter(
+  const isKnown = (alias: Alias): boolean => known.some((other) => sameAlias(other, alias))
+  // Weak aliases follow the machine: those of a kind that are seen last take the place of the earlier ones.
+  // What is only spoken of, or was seen earlier, adds a kind that was not known.
+  const isLatest = seenAt !== undefined && seenAt >= row.observedAt
+  const fresh = given.filter((alias) => {
+    if (isKnown(alias)) return false
+    // A strong alias that belongs to another machine stays there; the clash is recorded.
+    if (isStrong(alias)) return state.machineByAlias(alias) === undefined
+    return isLatest || !known.some((other) => other.kind === alias.kind)
+  })
+  const gone = known.filter(
     (alias) =>
-      !known.some((other) => same(other, alias)) &&
-      // A strong alias that belongs to another machine stays there; the clash is recorded.
-      (!isStrong(alias) || state.machineByAlias(alias) === undefined),
+      !isStrong(alias) &&
+      isLatest &&
+      given.some((other) => other.kind === alias.kind) &&
+      !given.some((other) => sameAlias(other, alias)),
   )
-  if (fresh.length === 0) return undefined
-  // Weak aliases follow the machine: the newest set of a kind replaces the old one.
-  const stays = (alias: Alias): boolean =>
-    isStrong(alias) ||
-    !fresh.some((other) => other.kind === alias.kind) ||
-    given.some((other) => same(other, alias))
-  for (const alias of known) {
-    if (!stays(alias)) state.goneAliases.push({ alias, machineId: row.id })
-  }
-  const kept = known.filter(stays)
+  const kept = known.filter((alias) => !gone.includes(alias))
   const added = fresh.slice(0, Math.max(0, MAX_ALIASES - kept.length))
-  if (added.length === 0) return undefined
+  if (added.length === 0 && gone.length === 0) return undefined
+  for (const alias of gone) state.dropAlias(row, alias)
   for (const alias of added) state.claimAlias(row, alias)
   return [...kept, ...added]
 }
 
-function unknownClashes(machine: Machine, clashes: { alias: Alias; other: string }[]) {
-  return clashes.filter(
-    (clash) =>
-      clash.other !== machine.name &&
-      !machine.identityConflicts.some(
-        (known) => known.otherMachine === clash.other && known.alias && same(known.alias, clash.alias),
-      ),
+/** Notes each clash on both machines, once. One that is retired claims nothing any more. */
+function recordConflicts(state: WorkingSet, row: Row<'machine'>, clashes: Clash[]): void {
+  if (isRetired(row)) return
+  for (const { alias, other } of clashes) {
+    const theirs = state.find('machine', other)
+    if (theirs === undefined || theirs === row || isRetired(theirs)) continue
+    addConflict(state, row, { alias, other })
+    addConflict(state, theirs, { alias, other: row.resource.name })
+  }
+}
+
+function addConflict(state: WorkingSet, row: Row<'machine'>, { alias, other }: Clash): void {
+  const { identityConflicts } = row.resource
+  const known = identityConflicts.some(
+    (conflict) => conflict.otherMachine === other && conflict.alias && sameAlias(conflict.alias, alias),
+  )
+  if (known) return
+  const conflict: IdentityConflict = { alias, otherMachine: other, detectTime: state.nowTimestamp }
+  state.put(
+    'machine',
+    { ...row.resource, identityConflicts: [...identityConflicts, conflict] },
+    row.observedAt,
   )
 }
 
-function recordConflicts(
-  state: WorkingSet,
-  row: Row<'machine'>,
-  clashes: { alias: Alias; other: string }[],
-): void {
-  const conflict = (alias: Alias, otherMachine: string): IdentityConflict => ({
-    alias,
-    otherMachine,
-    detectTime: state.nowTimestamp,
-  })
-  for (const { alias, other } of unknownClashes(row.resource, clashes)) {
-    const own = [...row.resource.identityConflicts, conflict(alias, other)]
-    state.put('machine', { ...row.resource, identityConflicts: own }, row.observedAt)
+/** Takes the conflicts of a machine off it and off the others, such as when it is retired. */
+export function settleConflicts(state: WorkingSet, machine: Machine): Machine {
+  for (const other of new Set(machine.identityConflicts.map((conflict) => conflict.otherMachine))) {
     const theirs = state.find('machine', other)
     if (theirs === undefined) continue
-    const others = [...theirs.resource.identityConflicts, conflict(alias, row.resource.name)]
-    state.put('machine', { ...theirs.resource, identityConflicts: others }, theirs.observedAt)
+    const identityConflicts = theirs.resource.identityConflicts.filter(
+      (conflict) => conflict.otherMachine !== machine.name,
+    )
+    state.put('machine', { ...theirs.resource, identityConflicts }, theirs.observedAt)
   }
+  return { ...machine, identityConflicts: [] }
 }

@@ -10,10 +10,16 @@ export interface InstanceKey {
   slot: string
 }
 
+/** The longest id of a machine, service, slot or environment. */
+export const MAX_ID_LENGTH = 128
+
 const ID = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/
 const FACET = /^[a-z0-9_-]{1,63}$/
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
 const SPACE = /\s/u
+
+/** The id in a resource name of one collection. */
+export const idOf = (name: string): string => name.slice(name.indexOf('/') + 1)
 
 export const machineName = (id: string): string => `machines/${id}`
 export const serviceName = (id: string): string => `services/${id}`

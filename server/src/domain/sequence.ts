@@ -25,13 +25,7 @@ export function admit(sequence: Sequence, seq: number): void {
   const { gaps, highWater } = sequence
   if (seq > highWater) {
     if (seq > highWater + 1) {
-      if (gaps.length >= MAX_GAPS) {
-        throw new HoldfastError(
-          'QUOTA_EXCEEDED',
-          `seq ${seq} would open more than ${MAX_GAPS} gaps in this numbering; send what is missing first, beginning at ${gaps[0]![0]}, or begin a new epoch`,
-          { metadata: { firstMissing: String(gaps[0]![0]) } },
-        )
-      }
+      if (gaps.length >= MAX_GAPS) throw tooManyGaps(gaps, seq)
       gaps.push([highWater + 1, seq - 1])
     }
     sequence.highWater = seq
@@ -43,7 +37,17 @@ export function admit(sequence: Sequence, seq: number): void {
   const rest: Gap[] = []
   if (first < seq) rest.push([first, seq - 1])
   if (seq < last) rest.push([seq + 1, last])
+  if (gaps.length - 1 + rest.length > MAX_GAPS) throw tooManyGaps(gaps, seq)
   gaps.splice(index, 1, ...rest)
+}
+
+function tooManyGaps(gaps: Gap[], seq: number): HoldfastError {
+  const firstMissing = gaps[0]![0]
+  return new HoldfastError(
+    'QUOTA_EXCEEDED',
+    `seq ${seq} would open more than ${MAX_GAPS} gaps in this numbering; send what is missing first, beginning at ${firstMissing}, or begin a new epoch`,
+    { metadata: { firstMissing: String(firstMissing) } },
+  )
 }
 
 /** The index of the gap that holds `seq`, or -1. */

@@ -1,10 +1,10 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import type { Alias, Facet, Machine, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
+import { aliasKey, isStrong } from './alias.ts'
 import type { Instant } from './instant.ts'
 import { timestampFromInstant } from './instant.ts'
 import { encodeBody, type KindMessage, type KindName } from './kind.ts'
-import { aliasKey } from './load-keys.ts'
 import type { Sequence } from './sequence.ts'
 
 /** A resource's current row: what is loaded, and what becomes of it in this batch. */
@@ -97,8 +97,8 @@ export class WorkingSet {
   readonly dirty = new Set<Row<KindName>>()
   readonly observed = new Set<Row<'machine' | 'facet' | 'instance'>>()
   readonly scans = new Map<bigint, { observedAt: Instant; scan: ProcessScan }>()
-  readonly newAliases: { alias: Alias; machineId: bigint }[] = []
-  readonly goneAliases: { alias: Alias; machineId: bigint }[] = []
+  /** What became of an alias of a machine, by `aliasKey` and machine; the last word counts. */
+  readonly aliases = new Map<string, { alias: Alias; machineId: bigint; gone: boolean }>()
 
   #head: bigint
   #nextId: bigint
@@ -135,7 +135,7 @@ export class WorkingSet {
     rows.set(row.resource.name, row)
     if (row.kind === 'machine') {
       for (const alias of (row.resource as Machine).aliases) {
-        this.#machineByAlias.set(aliasKey(alias), row.resource.name)
+        if (isStrong(alias)) this.#machineByAlias.set(aliasKey(alias), row.resource.name)
       }
     }
   }
@@ -154,14 +154,20 @@ export class WorkingSet {
     return source
   }
 
+  /** The machine that is known by a strong alias. */
   machineByAlias(alias: Alias): Row<'machine'> | undefined {
     const name = this.#machineByAlias.get(aliasKey(alias))
     return name === undefined ? undefined : this.rows.machine.get(name)
   }
 
   claimAlias(row: Row<'machine'>, alias: Alias): void {
-    this.#machineByAlias.set(aliasKey(alias), row.resource.name)
-    this.newAliases.push({ alias, machineId: row.id })
+    if (isStrong(alias)) this.#machineByAlias.set(aliasKey(alias), row.resource.name)
+    this.aliases.set(`${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: false })
+  }
+
+  /** Takes a weak alias off a machine. */
+  dropAlias(row: Row<'machine'>, alias: Alias): void {
+    this.aliases.set(`${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: true })
   }
 
   /** Runs one command or event: all that it puts becomes one revision, or none if it puts nothing. */

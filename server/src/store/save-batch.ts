@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { type Alias, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { type KindName, ResourceKind } from '../domain/kind.ts'
 import type { EventRecord, Row, WorkingSet } from '../domain/working-set.ts'
 import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
@@ -28,8 +28,9 @@ export function saveBatch(state: WorkingSet, headBefore: bigint): pg.QueryConfig
   )
   for (const [kind, rows] of seen) statements.push(observe(kind, rows))
   if (state.changes.length > 0) statements.push(insertChanges(state))
-  if (state.goneAliases.length > 0) statements.push(aliases('delete', state.goneAliases))
-  if (state.newAliases.length > 0) statements.push(aliases('insert', state.newAliases))
+  const { true: gone, false: claimed } = Object.groupBy(state.aliases.values(), ({ gone }) => `${gone}`)
+  if (gone !== undefined) statements.push(aliases('delete', gone))
+  if (claimed !== undefined) statements.push(aliases('insert', claimed))
   if (state.scans.size > 0) statements.push(upsertScans(state))
   const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
   if (sources.length > 0) {
@@ -108,7 +109,7 @@ function observe(kind: KindName, rows: Row<'machine' | 'facet' | 'instance'>[]):
   }
 }
 
-function aliases(verb: 'insert' | 'delete', list: WorkingSet['newAliases']): pg.QueryConfig {
+function aliases(verb: 'insert' | 'delete', list: { alias: Alias; machineId: bigint }[]): pg.QueryConfig {
   const values = [
     int2Array(list.map(({ alias }) => alias.kind)),
     textArray(list.map(({ alias }) => alias.value)),

@@ -57,16 +57,10 @@ export class WriterSession {
     const state = new WorkingSet(ledger, ledger.now, randomUUID)
     for (const add of adds) add(state)
 
-    const elsewhere = [...state.rows.machine.values()].some(
-      ({ resource }) => !keys.machineIds.has(resource.name.slice('machines/'.length)),
-    )
-    if (elsewhere) {
-      const again = keys.underOtherNames((alias) =>
-        state.machineByAlias(alias)?.resource.name.slice('machines/'.length),
-      )
-      const more = await loadBatch((statement) => this.#run(statement), again, partitions)
-      for (const add of more) add(state)
-    }
+    const machines = [...state.rows.machine.values()].map(({ resource }) => resource)
+    const again = keys.afterMachines(machines)
+    const more = await loadBatch((statement) => this.#run(statement), again, partitions)
+    for (const add of more) add(state)
     return state
   }
 

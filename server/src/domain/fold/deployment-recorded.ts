@@ -5,10 +5,10 @@ import {
 } from '../../../../proto/gen/holdfast/v1/event.ts'
 import { basisOf, isOlder, type Origin } from '../basis.ts'
 import { timestampFromInstant } from '../instant.ts'
-import { resolveMachine } from '../machine-identity.ts'
+import { isRetired, resolveMachine } from '../machine-identity.ts'
 import { NEVER, type Row, type WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
-import { DEFAULT_ENVIRONMENT, instanceAt, isRetired, resolveService } from './resource.ts'
+import { DEFAULT_ENVIRONMENT, instanceAt, resolveService } from './resource.ts'
 
 /**
  * A deployment that succeeded sets the deployed version of every machine it names, all in one revision. One

@@ -8,10 +8,10 @@ import type { Process } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { basisOf, isOlder, type Origin } from '../basis.ts'
 import { timestampFromInstant } from '../instant.ts'
-import { resolveMachine } from '../machine-identity.ts'
+import { isRetired, resolveMachine } from '../machine-identity.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
-import { instanceAt, isRetired, mergedLabels, resolveService } from './resource.ts'
+import { instanceAt, mergedLabels, resolveService } from './resource.ts'
 
 type Report = InstanceStarted | InstanceStopped | InstanceHeartbeat
 

@@ -3,11 +3,11 @@ import type { Facet, HardwareSummary } from '../../../../proto/gen/holdfast/v1/m
 import type { Origin } from '../basis.ts'
 import { timestampFromInstant } from '../instant.ts'
 import { jsonEqual } from '../json-equal.ts'
-import { resolveMachine } from '../machine-identity.ts'
-import { facetName } from '../resource-name.ts'
+import { isRetired, resolveMachine } from '../machine-identity.ts'
+import { facetName, idOf } from '../resource-name.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
-import { idOf, isRetired, mergedLabels } from './resource.ts'
+import { mergedLabels } from './resource.ts'
 
 type Attributes = Record<string, unknown>
 

@@ -1,16 +1,9 @@
-import { Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
-import { instanceName, MAIN_SLOT, serviceName } from '../resource-name.ts'
+import { idOf, instanceName, MAIN_SLOT, serviceName } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
 
 /** The environment of an instance of which nobody ever said another. */
 export const DEFAULT_ENVIRONMENT = 'production'
-
-export const isRetired = (machine: Row<'machine'>): boolean =>
-  machine.resource.lifecycle === Machine_Lifecycle.RETIRED
-
-/** The id in a resource name of one collection. */
-export const idOf = (name: string): string => name.slice(name.indexOf('/') + 1)
 
 /** The service of this id; made if it is new. */
 export function resolveService(state: WorkingSet, id: string): Row<'service'> {
