@@ -83,13 +83,18 @@ export class BatchWriter {
   }
 
   /** The encoded `IngestRequest`; the writer begins the next one. */
-  seal(): Buffer {
+  seal(): Buffer<ArrayBuffer> {
     const length = this.bytes
     const start = headroom - 1 - varintSize(length)
     this.#writer.overwrite(start, () => this.#writer.varint(requestBatch).varint(length))
     const sealed = this.#writer.detach(start)
     this.#begin()
     return sealed
+  }
+
+  /** Takes back the memory of a batch that is settled. */
+  recycle(sealed: Buffer<ArrayBuffer>): void {
+    this.#writer.recycle(sealed)
   }
 
   #begin(): void {

@@ -10,9 +10,11 @@ const longestByHand = 40
  * against 2.0 for its base class, which calls out of JavaScript for each string (Node 24, one Xeon core).
  */
 export class FlatWriter extends BinaryWriter {
-  #buffer: Buffer
+  #buffer: Buffer<ArrayBuffer>
   #at = 0
   readonly #forks: number[] = []
+  // New memory for each batch makes the garbage collector run every 30 ms: a fifth of the time spent.
+  readonly #spare: Buffer<ArrayBuffer>[] = []
 
   constructor(initialBytes: number) {
     super()
@@ -30,12 +32,17 @@ export class FlatWriter extends BinaryWriter {
     while (this.#forks.length > 0 && this.#forks.at(-1)! >= length) this.#forks.pop()
   }
 
-  /** The bytes from `start` on, not copied; the writer goes on with a new buffer of the same size. */
-  detach(start: number): Buffer {
+  /** The bytes from `start` on, not copied; the writer goes on with another buffer. */
+  detach(start: number): Buffer<ArrayBuffer> {
     const bytes = this.#buffer.subarray(start, this.#at)
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(1024, this.#at))
+    this.#buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(Math.max(1024, this.#at))
     this.#at = 0
     return bytes
+  }
+
+  /** Takes back the memory of bytes that were detached and that nobody reads any more. */
+  recycle(bytes: Buffer<ArrayBuffer>): void {
+    this.#spare.push(Buffer.from(bytes.buffer))
   }
 
   /** Writes from `at` on over bytes that were written before. */
@@ -47,7 +54,7 @@ export class FlatWriter extends BinaryWriter {
   }
 
   override finish(): Uint8Array<ArrayBuffer> {
-    const bytes = Uint8Array.prototype.slice.call(this.#buffer, 0, this.#at) as Uint8Array<ArrayBuffer>
+    const bytes = new Uint8Array(this.#buffer.subarray(0, this.#at))
     this.#at = 0
     this.#forks.length = 0
     return bytes

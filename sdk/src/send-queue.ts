@@ -9,7 +9,7 @@ export interface Waiter {
 
 /** A batch whose bytes are final. */
 export interface SealedBatch {
-  bytes: Buffer
+  bytes: Buffer<ArrayBuffer>
   events: number
   lastSeq: number
   /** By seq; most events have none. */
@@ -90,7 +90,10 @@ export class SendQueue {
   settle(): SealedBatch | undefined {
     if (this.#sent === 0) return undefined
     this.#sent--
-    return this.#sealed.shift()
+    const batch = this.#sealed.shift()
+    // Settled means that every byte was read, on this call: the transport keeps nothing of it.
+    if (batch) this.#writer.recycle(batch.bytes)
+    return batch
   }
 
   /** The call is gone: everything unsettled is to be sent again, in the same order and the same batches. */
