@@ -1,0 +1,73 @@
+import { status as Code } from '@grpc/grpc-js'
+import { expect, test } from 'vitest'
+import { BadRequest, ErrorInfo, RetryInfo } from '../../../proto/gen/google/rpc/error_details.ts'
+import { HoldfastError, type Reason } from '../domain/error.ts'
+import { grpcCode, grpcStatus, holdfastErrorOf, rpcStatus } from './status.ts'
+
+const codes: Record<Reason, keyof typeof Code> = {
+  INVALID_REQUEST: 'INVALID_ARGUMENT',
+  FILTER_INVALID: 'INVALID_ARGUMENT',
+  PAGE_TOKEN_INVALID: 'INVALID_ARGUMENT',
+  NOT_FOUND: 'NOT_FOUND',
+  ETAG_MISMATCH: 'ABORTED',
+  REVISION_COMPACTED: 'OUT_OF_RANGE',
+  REVISION_AHEAD: 'OUT_OF_RANGE',
+  EPOCH_CHANGED: 'FAILED_PRECONDITION',
+  SEQ_REUSED: 'ALREADY_EXISTS',
+  EVENT_TOO_OLD: 'OUT_OF_RANGE',
+  EVENT_IN_FUTURE: 'OUT_OF_RANGE',
+  QUOTA_EXCEEDED: 'RESOURCE_EXHAUSTED',
+  UNAUTHENTICATED: 'UNAUTHENTICATED',
+  SERVER_DRAINING: 'UNAVAILABLE',
+  STORE_UNAVAILABLE: 'UNAVAILABLE',
+  DEADLINE_EXCEEDED: 'DEADLINE_EXCEEDED',
+  CANCELLED: 'CANCELLED',
+  INTERNAL: 'INTERNAL',
+}
+
+test.each(Object.entries(codes))('%s is %s', (reason, code) => {
+  expect(Code[grpcCode(reason as Reason)]).toBe(code)
+})
+
+test.each(['SERVER_DRAINING', 'STORE_UNAVAILABLE', 'QUOTA_EXCEEDED'] as const)(
+  '%s says when to try again',
+  (reason) => {
+    const { details } = rpcStatus(new HoldfastError(reason, 'later'))
+    const retry = details.find(({ typeUrl }) => typeUrl.endsWith('RetryInfo'))
+    expect(RetryInfo.decode(retry!.value).retryDelay).toEqual({ seconds: 1n, nanos: 0 })
+  },
+)
+
+test('what comes of a huge error still fits the headers that clients take', () => {
+  const violations = Array.from({ length: 5_000 }, (_, index) => ({
+    field: `events[${index}].payload.${'深'.repeat(500)}`,
+    description: '\ud800 is half a character',
+  }))
+  const metadata = Object.fromEntries(violations.map(({ field }, index) => [`key${index}`, field]))
+  const error = new HoldfastError('INVALID_REQUEST', `名\ud800${'前'.repeat(10_000)}`, {
+    violations,
+    metadata,
+  })
+  const status = grpcStatus(error)
+  const [bytes] = status.metadata.get('grpc-status-details-bin') as [Buffer]
+  const header = encodeURI(status.details).length + bytes.toString('base64').length
+  expect(header).toBeLessThan(8_000)
+  const [info, badRequest] = rpcStatus(error).details
+  expect(ErrorInfo.decode(info!.value).reason).toBe('INVALID_REQUEST')
+  const { fieldViolations } = BadRequest.decode(badRequest!.value)
+  expect(fieldViolations.at(-1)?.description).toMatch(/^\d+ more violations/)
+})
+
+test('what Node throws around an abort is the reason of the abort', () => {
+  const reason = new HoldfastError('CANCELLED', 'gone')
+  const thrown = Object.assign(new Error('The operation was aborted', { cause: reason }), {
+    name: 'AbortError',
+  })
+  expect(holdfastErrorOf(thrown, 'r')).toBe(reason)
+})
+
+test('anything else is INTERNAL and says nothing', () => {
+  const error = holdfastErrorOf('relation "machine" does not exist', 'request-1')
+  expect(error).toMatchObject({ reason: 'INTERNAL', metadata: { requestId: 'request-1' } })
+  expect(error.message).not.toContain('machine')
+})
