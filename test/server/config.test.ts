@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { ConfigError, configHelp, loadConfig } from './config.ts'
+import { ConfigError, configHelp, loadConfig } from '../../server/src/config.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-config-'))
 afterAll(() => rmSync(directory, { recursive: true }))
