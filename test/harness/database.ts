@@ -11,7 +11,7 @@ export interface TestDatabase {
 /** Makes a database that is dropped when it is disposed of. */
 export async function testDatabase(): Promise<TestDatabase> {
   const name = `holdfast_test_${randomBytes(6).toString('hex')}`
-  await admin(`create database ${name} template ${inject('template')} strategy file_copy`)
+  await admin(`create database ${name} template ${inject('template')} strategy wal_log`)
   const url = new URL(inject('adminUrl'))
   url.pathname = `/${name}`
   return {

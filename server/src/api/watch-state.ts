@@ -1,20 +1,29 @@
-import type {
-  Resource,
-  WatchPosition,
-  WatchStateRequest,
+import {
+  type Resource,
+  type WatchPosition,
+  type WatchStateRequest,
   WatchStateResponse,
 } from '../../../proto/gen/holdfast/v1/watch.ts'
+import { encode } from '../domain/encode.ts'
 import { HoldfastError, refuseViolations } from '../domain/error.ts'
 import { compileWatchFilter, type WatchFilter } from '../domain/filter/watch-filter.ts'
 import { decodeResource, KIND_NAMES, type KindName } from '../domain/kind.ts'
 import { epochChanged, isLost, revisionAhead, revisionCompacted } from '../domain/lost-position.ts'
 import type { Feed } from '../ledger/feed.ts'
+import { messageParts } from '../ledger/message-parts.ts'
 import { readLedgerHead } from '../store/read-changes.ts'
 import { snapshotPage } from '../store/snapshot-page.ts'
 import type { Store } from '../store/store.ts'
 import { type CallContext, Encoded, type ServerStream } from './handler.ts'
 
-const PAGE_ROWS = 500
+/** Rows in a page of the snapshot. A facet is some 3 kB as it is stored, and may be 1 MiB. */
+const PAGE_ROWS: Record<KindName, number> = {
+  machine: 500,
+  facet: 100,
+  service: 500,
+  instance: 500,
+  condition: 500,
+}
 /** Below the 5 s that are promised, by more than the feed's poll, which is what wakes an idle watcher. */
 const PROGRESS_MS = 4000
 
@@ -100,35 +109,56 @@ async function resumed(
 async function* snapshot(
   store: Store,
   { filter, position, reset }: { filter: WatchFilter; position: Start; reset: boolean },
-): AsyncGenerator<WatchStateResponse> {
+): AsyncGenerator<WatchStateResponse | Encoded> {
   const { epoch, revision } = position
   const { kind: firstKind, name: firstName } = parseCursor(position.snapshotCursor!)
   const at = (snapshotCursor: string): WatchPosition => ({ ledgerEpoch: epoch, revision, snapshotCursor })
   let first = reset
+  let spokenAt = performance.now()
   for (const kind of KIND_NAMES.slice(KIND_NAMES.indexOf(firstKind))) {
     if (!filter.kinds.includes(kind)) continue
+    const limit = PAGE_ROWS[kind]
     let afterName = kind === firstKind ? firstName : ''
     for (;;) {
-      const page = await snapshotPage(store, { kind, revision, afterName, limit: PAGE_ROWS })
-      const resources: Resource[] = []
-      for (const { body } of page) {
-        const resource = decodeResource(kind, body)
-        if (filter.matches(resource)) resources.push(resource)
-      }
-      const last = page.at(-1)
-      if (last === undefined) break
-      afterName = last.name
-      if (resources.length > 0) {
-        const value = { resources, position: at(`${kind}:${afterName}`), reset: first }
-        yield step({ $case: 'snapshot', value })
+      const page = await snapshotPage(store, { kind, revision, afterName, limit })
+      if (page.length === 0) break
+      afterName = page.at(-1)!.name
+      const passing = page
+        .map(({ name, body }) => ({ name, resource: decodeResource(kind, body) }))
+        .filter(({ resource }) => filter.matches(resource))
+      // An empty part says that the watch is alive, and spares who is cut off here what was looked through.
+      const late = performance.now() - spokenAt > PROGRESS_MS
+      if (passing.length > 0 || late) {
+        for (const part of snapshotParts(passing, {
+          reset: first,
+          at: (name) => at(`${kind}:${name}`),
+          end: afterName,
+        })) {
+          yield new Encoded(part)
+        }
         first = false
+        spokenAt = performance.now()
       }
-      if (page.length < PAGE_ROWS) break
+      if (page.length < limit) break
     }
   }
   if (first) yield step({ $case: 'snapshot', value: { resources: [], position: at(''), reset: true } })
   await refuseCompacted(store, revision)
   yield step({ $case: 'snapshotEnd', value: { position: at('') } })
+}
+
+/** A page as messages, each with the position after it; the last with that of `end`, where the page ends. */
+function snapshotParts(
+  page: readonly { name: string; resource: Resource }[],
+  { reset, at, end }: { reset: boolean; at: (name: string) => WatchPosition; end: string },
+): Buffer[] {
+  return messageParts(page, (part) => {
+    const position = at(part.at(-1) === page.at(-1) ? end : part.at(-1)!.name)
+    const resources = part.map(({ resource }) => resource)
+    const first = reset && part[0] === page[0]
+    const value = { resources, position, reset: first }
+    return encode(WatchStateResponse, step({ $case: 'snapshot', value }))
+  })
 }
 
 /** A compaction that passed this revision meanwhile may have taken what the last pages should have shown. */
@@ -159,12 +189,11 @@ async function* follow(
     if (entry === undefined) {
       await changed
     } else {
-      const encoded = entry.encodedFor(filter)
-      cursor = entry.to
-      if (encoded !== undefined) {
-        yield new Encoded(encoded)
+      for (const part of entry.encodedFor(filter)) {
+        yield new Encoded(part)
         spokenAt = performance.now()
       }
+      cursor = entry.to
     }
     if (performance.now() - spokenAt > PROGRESS_MS) {
       yield progress(from.epoch, cursor)

@@ -9,6 +9,11 @@ import { encode } from '../domain/encode.ts'
 import type { Instant } from '../domain/instant.ts'
 import { timestampFromInstant } from '../domain/instant.ts'
 import { decodeResource, type KindName } from '../domain/kind.ts'
+import { messageParts } from './message-parts.ts'
+
+/** An entry keeps encodings of about this much, its own bookkeeping included. */
+const KEPT_BYTES = 1 << 20
+const KEPT_OVERHEAD_BYTES = 200
 
 /** A change, and when it was committed: what the feed is made of. */
 export interface FeedChange {
@@ -27,7 +32,7 @@ export interface FeedFilter {
 
 /**
  * The revisions after `from` up to `to`, whole. Encoded once for all watchers that share a filter and have
- * received everything up to `from`.
+ * received everything up to `from`, for as long as the entry is new and the encodings are not too many.
  */
 export class FeedEntry {
   readonly epoch: bigint
@@ -35,7 +40,8 @@ export class FeedEntry {
   readonly to: bigint
   readonly bytes: number
   readonly #changes: readonly FeedChange[]
-  readonly #encoded = new Map<string, Buffer | undefined>()
+  #encoded: Map<string, Buffer[]> | undefined = new Map()
+  #encodedBytes = 0
 
   constructor(epoch: bigint, span: { from: bigint; to: bigint }, changes: readonly FeedChange[]) {
     this.epoch = epoch
@@ -48,12 +54,22 @@ export class FeedEntry {
     )
   }
 
-  /** The `changes` step as this filter sees it, encoded; undefined when nothing passes. */
-  encodedFor(filter: FeedFilter): Buffer | undefined {
-    if (this.#encoded.has(filter.key)) return this.#encoded.get(filter.key)
+  /** The `changes` steps as this filter sees them, encoded, in order; none when nothing passes. */
+  encodedFor(filter: FeedFilter): readonly Buffer[] {
+    const kept = this.#encoded?.get(filter.key)
+    if (kept !== undefined) return kept
     const encoded = this.#encode(filter)
-    this.#encoded.set(filter.key, encoded)
+    const bytes = encoded.reduce((sum, { length }) => sum + length, KEPT_OVERHEAD_BYTES)
+    if (this.#encoded !== undefined && this.#encodedBytes + bytes <= KEPT_BYTES) {
+      this.#encoded.set(filter.key, encoded)
+      this.#encodedBytes += bytes
+    }
     return encoded
+  }
+
+  /** Keeps no encodings any more: nearly everybody has received them. */
+  release(): void {
+    this.#encoded = undefined
   }
 
   /** The part of it after `revision`, for who resumes in its middle. */
@@ -65,7 +81,7 @@ export class FeedEntry {
     )
   }
 
-  #encode(filter: FeedFilter): Buffer | undefined {
+  #encode(filter: FeedFilter): Buffer[] {
     const revisions: RevisionChanges[] = []
     for (const change of this.#changes) {
       const seen = changeSeenBy(filter, change)
@@ -77,9 +93,14 @@ export class FeedEntry {
         revisions.push({ revision: change.revision, commitTime, changes: [seen] })
       }
     }
-    if (revisions.length === 0) return undefined
-    const position = { ledgerEpoch: this.epoch, revision: this.to, snapshotCursor: '' }
-    return encode(WatchStateResponse, { step: { $case: 'changes', value: { revisions, position } } })
+    if (revisions.length === 0) return []
+    return messageParts(revisions, (part) => {
+      // The last one reaches to the end of the entry, also over revisions that the filter leaves out.
+      const revision = part.at(-1) === revisions.at(-1) ? this.to : part.at(-1)!.revision
+      const position = { ledgerEpoch: this.epoch, revision, snapshotCursor: '' }
+      const value = { revisions: [...part], position }
+      return encode(WatchStateResponse, { step: { $case: 'changes', value } })
+    })
   }
 }
 

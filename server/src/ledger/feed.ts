@@ -1,13 +1,19 @@
 import type { Logger } from 'pino'
-import { revisionCompacted } from '../domain/lost-position.ts'
-import { readChanges, readLedgerHead } from '../store/read-changes.ts'
+import { epochChanged, revisionCompacted } from '../domain/lost-position.ts'
+import { beginEpoch } from '../store/begin-epoch.ts'
+import { type LedgerHead, readChanges, readLedgerHead, type StoredChange } from '../store/read-changes.ts'
 import type { Store } from '../store/store.ts'
 import { FeedEntry } from './feed-entry.ts'
 import type { Commit } from './group-writer.ts'
 
-const PAGE_CHANGES = 1000
-/** A message of the feed holds about this much, whole revisions; clients take 4 MiB unless told otherwise. */
+/** A page of the change table is about this much, and a number of changes within these bounds. */
+const PAGE_BYTES = 1 << 20
+const PAGE_CHANGES = { least: 20, most: 1000 }
+/** An entry holds about this much as it is stored, and about so many changes, since facets may be compressed. */
 const ENTRY_BYTES = 512 * 1024
+const ENTRY_CHANGES = 500
+/** So many of the newest entries keep their encodings. */
+const NEW_ENTRIES = 32
 
 export interface FeedOptions {
   store: Store
@@ -31,6 +37,7 @@ export class Feed {
   readonly #pollMs: number
   readonly #entries: FeedEntry[] = []
   #bytes = 0
+  #pageChanges = 100
   #epoch = 0n
   #head = 0n
   #tailing: Promise<void> | undefined
@@ -70,7 +77,7 @@ export class Feed {
     this.#stopped = true
     clearTimeout(this.#timer)
     this.#wake()
-    await this.#tailing
+    await this.#tailing?.catch(() => {})
   }
 
   /** Takes what this process has just committed. */
@@ -103,9 +110,7 @@ export class Feed {
       await this.#tailing
       return
     }
-    this.#tailing = this.#tail().finally(() => {
-      this.#tailing = undefined
-    })
+    this.#tailing = this.#tail()
     await this.#tailing
   }
 
@@ -116,15 +121,17 @@ export class Feed {
 
   /**
    * The next revisions after `after`, from memory, or from the database when they are older than memory holds.
-   * Undefined: nothing yet. Throws REVISION_COMPACTED for what is no longer kept.
+   * Undefined: nothing yet. Throws REVISION_COMPACTED for what is no longer kept, EPOCH_CHANGED when the
+   * database has another history than the one that `after` is of.
    */
   async next(after: bigint): Promise<FeedEntry | undefined> {
     const entry = this.nextInMemory(after)
     if (entry !== undefined || after >= this.#head) return entry
-    const epoch = this.#epoch
-    const changes = await readChanges(this.#store, after, PAGE_CHANGES)
+    const known = this.#epoch
+    const changes = await this.#page(after)
     // Asked afterwards: a compaction in between may have taken some of what should have been read.
-    const { compacted } = await readLedgerHead(this.#store)
+    const { epoch, compacted } = await readLedgerHead(this.#store)
+    if (epoch !== known) throw epochChanged(known, epoch)
     if (after < compacted) throw revisionCompacted(after, compacted)
     return entriesOf(epoch, { from: after, to: changes.at(-1)?.revision ?? after }, changes)[0]
   }
@@ -153,33 +160,71 @@ export class Feed {
     this.#entries.push(entry)
     this.#bytes += entry.bytes
     this.#head = entry.to
+    this.#entries.at(-1 - NEW_ENTRIES)?.release()
     while (this.#bytes > this.#memoryBytes && this.#entries.length > 1) {
       this.#bytes -= this.#entries.shift()!.bytes
     }
   }
 
   async #tail(): Promise<void> {
-    do {
-      this.#tailAgain = false
-      const { epoch, head } = await readLedgerHead(this.#store)
-      if (epoch !== this.#epoch) {
-        this.#log.warn({ from: this.#epoch, to: epoch }, 'the ledger has a new epoch')
-        this.#entries.length = 0
-        this.#bytes = 0
-        this.#epoch = epoch
-        this.#head = head
-      }
-      while (this.#head < head) {
-        const from = this.#head
-        const changes = await readChanges(this.#store, from, PAGE_CHANGES)
-        // This process may have published the same meanwhile.
-        if (this.#head !== from) continue
-        const to = changes.at(-1)?.revision
-        if (to === undefined) break
-        for (const entry of entriesOf(epoch, { from, to }, changes)) this.#append(entry)
-        this.#wake()
-      }
-    } while (this.#tailAgain && !this.#stopped)
+    try {
+      do {
+        this.#tailAgain = false
+        const known = this.#head
+        let ledger = await readLedgerHead(this.#store)
+        if (ledger.epoch === this.#epoch && ledger.head < known) {
+          this.#log.error(
+            { known, head: ledger.head },
+            'the database has lost revisions; beginning a new epoch',
+          )
+          await beginEpoch(this.#store, ledger.epoch)
+          ledger = await readLedgerHead(this.#store)
+        }
+        this.#leaveBehind(ledger)
+        while (this.#head < ledger.head) {
+          const from = this.#head
+          const changes = await this.#page(from)
+          // Asked afterwards, as in `next`.
+          ledger = await readLedgerHead(this.#store)
+          if (this.#leaveBehind(ledger)) break
+          // This process may have published the same meanwhile.
+          if (this.#head !== from) continue
+          const to = changes.at(-1)?.revision
+          if (to === undefined) break
+          for (const entry of entriesOf(this.#epoch, { from, to }, changes)) this.#append(entry)
+          this.#wake()
+        }
+      } while (this.#tailAgain && !this.#stopped)
+    } finally {
+      // At once and not after another turn, or a call of `caughtUp` in between would wait for nothing.
+      this.#tailing = undefined
+    }
+  }
+
+  /** Goes on from the head when what is in between cannot be told: it is of another epoch, or no longer kept. */
+  #leaveBehind({ epoch, head, compacted }: LedgerHead): boolean {
+    if (epoch === this.#epoch && this.#head >= compacted) return false
+    this.#log.warn(
+      { from: { epoch: this.#epoch, head: this.#head }, to: { epoch, head, compacted } },
+      'the change feed cannot go on from where it is; watches that are not further end with an error',
+    )
+    this.#entries.length = 0
+    this.#bytes = 0
+    this.#epoch = epoch
+    this.#head = head
+    this.#wake()
+    return true
+  }
+
+  /** The next changes after `after`, about a page of them. */
+  async #page(after: bigint): Promise<StoredChange[]> {
+    const changes = await readChanges(this.#store, after, this.#pageChanges)
+    if (changes.length > 0) {
+      const bytes = changes.reduce((sum, { body, before }) => sum + body.length + (before?.length ?? 0), 0)
+      const fitting = Math.floor((PAGE_BYTES * changes.length) / bytes)
+      this.#pageChanges = Math.max(PAGE_CHANGES.least, Math.min(PAGE_CHANGES.most, fitting))
+    }
+    return changes
   }
 
   #schedule(): void {
@@ -214,7 +259,8 @@ function entriesOf(
   for (const [i, change] of changes.entries()) {
     const next = changes[i + 1]
     bytes += change.body.length
-    if (next !== undefined && (bytes < ENTRY_BYTES || next.revision === change.revision)) continue
+    const fits = bytes < ENTRY_BYTES && i + 1 - begin < ENTRY_CHANGES
+    if (next !== undefined && (fits || next.revision === change.revision)) continue
     const to = next === undefined ? span.to : change.revision
     entries.push(new FeedEntry(epoch, { from, to }, changes.slice(begin, i + 1)))
     from = to

@@ -41,6 +41,11 @@ export class Notifier {
     await client.connect()
     own = (client as pg.Client & { processID: number }).processID
     await client.query(`listen ${CHANNEL}`)
+    // Stopped while it was connecting again.
+    if (this.#stopped) {
+      await client.end()
+      return
+    }
     this.#client = client
     // Whatever was notified while nobody listened.
     this.#onHint()
