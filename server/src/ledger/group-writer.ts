@@ -133,7 +133,7 @@ export class GroupWriter {
     const { partitions } = this.#store
     const keys = new LoadKeys()
     for (const { command } of batch) command.collect(keys)
-    if (keys.events.length > 0) await partitions.ensure(this.#months(keys))
+    await partitions.ensure(this.#months(keys))
 
     const state = await session.begin(keys, partitions)
     const headBefore = state.head
