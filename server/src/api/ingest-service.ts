@@ -106,7 +106,7 @@ function outcomeOf(result: IngestResult, rpcStatus: (error: HoldfastError) => St
     gaps: result.gaps.map(([first, last]) => ({ first: BigInt(first), last: BigInt(last) })),
     refused: result.refused.map(({ index, id, seq, error }) => ({
       id,
-      seq: BigInt(seq),
+      seq,
       index,
       status: rpcStatus(error),
     })),

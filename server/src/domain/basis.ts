@@ -12,6 +12,8 @@ export interface Origin {
   /** When it occurred, by its source's clock. */
   occurredAt: Instant
   principal: string
+  /** Whether it fills a gap: a report with a higher number of the same numbering was there before it. */
+  late: boolean
 }
 
 export const basisOf = (origin: Origin): Basis => ({
@@ -29,7 +31,9 @@ export function isOlder(origin: Origin, basis: Basis | undefined, observedAt: In
   if (basis === undefined) return false
   if (basis.source === origin.source && basis.seq !== 0n && origin.seq !== 0) {
     const epoch = BigInt(origin.epoch)
-    return epoch === basis.epoch ? BigInt(origin.seq) < basis.seq : epoch < basis.epoch
+    const before = epoch === basis.epoch ? BigInt(origin.seq) < basis.seq : epoch < basis.epoch
+    // What came before it may have agreed with the state, which moves the time and not the basis.
+    return before || (origin.late && origin.effectiveAt < observedAt)
   }
   const restsOn = basis.effectiveTime === undefined ? observedAt : instantFromTimestamp(basis.effectiveTime)
   return origin.effectiveAt < (observedAt > restsOn ? observedAt : restsOn)

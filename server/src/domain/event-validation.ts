@@ -20,6 +20,8 @@ const MAX_ALIASES = 32
 const MAX_MACHINES = 1000
 const MAX_PROCESSES = 10_000
 const MAX_FACETS = 64
+/** Deeper values could be taken in and not be given out again: readers of protobuf stop at 100 levels in all. */
+const MAX_DEPTH = 32
 const VERSION = { maxBytes: 256 }
 const REASON = { maxBytes: 4096 }
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -153,6 +155,7 @@ function payloadChecks({ payload }: Event, checks: Check[]): void {
 }
 
 function noteChecks(note: NoteRecorded, checks: Check[]): void {
+  checks.push(depthViolation('note_recorded.attributes', note.attributes))
   checks.push(proseViolation('note_recorded.text', note.text, { minBytes: 1, maxBytes: 65_536 }))
   if (note.machine !== undefined) machineChecks('note_recorded.machine', note.machine, checks)
   if (note.service !== '') checks.push(idViolation('note_recorded.service', note.service))
@@ -168,14 +171,28 @@ function observedChecks({ facets, labels }: MachineObserved, checks: Check[]): v
     return
   }
   const seen = new Set<string>()
-  for (const [i, { facet }] of facets.entries()) {
+  for (const [i, { facet, attributes }] of facets.entries()) {
     const field = `machine_observed.facets[${i}].facet`
     checks.push(facetViolation(field, facet))
+    checks.push(depthViolation(`machine_observed.facets[${i}].attributes`, attributes))
     if (seen.has(facet))
       checks.push({ field, description: `names ${facet} a second time; send each facet once` })
     seen.add(facet)
   }
   checks.push(...labelViolations('machine_observed.labels', labels))
+}
+
+function depthViolation(field: string, attributes: object | undefined): Check {
+  if (attributes === undefined || isWithin(attributes, MAX_DEPTH)) return undefined
+  return { field, description: `must not be nested more than ${MAX_DEPTH} levels deep` }
+}
+
+function isWithin(value: object, depth: number): boolean {
+  if (depth === 0) return false
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null && !isWithin(inner, depth - 1)) return false
+  }
+  return true
 }
 
 function placeChecks(
@@ -217,7 +234,7 @@ function machineChecks(field: string, machine: MachineRef | undefined, checks: C
 
 function processChecks(field: string, process: Process | undefined, checks: Check[]): void {
   if (process === undefined) return
-  const bytes = process.commandArgs.reduce((sum, arg) => sum + arg.length, 0)
+  const bytes = process.commandArgs.reduce((sum, arg) => sum + Buffer.byteLength(arg), 0)
   if (bytes > 4096)
     checks.push({
       field: `${field}.command_args`,

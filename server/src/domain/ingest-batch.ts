@@ -1,19 +1,17 @@
 import { Event } from '../../../proto/gen/holdfast/v1/event.ts'
-import type { MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Command } from './command.ts'
 import { encode } from './encode.ts'
 import { type FieldViolation, HoldfastError, refuseViolations } from './error.ts'
 import { ALWAYS_STORED, EventType } from './event-type.ts'
 import { eventViolations, MAX_EVENT_BYTES } from './event-validation.ts'
+import { refuseTime } from './event-window.ts'
+import { collectEvent } from './fold/collect-event.ts'
 import { foldEvent } from './fold/event.ts'
-import type { FoldOutcome } from './fold/outcome.ts'
-import { addMilliseconds, DAY_MS, earlier, type Instant, instantFromTimestamp } from './instant.ts'
+import { Effect, type FoldOutcome } from './fold/outcome.ts'
+import { earlier, instantFromTimestamp } from './instant.ts'
 import type { LoadKeys } from './load-keys.ts'
 import { admit, covers, emptySequence, type Gap, type Sequence } from './sequence.ts'
 import type { SourceRow, WorkingSet } from './working-set.ts'
-
-/** How far ahead of the database's clock an event may claim to have occurred. */
-export const MAX_AHEAD_MS = 10 * 60_000
 
 /** Events of one source, as they were sent. */
 export interface IngestRequest {
@@ -30,8 +28,9 @@ export interface IngestRequest {
 /** An event that will never be taken as it is. */
 export interface Refusal {
   index: number
+  /** Cut at 64 bytes. */
   id: string
-  seq: number
+  seq: bigint
   error: HoldfastError
 }
 
@@ -72,7 +71,7 @@ export class IngestBatch implements Command<IngestResult> {
     for (const { event, violations } of this.#events) {
       if (violations.length > 0) continue
       keys.events.push({ source, id: event.id, occurredAt: instantFromTimestamp(event.occurredTime!) })
-      collectPayload(keys, event)
+      collectEvent(keys, event)
     }
   }
 
@@ -94,7 +93,7 @@ export class IngestBatch implements Command<IngestResult> {
       } catch (error) {
         if (!(error instanceof HoldfastError)) throw error
         const { id, seq } = prepared.event
-        result.refused.push({ index, id: id.slice(0, 64), seq: Number(seq), error })
+        result.refused.push({ index, id: cutId(id), seq, error })
       }
     }
     return {
@@ -123,7 +122,7 @@ export class IngestBatch implements Command<IngestResult> {
     }
     try {
       refuseViolations(violations)
-      this.#refuseTime(instantFromTimestamp(event.occurredTime!), state.now)
+      refuseTime(instantFromTimestamp(event.occurredTime!), state.now, this.#request.retentionDays)
     } catch (refusal) {
       // A refusal settles the seq: sending the same again would be refused again.
       if (seq !== 0 && !covered) admit(sequence, seq)
@@ -134,10 +133,11 @@ export class IngestBatch implements Command<IngestResult> {
       if (!ALWAYS_STORED.has(type)) return false
       throw new HoldfastError(
         'SEQ_REUSED',
-        `seq ${seq} of epoch ${this.#request.epoch} was used for another event; give each event its own seq, or begin a new epoch`,
+        `seq ${seq} of epoch ${this.#request.epoch} was settled before, by another event or by a refusal; give each event its own seq, or begin a new epoch`,
         { metadata: { seq: String(seq), epoch: String(this.#request.epoch) } },
       )
     }
+    const late = seq !== 0 && seq < sequence.highWater
     if (seq !== 0) admit(sequence, seq)
 
     const occurredAt = instantFromTimestamp(event.occurredTime!)
@@ -149,6 +149,7 @@ export class IngestBatch implements Command<IngestResult> {
         occurredAt,
         effectiveAt: earlier(occurredAt, state.now),
         principal: this.#request.principal,
+        late,
       }),
     )
     if (outcome.kept !== undefined) {
@@ -168,35 +169,6 @@ export class IngestBatch implements Command<IngestResult> {
     }
     return true
   }
-
-  #refuseTime(occurredAt: Instant, now: Instant): void {
-    if (occurredAt > addMilliseconds(now, MAX_AHEAD_MS)) {
-      throw timeError(
-        'EVENT_IN_FUTURE',
-        { occurredAt, now },
-        (occurred, server) =>
-          `occurred_time ${occurred} is more than 10 minutes ahead of the server's clock (${server}); set the clock of the source`,
-      )
-    }
-    const { retentionDays } = this.#request
-    if (occurredAt < addMilliseconds(now, -retentionDays * DAY_MS)) {
-      throw timeError(
-        'EVENT_TOO_OLD',
-        { occurredAt, now },
-        (occurred) =>
-          `occurred_time ${occurred} is more than ${retentionDays} days ago, which is as long as events are kept; check the clock of the source`,
-      )
-    }
-  }
-}
-
-function timeError(
-  reason: 'EVENT_IN_FUTURE' | 'EVENT_TOO_OLD',
-  { occurredAt, now }: { occurredAt: Instant; now: Instant },
-  text: (occurredTime: string, serverTime: string) => string,
-): HoldfastError {
-  const metadata = { occurredTime: shownTime(occurredAt), serverTime: shownTime(now) }
-  return new HoldfastError(reason, text(metadata.occurredTime, metadata.serverTime), { metadata })
 }
 
 function prepare(event: Event, body: Uint8Array): Prepared {
@@ -208,6 +180,13 @@ function prepare(event: Event, body: Uint8Array): Prepared {
   return { event, body, violations }
 }
 
+/** What a client sent as an id may be anything: it is shown back as far as it is text. */
+const cutId = (id: string): string =>
+  Buffer.from(id)
+    .subarray(0, 64)
+    .toString()
+    .replace(/\uFFFD+$/, '')
+
 function store(
   state: WorkingSet,
   { effect, machine, service, environment, targets }: FoldOutcome,
@@ -215,7 +194,7 @@ function store(
 ): void {
   state.events.push({
     ...event,
-    effect,
+    effect: effect === Effect.NONE && event.revision !== null ? Effect.CHANGED : effect,
     machineId: machine?.id ?? null,
     serviceId: service?.id ?? null,
     environment: environment ?? null,
@@ -225,50 +204,3 @@ function store(
 
 const authorOf = ({ payload }: Event): string =>
   payload?.$case === 'deploymentRecorded' ? payload.value.author : ''
-
-function shownTime(instant: Instant): string {
-  const ms = Number(instant / 1000n)
-  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${instant / 1_000_000n} s`
-}
-
-function collectPayload(keys: LoadKeys, { payload }: Event): void {
-  const place = ({
-    machine,
-    service,
-    slot,
-  }: {
-    machine: MachineRef | undefined
-    service: string
-    slot: string
-  }) => {
-    keys.machine(machine!)
-    keys.services.add(service)
-    keys.instance(machine!, service, slot)
-  }
-  switch (payload?.$case) {
-    case 'machineObserved':
-      keys.machine(payload.value.machine!)
-      for (const { facet } of payload.value.facets) keys.facet(payload.value.machine!, facet)
-      return
-    case 'processesObserved':
-      keys.machine(payload.value.machine!)
-      return
-    case 'instanceStarted':
-    case 'instanceStopped':
-    case 'instanceHeartbeat':
-      place(payload.value)
-      return
-    case 'deploymentRecorded':
-      for (const machine of payload.value.machines) place({ ...payload.value, machine })
-      return
-    case 'conditionSatisfied':
-      keys.conditions.add(payload.value.condition)
-      return
-    case 'noteRecorded':
-      if (payload.value.machine !== undefined) keys.machine(payload.value.machine)
-      if (payload.value.service !== '') keys.services.add(payload.value.service)
-      return
-    case 'resourceAmended':
-    case undefined:
-  }
-}

@@ -3,6 +3,9 @@ import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 /** A point in time as microseconds since the Unix epoch: PostgreSQL's own resolution, so nothing is lost. */
 export type Instant = bigint & { readonly __brand: 'Instant' }
 
+/** The `observedAt` of what was never seen, only spoken of. Stored as 1970-01-01. */
+export const NEVER = 0n as Instant
+
 export const instantFromTimestamp = (time: Timestamp): Instant =>
   (time.seconds * 1_000_000n + BigInt(Math.trunc(time.nanos / 1000))) as Instant
 

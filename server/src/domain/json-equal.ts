@@ -1,6 +1,9 @@
-/** Whether two JSON values are equal. Keys may stand in any order; bigints compare as themselves. */
+/**
+ * Whether two values of a `google.protobuf.Struct` are equal. Keys may stand in any order; NaN is equal to
+ * itself, and bigints compare as themselves.
+ */
 export function jsonEqual(a: unknown, b: unknown): boolean {
-  if (a === b) return true
+  if (a === b || (Number.isNaN(a) && Number.isNaN(b))) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false
@@ -12,7 +15,7 @@ export function jsonEqual(a: unknown, b: unknown): boolean {
   const right = b as Record<string, unknown>
   let keys = 0
   for (const key in left) {
-    if (!(key in right) || !jsonEqual(left[key], right[key])) return false
+    if (!Object.hasOwn(right, key) || !jsonEqual(left[key], right[key])) return false
     keys++
   }
   for (const _ in right) keys--

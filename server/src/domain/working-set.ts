@@ -1,11 +1,10 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
-import type { Alias, Facet, Machine, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
-import type { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
+import type { Alias, Machine, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { aliasKey, isStrong } from './alias.ts'
-import type { Instant } from './instant.ts'
-import { timestampFromInstant } from './instant.ts'
-import { encodeBody, type KindMessage, type KindName } from './kind.ts'
+import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
+import type { KindMessage, KindName } from './kind.ts'
 import type { Sequence } from './sequence.ts'
+import { encodeWithin, stamp } from './stamp.ts'
 
 /** A resource's current row: what is loaded, and what becomes of it in this batch. */
 export interface Row<K extends KindName> {
@@ -61,9 +60,6 @@ export interface SourceRow {
   touched: Set<number>
 }
 
-/** The `observedAt` of what was never seen, only spoken of. Stored as 1970-01-01. */
-export const NEVER = 0n as Instant
-
 type Rows = { [K in KindName]: Map<string, Row<K>> }
 
 /** Where the ledger stands when a batch begins, under its lock. */
@@ -105,6 +101,8 @@ export class WorkingSet {
   #ordinal = 0
   /** Whether the current command has changed anything yet. */
   #open = false
+  /** What takes back the current command's changes, in the order in which they were made. */
+  #undo: (() => void)[] = []
   readonly #machineByAlias = new Map<string, string>()
 
   constructor(position: LedgerPosition, now: Instant, newUid: () => string) {
@@ -161,58 +159,90 @@ export class WorkingSet {
   }
 
   claimAlias(row: Row<'machine'>, alias: Alias): void {
-    if (isStrong(alias)) this.#machineByAlias.set(aliasKey(alias), row.resource.name)
-    this.aliases.set(`${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: false })
+    if (isStrong(alias)) this.#set(this.#machineByAlias, aliasKey(alias), row.resource.name)
+    this.#set(this.aliases, `${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: false })
   }
 
   /** Takes a weak alias off a machine. */
   dropAlias(row: Row<'machine'>, alias: Alias): void {
-    this.aliases.set(`${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: true })
+    this.#set(this.aliases, `${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: true })
   }
 
-  /** Runs one command or event: all that it puts becomes one revision, or none if it puts nothing. */
+  /**
+   * Runs one command or event: all that it puts becomes one revision, or none if it puts nothing. When it
+   * throws, nothing of it stays.
+   */
   revise<T>(act: () => T): { value: T; revision: bigint | undefined } {
     this.#open = false
     this.#ordinal = 0
-    const value = act()
-    return { value, revision: this.#open ? this.#head : undefined }
+    this.#undo.length = 0
+    try {
+      const value = act()
+      return { value, revision: this.#open ? this.#head : undefined }
+    } catch (error) {
+      for (const undo of this.#undo.reverse()) undo()
+      this.changes.length -= this.#ordinal
+      if (this.#open) this.#head -= 1n
+      throw error
+    }
   }
 
   /**
    * Makes or changes a resource, within `revise`. The resource gets this revision, its etag and its times;
-   * `observedAt` is when its source saw it, if this change comes of seeing it.
+   * `observedAt` is when its source saw it, if this change comes of seeing it. Throws QUOTA_EXCEEDED when the
+   * resource would grow too large.
    */
   put<K extends KindName>(kind: K, resource: KindMessage[K], observedAt: Instant = NEVER): Row<K> {
     if (!this.#open) {
       this.#open = true
       this.#head += 1n
     }
-    let row = this.find(kind, resource.name)
-    const seenAt = row !== undefined && row.observedAt > observedAt ? row.observedAt : observedAt
+    const found = this.find(kind, resource.name)
+    const seenAt = found !== undefined && found.observedAt > observedAt ? found.observedAt : observedAt
     const stamped = stamp(kind, resource, { revision: this.#head, now: this.nowTimestamp, seenAt })
-    const body = encodeBody(kind, stamped)
-    const before = row?.body
-    if (row === undefined) {
-      row = {
-        id: this.takeId(),
-        kind,
-        createRevision: this.#head,
-        revision: this.#head,
-        resource: stamped,
-        body,
-        observedAt: seenAt,
-        isNew: true,
-      }
-      this.add(row)
-    } else {
-      row.resource = stamped
-      row.revision = this.#head
-      row.body = body
-      row.observedAt = seenAt
-    }
-    this.dirty.add(row as unknown as Row<KindName>)
+    const body = encodeWithin(kind, stamped)
+    const before = found?.body
+    const row = found ?? this.#make(kind, stamped, body)
+    this.#keep(row)
+    row.resource = stamped
+    row.revision = this.#head
+    row.body = body
+    row.observedAt = seenAt
     this.#record(row as unknown as Row<KindName>, before)
     return row
+  }
+
+  #make<K extends KindName>(kind: K, resource: KindMessage[K], body: Buffer): Row<K> {
+    const row: Row<K> = {
+      id: this.takeId(),
+      kind,
+      createRevision: this.#head,
+      revision: this.#head,
+      resource,
+      body,
+      observedAt: NEVER,
+      isNew: true,
+    }
+    this.#set(this.rows[kind] as Map<string, Row<K>>, resource.name, row)
+    return row
+  }
+
+  /** Marks a row as changed, so that a refusal brings back what it was. */
+  #keep<K extends KindName>(row: Row<K>): void {
+    const { resource, revision, body, observedAt } = row
+    const changed = row as unknown as Row<KindName>
+    const wasDirty = this.dirty.has(changed)
+    this.dirty.add(changed)
+    this.#undo.push(() => {
+      Object.assign(row, { resource, revision, body, observedAt })
+      if (!wasDirty) this.dirty.delete(changed)
+    })
+  }
+
+  #set<K, V>(map: Map<K, V>, key: K, value: V): void {
+    const before = map.get(key)
+    this.#undo.push(() => (before === undefined ? map.delete(key) : map.set(key, before)))
+    map.set(key, value)
   }
 
   /** One after-image a resource and revision: a second change within the revision takes the place of the first. */
@@ -229,29 +259,20 @@ export class WorkingSet {
 
   /** Moves "last seen" without a revision. Never backwards. */
   observe(row: Row<'machine'> | Row<'facet'> | Row<'instance'>, at: Instant): void {
-    if (at <= row.observedAt) return
+    const before = row.observedAt
+    if (at <= before) return
     row.observedAt = at
     this.observed.add(row as Row<'machine' | 'facet' | 'instance'>)
+    this.#undo.push(() => {
+      row.observedAt = before
+    })
   }
-}
 
-function stamp<K extends KindName>(
-  kind: K,
-  resource: KindMessage[K],
-  { revision, now, seenAt }: { revision: bigint; now: Timestamp; seenAt: Instant },
-): KindMessage[K] {
-  const observedTime = seenAt === NEVER ? undefined : timestampFromInstant(seenAt)
-  if (kind === 'facet') {
-    const facet = resource as Facet
-    return { ...facet, changeRevision: revision, changeTime: now, observedTime } as KindMessage[K]
+  /** Puts the last scan of a machine's processes, unless a later one is there. */
+  putScan(machine: Row<'machine'>, observedAt: Instant, scan: ProcessScan): void {
+    const held = this.scans.get(machine.id)
+    if (held === undefined || held.observedAt <= observedAt) {
+      this.#set(this.scans, machine.id, { observedAt, scan })
+    }
   }
-  const base = resource as Machine | Service | Instance | Condition
-  return {
-    ...base,
-    revision,
-    etag: revision.toString(36),
-    createTime: base.createTime ?? now,
-    updateTime: now,
-    ...(kind === 'machine' || kind === 'instance' ? { observedTime } : {}),
-  } as KindMessage[K]
 }

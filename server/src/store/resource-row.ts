@@ -1,8 +1,7 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
-import { type Instant, timestampFromInstant } from '../domain/instant.ts'
+import { type Instant, NEVER, timestampFromInstant } from '../domain/instant.ts'
 import { decodeBody, type KindMessage, type KindName } from '../domain/kind.ts'
 import { revisionCompacted } from '../domain/lost-position.ts'
-import { NEVER } from '../domain/working-set.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type Sql, sql, sqlMicros } from './sql.ts'
 

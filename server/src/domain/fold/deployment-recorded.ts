@@ -4,9 +4,9 @@ import {
   type Event,
 } from '../../../../proto/gen/holdfast/v1/event.ts'
 import { basisOf, isOlder, type Origin } from '../basis.ts'
-import { timestampFromInstant } from '../instant.ts'
+import { NEVER, timestampFromInstant } from '../instant.ts'
 import { isRetired, resolveMachine } from '../machine-identity.ts'
-import { NEVER, type Row, type WorkingSet } from '../working-set.ts'
+import type { Row, WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
 import { DEFAULT_ENVIRONMENT, instanceAt, resolveService } from './resource.ts'
 

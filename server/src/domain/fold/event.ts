@@ -17,7 +17,7 @@ export function foldEvent(state: WorkingSet, event: Event, origin: Origin): Fold
     case 'machineObserved':
       return foldMachineObserved(state, event, payload.value, origin)
     case 'processesObserved':
-      return foldProcessesObserved(state, payload.value, origin)
+      return foldProcessesObserved(state, event, payload.value, origin)
     case 'instanceStarted':
       return foldStarted(state, event, payload.value, origin)
     case 'instanceStopped':
@@ -61,9 +61,7 @@ function foldCondition(
 
 /** A note changes nothing, though it may be the first to mention a machine or service. */
 function foldNote(state: WorkingSet, event: Event, note: NoteRecorded): FoldOutcome {
-  const before = state.head
   const machine = note.machine === undefined ? undefined : resolveMachine(state, note.machine)
   const service = note.service === '' ? undefined : resolveService(state, note.service)
-  const effect = state.head > before ? Effect.CHANGED : Effect.NONE
-  return { effect, machine, service, environment: note.environment || undefined, kept: event }
+  return { effect: Effect.NONE, machine, service, environment: note.environment || undefined, kept: event }
 }

@@ -27,9 +27,9 @@ export function foldStarted(
 ): FoldOutcome {
   const turn: Turn = (instance) => {
     const labels = mergedLabels(instance.labels, started.labels)
+    const goesOn = instance.state === Instance_State.RUNNING && sameProcess(instance.process, started.process)
     const again =
-      instance.state === Instance_State.RUNNING &&
-      sameProcess(instance.process, started.process) &&
+      goesOn &&
       (started.version === '' || started.version === instance.runningVersion) &&
       (started.environment === '' || started.environment === instance.environment) &&
       labels === undefined
@@ -37,7 +37,7 @@ export function foldStarted(
     return {
       ...instance,
       state: Instance_State.RUNNING,
-      stateTime: timestampFromInstant(origin.effectiveAt),
+      stateTime: goesOn ? instance.stateTime : timestampFromInstant(origin.effectiveAt),
       runningVersion: started.version || instance.runningVersion,
       environment: started.environment || instance.environment,
       process: started.process,
@@ -82,10 +82,12 @@ export function foldHeartbeat(
       state: Instance_State.RUNNING,
       stateTime: runs ? instance.stateTime : timestampFromInstant(origin.effectiveAt),
       runningVersion: heartbeat.version || instance.runningVersion,
+      exitCode: undefined,
     }
   }
+  const before = state.head
   const outcome = foldReport(state, heartbeat, { event, origin, turn })
-  return outcome.effect === Effect.CHANGED ? outcome : { ...outcome, kept: undefined }
+  return state.head > before ? outcome : { ...outcome, kept: undefined }
 }
 
 function foldReport(

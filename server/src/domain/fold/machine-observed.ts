@@ -27,13 +27,13 @@ export function foldMachineObserved(
   if (isRetired(machine)) return { effect: Effect.SUPERSEDED, machine, kept: event }
 
   const changed: MachineObserved['facets'] = []
-  let superseded = false
+  let skipped = 0
   let summary = machine.resource.hardware
   for (const { facet, attributes = {}, complete } of observed.facets) {
     const name = facetName(idOf(machine.resource.name), facet)
     const row = state.find('facet', name)
     if (row !== undefined && origin.effectiveAt < row.observedAt) {
-      superseded = true
+      skipped++
       continue
     }
     const difference = compare(row?.resource.attributes ?? {}, attributes, complete)
@@ -55,7 +55,9 @@ export function foldMachineObserved(
     summary = summarize(summary, facet, next.attributes as Attributes)
   }
 
-  const labels = mergedLabels(machine.resource.labels, observed.labels)
+  // Labels have no time of their own: they are as late as the facets that came with them.
+  const late = skipped > 0 && skipped === observed.facets.length
+  const labels = late ? undefined : mergedLabels(machine.resource.labels, observed.labels)
   if (labels !== undefined || !jsonEqual(summary, machine.resource.hardware)) {
     const resource = { ...machine.resource, labels: labels ?? machine.resource.labels, hardware: summary }
     state.put('machine', resource, origin.effectiveAt)
@@ -68,7 +70,7 @@ export function foldMachineObserved(
     }
     return { effect: Effect.CHANGED, machine, kept }
   }
-  return superseded
+  return skipped > 0
     ? { effect: Effect.SUPERSEDED, machine, kept: event }
     : { effect: Effect.NONE, machine, kept: undefined }
 }
@@ -76,22 +78,25 @@ export function foldMachineObserved(
 /** A scan replaces the one before, beside the state: processes come and go too often for revisions. */
 export function foldProcessesObserved(
   state: WorkingSet,
+  event: Event,
   observed: ProcessesObserved,
   origin: Origin,
 ): FoldOutcome {
+  const before = state.head
   const machine = resolveMachine(state, observed.machine!, origin.effectiveAt)
-  const held = state.scans.get(machine.id)
-  if (held === undefined || held.observedAt <= origin.effectiveAt) {
-    state.scans.set(machine.id, {
-      observedAt: origin.effectiveAt,
-      scan: {
-        observedTime: timestampFromInstant(origin.effectiveAt),
-        complete: observed.complete,
-        processes: observed.processes,
-      },
-    })
+  state.putScan(machine, origin.effectiveAt, {
+    observedTime: timestampFromInstant(origin.effectiveAt),
+    complete: observed.complete,
+    processes: observed.processes,
+  })
+  if (state.head === before) return { effect: Effect.NONE, machine, kept: undefined }
+  // The first word of a machine, or of a key of it, is kept; its processes are not.
+  const value = { ...observed, processes: [] }
+  return {
+    effect: Effect.CHANGED,
+    machine,
+    kept: { ...event, payload: { $case: 'processesObserved', value } },
   }
-  return { effect: Effect.NONE, machine, kept: undefined }
 }
 
 /** How observed attributes differ from those that stand; undefined when they do not. Removed ones are null. */
@@ -103,13 +108,13 @@ function compare(
   const changed: Attributes = {}
   let differs = false
   for (const key in given) {
-    if (key in standing && jsonEqual(standing[key], given[key])) continue
+    if (Object.hasOwn(standing, key) && jsonEqual(standing[key], given[key])) continue
     changed[key] = given[key]
     differs = true
   }
   if (!complete) return differs ? { merged: { ...standing, ...changed }, changed } : undefined
   for (const key in standing) {
-    if (key in given) continue
+    if (Object.hasOwn(given, key)) continue
     changed[key] = null
     differs = true
   }

@@ -4,6 +4,7 @@ import type { Row } from '../working-set.ts'
 
 /** What folding an event came to, and where it belongs on the timeline. */
 export interface FoldOutcome {
+  /** Of the report itself. NONE becomes CHANGED when the event was the first to mention something. */
   effect: (typeof TimelineEntry_Effect)['CHANGED' | 'NONE' | 'SUPERSEDED']
   machine?: Row<'machine'> | undefined
   service?: Row<'service'> | undefined

@@ -1,4 +1,5 @@
 import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
+import { HoldfastError } from '../error.ts'
 import { idOf, instanceName, MAIN_SLOT, serviceName } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
 
@@ -63,7 +64,13 @@ export function instanceAt(
   }
 }
 
-/** Labels with `given` set over them; undefined when that changes nothing. An empty value removes a label. */
+/** The most labels of one resource. */
+const MAX_LABELS = 64
+
+/**
+ * Labels with `given` set over them; undefined when that changes nothing. An empty value removes a label. Throws
+ * QUOTA_EXCEEDED when there would be too many.
+ */
 export function mergedLabels(
   labels: Record<string, string>,
   given: Record<string, string>,
@@ -71,10 +78,18 @@ export function mergedLabels(
   const merged = { ...labels }
   let changed = false
   for (const [key, value] of Object.entries(given)) {
-    if (value === '' ? !(key in merged) : merged[key] === value) continue
+    const stands = Object.hasOwn(merged, key)
+    if (value === '' ? !stands : stands && merged[key] === value) continue
     changed = true
     if (value === '') delete merged[key]
     else merged[key] = value
   }
-  return changed ? merged : undefined
+  if (!changed) return undefined
+  const count = Object.keys(merged).length
+  if (count <= MAX_LABELS || count <= Object.keys(labels).length) return merged
+  throw new HoldfastError(
+    'QUOTA_EXCEEDED',
+    `there would be ${count} labels; a resource has at most ${MAX_LABELS}. Remove some by setting them to nothing`,
+    { metadata: { labels: String(count) } },
+  )
 }

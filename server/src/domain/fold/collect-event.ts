@@ -1,0 +1,46 @@
+import type { Event } from '../../../../proto/gen/holdfast/v1/event.ts'
+import type { MachineRef } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import type { LoadKeys } from '../load-keys.ts'
+
+/** Asks for the rows that folding an event, already found valid, may look at. */
+export function collectEvent(keys: LoadKeys, { payload }: Event): void {
+  const place = ({
+    machine,
+    service,
+    slot,
+  }: {
+    machine: MachineRef | undefined
+    service: string
+    slot: string
+  }) => {
+    keys.machine(machine!)
+    keys.services.add(service)
+    keys.instance(machine!, service, slot)
+  }
+  switch (payload?.$case) {
+    case 'machineObserved':
+      keys.machine(payload.value.machine!)
+      for (const { facet } of payload.value.facets) keys.facet(payload.value.machine!, facet)
+      return
+    case 'processesObserved':
+      keys.machine(payload.value.machine!)
+      return
+    case 'instanceStarted':
+    case 'instanceStopped':
+    case 'instanceHeartbeat':
+      place(payload.value)
+      return
+    case 'deploymentRecorded':
+      for (const machine of payload.value.machines) place({ ...payload.value, machine })
+      return
+    case 'conditionSatisfied':
+      keys.conditions.add(payload.value.condition)
+      return
+    case 'noteRecorded':
+      if (payload.value.machine !== undefined) keys.machine(payload.value.machine)
+      if (payload.value.service !== '') keys.services.add(payload.value.service)
+      return
+    case 'resourceAmended':
+    case undefined:
+  }
+}
