@@ -55,7 +55,10 @@ export function configHelp(): string {
   const lines = Object.entries(settings).map(([flag, [variable, value, text]]) => {
     return `  --${`${flag} ${value}`.padEnd(28)} ${text} [${variable}]`
   })
-  return [...lines, `  --${'config FILE'.padEnd(28)} variables as above, one NAME=value a line [HOLDFAST_CONFIG_FILE]`].join('\n')
+  return [
+    ...lines,
+    `  --${'config FILE'.padEnd(28)} variables as above, one NAME=value a line [HOLDFAST_CONFIG_FILE]`,
+  ].join('\n')
 }
 
 export interface ConfigSources {
