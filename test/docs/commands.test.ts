@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { buildOnce, program, startProgram } from '../cli/holdfast.ts'
+import { failOnLeaks } from '../harness/leaks.ts'
+import { type TestServer, testServer } from '../harness/server.ts'
+
+failOnLeaks()
+
+const root = join(import.meta.dirname, '../..')
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  scripts: Record<string, string>
+}
+
+/** The lines of a page's shell blocks, without their comments. */
+function commandsOf(page: string): string[] {
+  const text = readFileSync(join(root, page), 'utf8')
+  return [...text.matchAll(/^```sh\n(.*?)^```/gms)]
+    .flatMap((block) => block[1]!.trim().split('\n'))
+    .map((line) => line.replace(/\s+#.*$/, '').trim())
+    .filter((line) => line !== '')
+}
+
+let server: TestServer
+
+beforeAll(async () => {
+  buildOnce()
+  server = await testServer()
+})
+
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+})
+
+describe.each(['README.md', 'docs/operations.md'])('%s', (page) => {
+  const commands = commandsOf(page)
+
+  // What these do is tested at length elsewhere: starting a server, and the scripts that run this very test.
+  test.each(commands.filter((line) => line.startsWith('npm ')))('%s is a script of package.json', (line) => {
+    for (const [, name] of line.matchAll(/npm (?:run )?([a-z]+)/g)) {
+      expect(name === 'ci' || name! in scripts, `npm has no script ${name}`).toBe(true)
+    }
+  })
+
+  const holdfast = commands.filter((line) => line.startsWith('npx holdfast ') && !line.endsWith(' server'))
+  if (holdfast.length === 0) return
+  test('its commands run in their order', async () => {
+    await using watch = startProgram(program, ['watch'], { HOLDFAST_ADDRESS: server.address })
+    await expect.poll(() => watch.err(), { timeout: 10_000 }).toContain('watching from')
+    for (const line of holdfast) {
+      const args = line.split(' ').slice(2)
+      if (args[0] === 'watch') continue
+      const past = args.includes('--as-of')
+      const { code, err } = await startProgram(program, args, { HOLDFAST_ADDRESS: server.address }).ended
+      if (past && code === 1) expect(err).toMatch(/compacted|older|before/i)
+      else expect(`${line}: ${code} ${err}`).toMatch(/: 0 /)
+    }
+    await watch.sees(/web-0~airship.*20110502/)
+  })
+})
