@@ -83,5 +83,6 @@ export type {
   WatchProgress,
   WatchSnapshot,
   WatchSnapshotEnd,
+  WatchStart,
 } from './watch-event.ts'
 export type { Written } from './writes.ts'

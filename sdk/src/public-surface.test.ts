@@ -17,6 +17,7 @@ import type {
   WatchEvent,
   WatchedChange,
   WatchPosition,
+  WatchStart,
   Written,
 } from './index.ts'
 import * as sdk from './index.ts'
@@ -121,6 +122,8 @@ test('reading', () => {
 test('watching', () => {
   expectTypeOf<Holdfast['watchState']>().returns.toExtend<AsyncIterable<WatchEvent>>()
   expectTypeOf<WatchEvent['position']>().toEqualTypeOf<WatchPosition>()
+  expectTypeOf<WatchPosition>().toExtend<WatchStart>()
+  expectTypeOf<Written>().toExtend<WatchStart>()
   expectTypeOf<Extract<WatchEvent, { type: 'change' }>['changes']>().toEqualTypeOf<WatchedChange[]>()
   expectTypeOf<WatchedChange['resource']['$case']>().toEqualTypeOf<
     'machine' | 'facet' | 'service' | 'instance' | 'condition'

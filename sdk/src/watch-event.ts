@@ -1,4 +1,4 @@
-import { Change_Type, type Resource, type WatchStateResponse } from '../../proto/gen/holdfast/v1/watch.ts'
+import type { Change_Type, Resource, WatchStateResponse } from '../../proto/gen/holdfast/v1/watch.ts'
 import { dateFromTimestamp, type Revision } from './revision.ts'
 
 /** A place in a watch: everything up to it was received. Plain data; keep it to resume later. */
@@ -8,6 +8,10 @@ export interface WatchPosition {
   /** Set in the middle of a snapshot: what was received of it. Opaque. */
   snapshotCursor: string
 }
+
+/** Where a watch begins: a {@link WatchPosition}, or the revision and epoch that a write answered. */
+export type WatchStart = Omit<WatchPosition, 'snapshotCursor'> &
+  Partial<Pick<WatchPosition, 'snapshotCursor'>>
 
 /** A resource of any kind: `{ $case: 'machine', value: Machine }`, or `facet`, `service`, `instance`, `condition`. */
 export type WatchedResource = NonNullable<Resource['resource']>
@@ -89,10 +93,13 @@ export function watchEvents({ step }: WatchStateResponse): WatchEvent[] {
   }
 }
 
+// A type only: the module it is in would be loaded by every script that reports a start.
+const removed: typeof Change_Type.REMOVED = 2
+
 function watchedChange({ type, resource }: { type: Change_Type; resource: Resource | undefined }) {
   if (!known(resource?.resource)) return []
   const change: WatchedChange = {
-    type: type === Change_Type.REMOVED ? 'removed' : 'put',
+    type: type === removed ? 'removed' : 'put',
     resource: resource.resource,
   }
   return [change]

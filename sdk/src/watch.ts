@@ -7,7 +7,7 @@ import { type Rpc, rpc } from './rpc.ts'
 import { errorOfStatus, type FailedStatus, localStatus } from './status.ts'
 import type { StreamCall } from './stream-call.ts'
 import { reopens } from './stream-end.ts'
-import { type WatchEvent, type WatchPosition, watchEvents } from './watch-event.ts'
+import { type WatchEvent, type WatchPosition, type WatchStart, watchEvents } from './watch-event.ts'
 import { nextWatchState, type WatchSignal, type WatchState } from './watch-state.ts'
 
 /** What {@link Holdfast.watchState} takes. */
@@ -17,8 +17,11 @@ export interface WatchOptions {
    * web-0`; at most 4 KiB. @defaultValue all
    */
   filter?: string | undefined
-  /** The `position` of the last step received by an earlier watch with the same filter. */
-  resume?: WatchPosition | undefined
+  /**
+   * Begin after this, without a snapshot: the `position` of the last step of an earlier watch with the same
+   * filter, or what a write answered, such as `await holdfast.started(…)`. @defaultValue a snapshot of now first
+   */
+  resume?: WatchStart | undefined
   /** Begin at now, without a snapshot. Not together with `resume`. @defaultValue false */
   skipSnapshot?: boolean | undefined
   /**
@@ -79,7 +82,11 @@ class Watch {
     this.#connection = connection
     this.#method = method
     this.#options = options
-    this.#position = options.resume
+    const { resume } = options
+    if (resume) {
+      const { ledgerEpoch, revision, snapshotCursor = '' } = resume
+      this.#position = { ledgerEpoch, revision, snapshotCursor }
+    }
   }
 
   /** The steps of the next message, across as many streams as it takes. */
