@@ -53,7 +53,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     })
     cleanups.push(() => store.close())
     const grpc = new GrpcServer({ ...config, log, descriptorSet: () => readFile(descriptorSetUrl) })
-    cleanups.push(...(await compose(grpc, store, config, log)))
+    await compose(grpc, { store, config, log, cleanups })
     const address = await grpc.listen().catch((error: unknown) => {
       throw cannotListen(error, config.address)
     })
@@ -71,10 +71,18 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   }
 }
 
-/** Adds the services, and gives what ends them: the last one is called first, after the streams have ended. */
-async function compose(grpc: GrpcServer, store: Store, config: Config, log: Logger): Promise<Cleanup[]> {
+interface Parts {
+  store: Store
+  config: Config
+  log: Logger
+  cleanups: Cleanup[]
+}
+
+/** Adds the services, and what ends them: undone in the opposite order, after the streams have ended. */
+async function compose(grpc: GrpcServer, { store, config, log, cleanups }: Parts): Promise<void> {
   const { eventRetentionDays, changeRetentionDays } = config
   const ledger = new Ledger({ store, log })
+  cleanups.push(() => ledger.stop())
   await ledger.start()
   grpc.add(ingestServiceDefinition, ingestService({ ledger, eventRetentionDays, rpcStatus }))
   grpc.add(StateServiceService, stateService({ store, ledger }))
@@ -89,12 +97,13 @@ async function compose(grpc: GrpcServer, store: Store, config: Config, log: Logg
       maxRequestBytes,
     }),
   )
-  const sweeps = [
+  for (const sweep of [
     new EventUpkeep({ store, log, retentionDays: eventRetentionDays }),
     new ChangeCompaction({ store, log, retentionDays: changeRetentionDays }),
-  ]
-  for (const sweep of sweeps) sweep.start()
-  return [() => ledger.stop(), ...sweeps.map((sweep) => () => sweep.stop())]
+  ]) {
+    cleanups.push(() => sweep.stop())
+    sweep.start()
+  }
 }
 
 async function database(
