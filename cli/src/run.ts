@@ -39,8 +39,9 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
         (await work({ settings, client, print, warn, paint: paintFor(stdout, env), env })) ?? exitCode.done
     } catch (error) {
       if (lenience === undefined || isBrokenPipe(error)) throw error
-      const { what } = describeFailure(error, address)
-      warn(`warning: '${lenience.unrecorded}' is NOT recorded: ${what}`)
+      const failure = describeFailure(error, address)
+      warn(`warning: '${lenience.unrecorded}' is NOT recorded: ${failure.what}`)
+      if (failure.code !== exitCode.unreachable) return
       warn('Reports are not kept for later yet: run the command again when the server is back.')
     }
   }

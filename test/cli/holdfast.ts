@@ -71,12 +71,16 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
     out: () => output.stdout,
     err: () => output.stderr,
     sees: (pattern) =>
-      until(`${pattern} in the output of ${args.join(' ')}`, () => {
-        const found = pattern.exec(output.stdout)
-        if (found === null && child.exitCode !== null)
-          throw new Error(`it ended: ${output.stdout}${output.stderr}`)
-        return found ?? undefined
-      }),
+      until(
+        `${pattern} in the output of ${args.join(' ')}`,
+        () => {
+          const found = pattern.exec(output.stdout)
+          if (found === null && child.exitCode !== null)
+            throw new Error(`it ended: ${output.stdout}${output.stderr}`)
+          return found ?? undefined
+        },
+        25_000,
+      ),
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM')
       await within(`the end of ${args.join(' ')}`, ended, 20_000).catch(() => child.kill('SIGKILL'))

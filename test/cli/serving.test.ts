@@ -78,7 +78,7 @@ describe('npm start', () => {
     expect(again.out()).not.toContain('It is new')
     again.child.kill('SIGTERM')
     expect(await within('the end', again.ended)).toMatchObject({ code: 0 })
-  })
+  }, 60_000)
 
   test('says why it cannot start', async () => {
     const { code, err } = await startProgram(process.execPath, [quickstart, '--address', 'nonsense']).ended

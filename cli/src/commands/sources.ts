@@ -26,14 +26,20 @@ function columnsAt(now: Date): Column<Source>[] {
       header: 'LAST CONTACT',
       cell: ({ lastContactTime }) => relativeTime(lastContactTime && dateFromTimestamp(lastContactTime), now),
     },
-    { header: 'EPOCH', cell: ({ numberings }) => numberings[0]?.epoch.toString() ?? '' },
+    { header: 'EPOCH', cell: ({ numberings }) => numbered(numberings)?.epoch.toString() ?? '' },
     {
       header: 'RECEIVED UP TO',
       align: 'right',
-      cell: ({ numberings }) => numberings[0]?.highWater.toString() ?? '',
+      cell: ({ numberings }) => numbered(numberings)?.highWater.toString() ?? '',
     },
     { header: 'MISSING', cell: ({ numberings }) => ({ text: missing(numberings), tone: 'warning' }) },
   ]
+}
+
+/** The newest numbering, unless nothing in it is numbered, as from scripts. */
+function numbered(numberings: Source['numberings']): Source['numberings'][number] | undefined {
+  const newest = numberings[0]
+  return newest?.highWater === 0n ? undefined : newest
 }
 
 /** The gaps of all numberings: `7-9, 12`; those of older epochs with the epoch before them. */

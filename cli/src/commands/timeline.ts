@@ -49,9 +49,14 @@ const COLUMNS: Column<TimelineEntry>[] = [
   { header: 'REVISION', cell: (entry) => (entry.revision === 0n ? '' : `r${entry.revision}`) },
   { header: 'MACHINE', cell: (entry) => shortName(entry.machine) },
   { header: 'WHAT', cell: eventText },
+  { header: 'SOURCE', cell: (entry) => ({ text: whoSays(entry), tone: 'faint' }) },
   { header: 'CHANGED', cell: effectOf },
-  { header: 'SOURCE', cell: (entry) => ({ text: entry.source || entry.principal, tone: 'faint' }) },
 ]
+
+/** The source, and who called it if that was told. */
+function whoSays({ source, principal }: TimelineEntry): string {
+  return principal === '' || principal.startsWith('anonymous') ? source : `${source} (${principal})`
+}
 
 /**
  * When a revision was committed, rounded up to the millisecond: the timeline is read by time, and times of
