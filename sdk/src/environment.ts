@@ -15,10 +15,18 @@ export interface Environment {
  */
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environment {
   const file = env.HOLDFAST_TOKEN_FILE
-  const fromFile = file ? () => readFileSync(file, 'utf8').trim() : undefined
+  const fromFile = file ? () => tokenIn(readFileSync(file, 'utf8'), file) : undefined
   return {
     address: env.HOLDFAST_ADDRESS || '127.0.0.1:7420',
     token: env.HOLDFAST_TOKEN || fromFile,
     machine: hostname(),
   }
+}
+
+/** The first token of a file in the server's own form, so that one file serves both: `name:token` or `token`. */
+function tokenIn(text: string, file: string): string {
+  const lines = text.split('\n').map((line) => line.trim())
+  const first = lines.find((line) => line !== '' && !line.startsWith('#'))
+  if (first === undefined) throw new Error(`${file} holds no token`)
+  return first.slice(first.indexOf(':') + 1)
 }

@@ -5,9 +5,9 @@ import type { TimelineEntry } from '../../proto/gen/holdfast/v1/timeline.ts'
 import type { VersionCell } from '../../proto/gen/holdfast/v1/version.ts'
 import type { CallOptions } from './connect-options.ts'
 import type { Connection } from './connection.ts'
-import { HoldfastError } from './errors.ts'
+import { CompactedError, HoldfastError, NotFoundError } from './errors.ts'
 import { nameOf } from './machine-ref.ts'
-import { Paginator } from './paginator.ts'
+import { type Page, Paginator } from './paginator.ts'
 import { type AsOf, asOfFields, type Revision, timestampFromDate } from './revision.ts'
 import { rpc } from './rpc.ts'
 
@@ -62,6 +62,7 @@ export async function getMachine(
   name: string,
   options: GetMachineOptions,
 ): Promise<Machine> {
+  await wasThere(connection, name, options)
   const definition = await stateService()
   const view = options.full ? 2 : 1
   const request = { name: nameOf('machines', name), view, ...asOfFields(options.asOf) } as const
@@ -74,6 +75,7 @@ export async function getService(
   name: string,
   options: ReadOptions,
 ): Promise<Service> {
+  await wasThere(connection, name, options)
   const definition = await stateService()
   const request = { name: nameOf('services', name), ...asOfFields(options.asOf) }
   const response = await connection.unary(rpc(definition, definition.methods.getService), request, options)
@@ -85,6 +87,7 @@ export async function getInstance(
   name: string,
   options: ReadOptions,
 ): Promise<Instance> {
+  await wasThere(connection, name, options)
   const definition = await stateService()
   const request = { name: nameOf('instances', name), ...asOfFields(options.asOf) }
   const response = await connection.unary(rpc(definition, definition.methods.getInstance), request, options)
@@ -101,6 +104,7 @@ export async function getServerInfo(
 
 export function listMachines(connection: Connection, options: ListOptions): Paginator<Machine> {
   return new Paginator(async (pageToken) => {
+    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
     const { methods, fullName } = await stateService()
     const request = listFields(options, pageToken)
     const page = await connection.unary(rpc({ fullName }, methods.listMachines), request, options)
@@ -110,6 +114,7 @@ export function listMachines(connection: Connection, options: ListOptions): Pagi
 
 export function listServices(connection: Connection, options: ListOptions): Paginator<Service> {
   return new Paginator(async (pageToken) => {
+    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
     const { methods, fullName } = await stateService()
     const request = listFields(options, pageToken)
     const page = await connection.unary(rpc({ fullName }, methods.listServices), request, options)
@@ -119,6 +124,7 @@ export function listServices(connection: Connection, options: ListOptions): Pagi
 
 export function listInstances(connection: Connection, options: ListOptions): Paginator<Instance> {
   return new Paginator(async (pageToken) => {
+    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
     const { methods, fullName } = await stateService()
     const request = listFields(options, pageToken)
     const page = await connection.unary(rpc({ fullName }, methods.listInstances), request, options)
@@ -131,6 +137,7 @@ export function listVersions(
   options: Omit<ListOptions, 'orderBy'>,
 ): Paginator<VersionCell> {
   return new Paginator(async (pageToken) => {
+    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
     const { methods, fullName } = await stateService()
     const request = listFields(options, pageToken)
     const page = await connection.unary(rpc({ fullName }, methods.listVersions), request, options)
@@ -175,7 +182,10 @@ function listFields(options: ListOptions, pageToken: string) {
   return { pageSize, pageToken, filter, orderBy, ...asOfFields(asOf) }
 }
 
-function pageOf<T>(items: T[], { revision, nextPageToken }: { revision: bigint; nextPageToken: string }) {
+function pageOf<T>(
+  items: T[],
+  { revision, nextPageToken }: { revision: bigint; nextPageToken: string },
+): Page<T> {
   return { items, revision: revision as Revision, nextPageToken }
 }
 
@@ -185,4 +195,28 @@ export function present<T>(message: T | undefined): T {
     throw new HoldfastError('the server answered without the resource', { code: 'INTERNAL' })
   }
   return message
+}
+
+/**
+ * Whether the read is as of revision 0, the state before the first change, which is what a write on an empty
+ * ledger may answer. On the wire a revision of 0 means now: sent as it is, it would be answered with the
+ * state of today.
+ *
+ * @throws CompactedError when the server no longer keeps the beginning.
+ */
+async function isBeginning(connection: Connection, options: ReadOptions): Promise<boolean> {
+  if (options.asOf !== 0n) return false
+  const { compactedRevision } = await getServerInfo(connection, options)
+  if (compactedRevision === 0n) return true
+  throw new CompactedError(`revision 0 is no longer kept; the oldest one is ${compactedRevision}`, {
+    code: 'OUT_OF_RANGE',
+    reason: 'REVISION_COMPACTED',
+    metadata: { compactedRevision: String(compactedRevision) },
+  })
+}
+
+/** @throws NotFoundError when the read is as of revision 0, when nothing was there. */
+async function wasThere(connection: Connection, name: string, options: ReadOptions): Promise<void> {
+  if (!(await isBeginning(connection, options))) return
+  throw new NotFoundError(`there was no ${name} at revision 0: nothing was`, { code: 'NOT_FOUND' })
 }

@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { GetServerInfoResponse } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { type EventBatch, IngestBatchResponse } from '../../proto/gen/holdfast/v1/ingest_service.ts'
 import { GetMachineResponse, ListMachinesResponse } from '../../proto/gen/holdfast/v1/state_service.ts'
 import {
   ClientClosedError,
+  CompactedError,
   type ConnectOptions,
   DeadlineExceededError,
   EventRefusedError,
@@ -218,6 +220,23 @@ describe('calls', () => {
       { name: 'machines/web-0', view: 2, readTime: { seconds: 1n, nanos: 500_000_000 }, revision: 0n },
       { name: 'machines/web-0', view: 1, readTime: undefined, revision: 9n },
     ])
+  })
+
+  test('as of revision 0 nothing was there: it is not taken for now', async () => {
+    let compactedRevision = 0n
+    const peer = await startPeer({
+      getMachine: ({ request }, callback) =>
+        callback(null, { machine: undefined, revision: request.revision }),
+      getServerInfo: (_call, callback) =>
+        callback(null, GetServerInfoResponse.fromPartial({ compactedRevision })),
+    })
+    const holdfast = client({ address: peer.address })
+    const asOf = revision(0)
+    await failure(NotFoundError, holdfast.getMachine('web-0', { asOf }))
+    expect(await holdfast.listInstances({ asOf }).toArray()).toEqual([])
+    compactedRevision = 5n
+    await failure(CompactedError, holdfast.getMachine('web-0', { asOf }))
+    await failure(CompactedError, holdfast.listVersions({ asOf }).toArray())
   })
 
   test('pages are fetched as they are needed', async () => {

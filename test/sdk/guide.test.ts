@@ -1,0 +1,52 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+
+const root = join(import.meta.dirname, '../..')
+
+const preamble = `import {
+  ConflictError, event, Holdfast, UnavailableError, type WatchPosition,
+} from '@holdfast/sdk'
+declare const readToken: () => Promise<string>
+declare const machines: string[]
+declare const token: string
+declare const etag: string
+declare function keep(position: WatchPosition): Promise<void>
+`
+
+/** The TypeScript blocks of a page, without their imports. */
+function blocksOf(page: string): string[] {
+  const text = readFileSync(join(root, page), 'utf8')
+  return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!.replaceAll(/^import .*\n/gm, ''))
+}
+
+test('the blocks of the guide and of the README compile', { timeout: 60_000 }, () => {
+  const guide = blocksOf('docs/sdk.md')
+  const readme = blocksOf('sdk/README.md')
+  expect([guide.length, readme.length]).toEqual([6, 1])
+  // Every block but the first uses the client that the first one makes.
+  const functions = [
+    `export async function connects() {\n${guide[0]}return holdfast\n}`,
+    ...guide
+      .slice(1)
+      .map((code, index) => `export async function block${index}(holdfast: Holdfast) {\n${code}}`),
+    `export async function readme() {\n${readme[0]}}`,
+  ]
+  const folder = mkdtempSync(join(root, 'test/sdk/guide-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'blocks.ts'), preamble + functions.join('\n'))
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({
+      extends: '../../../tsconfig.json',
+      compilerOptions: { noUnusedLocals: false },
+      include: ['blocks.ts'],
+    }),
+  )
+  const { stdout, status } = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', folder], {
+    encoding: 'utf8',
+  })
+  expect(stdout).toBe('')
+  expect(status).toBe(0)
+})
