@@ -8,6 +8,7 @@ import { encodeMessage, type KindMessage } from '../../server/src/domain/kind.ts
 import type { Order } from '../../server/src/domain/order.ts'
 import { listResources } from '../../server/src/store/list-resources.ts'
 import { LISTINGS, type ListedKind } from '../../server/src/store/listed-kind.ts'
+import { resourceOf } from '../../server/src/store/resource-row.ts'
 import { arbitraryFilter } from './arbitrary-filter.ts'
 import { arbitraryPut, EVERY_PARENT } from './arbitrary-resource.ts'
 import { type PopulatedStore, populatedStore } from './populated-store.ts'
@@ -45,7 +46,7 @@ async function readAll<K extends ListedKind>(
       limit: query.limit,
     })
     expect(page.resources.length).toBeLessThanOrEqual(query.limit)
-    found.push(...page.resources)
+    found.push(...page.resources.map((row) => resourceOf(kind, row, at)))
     after = page.next
   } while (after !== undefined)
   return found

@@ -20,8 +20,8 @@ export interface CallContext {
 }
 
 /**
- * An answer that is encoded already. A handler of a stream yields it in place of a message when many streams
- * get the same bytes: they are written as they are.
+ * An answer that is encoded already: it is written as it is. A handler of a stream yields it in place of a
+ * message when many streams get the same bytes, a unary one gives it when its rows are stored encoded.
  */
 export class Encoded {
   readonly encoded: Buffer
@@ -33,7 +33,7 @@ export class Encoded {
   }
 }
 
-export type Unary<Request, Response> = (request: Request, context: CallContext) => Promise<Response>
+export type Unary<Request, Response> = (request: Request, context: CallContext) => Promise<Response | Encoded>
 
 export type ServerStream<Request, Response> = (
   request: Request,

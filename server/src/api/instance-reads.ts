@@ -17,12 +17,6 @@ export function instanceReads(
       return { instance, revision: at.revision }
     },
 
-    async listInstances(request) {
-      const { resources, ...page } = await listPage(store, request, {
-        method: 'ListInstances',
-        kind: 'instance',
-      })
-      return { instances: resources, ...page }
-    },
+    listInstances: (request) => listPage(store, request, { method: 'ListInstances', kind: 'instance' }),
   }
 }

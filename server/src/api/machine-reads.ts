@@ -27,12 +27,6 @@ export function machineReads(
       return { machine, revision: at.revision }
     },
 
-    async listMachines(request) {
-      const { resources, ...page } = await listPage(store, request, {
-        method: 'ListMachines',
-        kind: 'machine',
-      })
-      return { machines: resources, ...page }
-    },
+    listMachines: (request) => listPage(store, request, { method: 'ListMachines', kind: 'machine' }),
   }
 }

@@ -17,12 +17,6 @@ export function serviceReads(
       return { service, revision: at.revision }
     },
 
-    async listServices(request) {
-      const { resources, ...page } = await listPage(store, request, {
-        method: 'ListServices',
-        kind: 'service',
-      })
-      return { services: resources, ...page }
-    },
+    listServices: (request) => listPage(store, request, { method: 'ListServices', kind: 'service' }),
   }
 }

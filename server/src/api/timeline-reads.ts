@@ -8,6 +8,7 @@ import { isWritable } from '../domain/rfc3339.ts'
 import { listTimeline, TIMELINE_KEY_LENGTH } from '../store/list-timeline.ts'
 import { resolveRecordedUntil } from '../store/read-point.ts'
 import type { Store } from '../store/store.ts'
+import { encodePage } from './encoded-page.ts'
 import type { Handlers } from './handler.ts'
 import { check, fingerprintOf, pageLimit, pageViolations, positionOf } from './page-request.ts'
 
@@ -38,10 +39,11 @@ export function timelineReads(store: Store): Pick<Handlers<typeof StateServiceSe
         after: position?.key.slice(0, TIMELINE_KEY_LENGTH),
         limit: pageLimit(request),
       })
-      if (next === undefined) return { entries: resources, nextPageToken: '' }
+      const page = { rows: resources, revision: 0n }
+      if (next === undefined) return encodePage({ ...page, nextPageToken: '' })
       const key = [...next, String(recordedUntil)]
       const nextPageToken = encodePageToken(fingerprint, { revision: 0n, now: readTime === undefined, key })
-      return { entries: resources, nextPageToken }
+      return encodePage({ ...page, nextPageToken })
     },
   }
 }

@@ -1,10 +1,13 @@
 import type { Filter } from '../domain/filter/filter.ts'
 import type { KindMessage } from '../domain/kind.ts'
 import type { Order } from '../domain/order.ts'
+import { parseInstanceName } from '../domain/resource-name.ts'
 import type { FilterColumn } from './filter-sql.ts'
 import { LISTINGS, type ListedKind } from './listed-kind.ts'
 import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
+import { type RecentRead, recentRows } from './recent-rows.ts'
+import type { ResourceRow } from './resource-row.ts'
 import { sortedRows } from './sorted-rows.ts'
 import { sql } from './sql.ts'
 import type { Store } from './store.ts'
@@ -30,24 +33,28 @@ export const keyLength = (order: Order): number => (order.field === 'name' ? 1 :
 export function listResources<K extends ListedKind>(
   store: Store,
   { kind, order, ...query }: ResourceQuery<K>,
-): Promise<Page<KindMessage[K]>> {
+): Promise<Page<ResourceRow>> {
   const listing = LISTINGS[kind]
   const { descending } = order
   if (order.field === 'name') {
-    const keyOf = ({ name }: KindMessage[K]) => [name]
+    const keyOf = ({ name }: ResourceRow) => [name]
     return walkRows(store, { listing, order: { columns: [sql`t.name`], descending }, keyOf, ...query })
   }
   const field = listing.fields.get(order.field)!
   if (field.type === 'id') {
     // Part of the identity, so its index can be walked as that of the name can.
     const column = listing.columns.get(field.name) as FilterColumn & { type: 'text' }
-    const keyOf = (resource: KindMessage[K]) => [field.get(resource), resource.name]
+    const part = field.name as 'machine' | 'service'
+    const keyOf = ({ name }: ResourceRow) => [parseInstanceName(name)![part], name]
     return walkRows(store, {
       listing,
       order: { columns: [column.column, sql`t.name`], descending },
       keyOf,
       ...query,
     })
+  }
+  if (kind === 'instance' && field.name === 'update_time' && descending) {
+    return recentRows(store, { order, ...query } as unknown as RecentRead)
   }
   return sortedRows(store, { listing, order, ...query })
 }

@@ -1,5 +1,5 @@
-import { Event } from '../../../proto/gen/holdfast/v1/event.ts'
-import type { TimelineEntry, TimelineEntry_Effect } from '../../../proto/gen/holdfast/v1/timeline.ts'
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
+import { TimelineEntry, type TimelineEntry_Effect } from '../../../proto/gen/holdfast/v1/timeline.ts'
 import type { TimelineFilter } from '../domain/filter/timeline-filter.ts'
 import { type Instant, timestampFromInstant } from '../domain/instant.ts'
 import { machineName, serviceName } from '../domain/resource-name.ts'
@@ -24,9 +24,10 @@ export const TIMELINE_KEY_LENGTH = 3
 
 /**
  * A page of what happened, newest first by when it occurred. An event about several machines stands on the
- * timeline of each. A page may be short and not the last: it looks at a bounded number of events.
+ * timeline of each. A page may be short and not the last: it looks at a bounded number of events. Gives
+ * TimelineEntry as protobuf: events are stored encoded, and are not decoded for it.
  */
-export async function listTimeline(store: Store, query: TimelineQuery): Promise<Page<TimelineEntry>> {
+export async function listTimeline(store: Store, query: TimelineQuery): Promise<Page<Uint8Array>> {
   const { filter, limit } = query
   const ids = await namedIds(store, filter)
   if (ids === undefined) return { resources: [], next: undefined }
@@ -50,7 +51,8 @@ export async function listTimeline(store: Store, query: TimelineQuery): Promise<
   const last = rows.length > limit ? page.at(-1) : stop
   const entries = page.map(entryOf)
   await addFieldChanges(store, { rows: page, entries, machine })
-  return { resources: entries, next: last === undefined ? undefined : keyOf(last) }
+  const resources = entries.map((entry, i) => wireOf(entry, page[i]!.body))
+  return { resources, next: last === undefined ? undefined : keyOf(last) }
 }
 
 /** The rows of a branch, and where it stopped if there may be more after that. */
@@ -97,9 +99,14 @@ async function namedIds(store: Store, { machine, service }: TimelineFilter): Pro
   return { machine: found.machine ?? undefined, service: found.service ?? undefined }
 }
 
+/** An entry as protobuf, with its event, which is field 1, as it is stored. */
+function wireOf(entry: TimelineEntry, event: Buffer): Uint8Array {
+  return TimelineEntry.encode(entry, new BinaryWriter().uint32(0x0a).bytes(event)).finish()
+}
+
 function entryOf(row: TimelineRow): TimelineEntry {
   return {
-    event: Event.decode(row.body),
+    event: undefined,
     source: row.source,
     epoch: row.epoch,
     recordedTime: timestampFromInstant(row.recorded_at as Instant),

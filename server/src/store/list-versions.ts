@@ -2,7 +2,7 @@ import type { Instance, Service } from '../../../proto/gen/holdfast/v1/service.t
 import type { VersionCell } from '../../../proto/gen/holdfast/v1/version.ts'
 import { driftOf } from '../domain/drift.ts'
 import type { Filter } from '../domain/filter/filter.ts'
-import { machineId, serviceId } from '../domain/filter/resource-fields.ts'
+import { parseInstanceName } from '../domain/resource-name.ts'
 import { LISTINGS } from './listed-kind.ts'
 import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
@@ -24,14 +24,18 @@ export const VERSION_KEY_LENGTH = 3
 
 /** Declared, deployed and running versions side by side as of one revision, by service, machine and slot. */
 export async function listVersions(store: Store, query: VersionQuery): Promise<Page<VersionCell>> {
-  const { resources, next } = await walkRows(store, {
+  const { resources: rows, next } = await walkRows(store, {
     listing: LISTINGS.instance,
     order: { columns: [sql`t.service`, sql`t.machine`, sql`t.slot`], descending: false },
-    keyOf: ({ service, machine, slot }) => [serviceId(service), machineId(machine), slot],
+    keyOf: ({ name }) => {
+      const { service, machine, slot } = parseInstanceName(name)!
+      return [service, machine, slot]
+    },
     ...query,
   })
-  const declared = await declaredVersions(store, resources, query.at)
-  return { resources: resources.map((instance) => cellOf(instance, declared)), next }
+  const instances = rows.map((row) => resourceOf('instance', row, query.at))
+  const declared = await declaredVersions(store, instances, query.at)
+  return { resources: instances.map((instance) => cellOf(instance, declared)), next }
 }
 
 /** Declared versions by service name and environment. */

@@ -1,3 +1,4 @@
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import { type Instant, NEVER, timestampFromInstant } from '../domain/instant.ts'
 import { decodeBody, type KindMessage, type KindName } from '../domain/kind.ts'
@@ -20,12 +21,17 @@ export interface ResourceRow {
  * The columns of a ResourceRow for rows `t`: from the row where it has not changed since the revision, else
  * from the newest change before. One statement sees one state of both, so nothing falls in between.
  */
-export function rowColumns({ revision, now }: ReadPoint, observed: boolean): Sql {
+export function rowColumns(at: ReadPoint, observed: boolean): Sql {
+  return sql`${stateColumns(at, observed)}, ${bodyAt(at.revision)} as body`
+}
+
+/** The columns of a ResourceRow but its body. */
+export function stateColumns({ revision, now }: ReadPoint, observed: boolean): Sql {
   const seen =
     observed && now
       ? sql`case when t.revision <= ${revision} then ${sqlMicros(sql`t.observed_at`)} end`
       : sql`null::int8`
-  return sql`t.name, t.revision <= ${revision} as current, ${bodyAt(revision)} as body, ${seen} as observed_at`
+  return sql`t.name, t.revision <= ${revision} as current, ${seen} as observed_at`
 }
 
 export const bodyAt = (revision: bigint): Sql => sql`case when t.revision <= ${revision} then t.body else (
@@ -33,17 +39,38 @@ export const bodyAt = (revision: bigint): Sql => sql`case when t.revision <= ${r
 ) end`
 
 /** The resource of a row. Throws REVISION_COMPACTED when a compaction took it meanwhile. */
-export function resourceOf<K extends KindName>(
-  kind: K,
-  row: ResourceRow,
-  { revision }: ReadPoint,
-): KindMessage[K] {
-  if (row.body === null) throw revisionCompacted(revision, revision + 1n)
-  const resource = decodeBody(kind, row.body)
+export function resourceOf<K extends KindName>(kind: K, row: ResourceRow, at: ReadPoint): KindMessage[K] {
+  const resource = decodeBody(kind, storedBody(row, at))
   if (row.observed_at !== null) {
     const observed = resource as { observedTime: Timestamp | undefined }
     observed.observedTime =
       row.observed_at === NEVER ? undefined : timestampFromInstant(row.observed_at as Instant)
   }
   return resource
+}
+
+/** The number of `observed_time` in the message of each kind that has it. */
+const OBSERVED_TIME = { machine: 14, instance: 20, service: undefined } as const
+
+/**
+ * The resource of a row as protobuf, without decoding what is stored: decoding and encoding a thousand
+ * instances again takes 8 ms. Throws as `resourceOf`.
+ */
+export function wireOf(kind: keyof typeof OBSERVED_TIME, row: ResourceRow, at: ReadPoint): Buffer {
+  const body = storedBody(row, at)
+  const field = OBSERVED_TIME[kind]
+  if (row.observed_at === null || row.observed_at === NEVER || field === undefined) return body
+  const { seconds, nanos } = timestampFromInstant(row.observed_at as Instant)
+  // The last of a field counts, and readers may merge it into the one before: so zeros are written, too.
+  const time = new BinaryWriter().uint32(8).int64(seconds).uint32(16).int32(nanos).finish()
+  const seen = new BinaryWriter()
+    .uint32((field << 3) | 2)
+    .bytes(time)
+    .finish()
+  return Buffer.concat([body, seen])
+}
+
+function storedBody({ body }: ResourceRow, { revision }: ReadPoint): Buffer {
+  if (body === null) throw revisionCompacted(revision, revision + 1n)
+  return body
 }

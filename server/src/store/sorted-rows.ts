@@ -10,7 +10,7 @@ import type { ListedKind, Listing } from './listed-kind.ts'
 import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type ResourceRow, resourceOf, rowColumns } from './resource-row.ts'
-import { type Sql, sql, sqlTime } from './sql.ts'
+import { type Sql, sql, sqlMicros, sqlTime } from './sql.ts'
 import type { Store } from './store.ts'
 
 /** Resources changed since the revision that a page may put into order here at the most. */
@@ -36,7 +36,7 @@ export interface SortedRead<K extends ListedKind> {
 export async function sortedRows<K extends ListedKind>(
   store: Store,
   read: SortedRead<K>,
-): Promise<Page<KindMessage[K]>> {
+): Promise<Page<ResourceRow>> {
   const { listing, filter, order, at, limit } = read
   if (filter.type === 'constant' && !filter.value) return { resources: [], next: undefined }
   const field = listing.fields.get(order.field)!
@@ -45,31 +45,35 @@ export async function sortedRows<K extends ListedKind>(
   const start = read.after === undefined ? undefined : parseKey(field, read.after)
 
   const [unchanged, changed] = await Promise.all([
-    store.query<ResourceRow>(unchangedRows(read, start).toQuery()),
+    store.query<ResourceRow & { sort_value: string | bigint | null }>(unchangedRows(read, start).toQuery()),
     store.query<ResourceRow>(changedRows(read).toQuery()),
   ])
   if (changed.length > MAX_CHANGED) throw orderTooWide(order, MAX_CHANGED)
   const matches = matcher(filter)
-  const found = unchanged.map((row) => keyed(field, resourceOf(listing.kind, row, at)))
+  const found = unchanged.map(
+    (row): Keyed => ({ key: { value: row.sort_value ?? undefined, name: row.name }, row }),
+  )
   for (const row of changed) {
-    const candidate = keyed(field, resourceOf(listing.kind, row, at))
-    if (start !== undefined && compare(candidate.key, start) <= 0) continue
-    if (matches(candidate.resource)) found.push(candidate)
+    const resource = resourceOf(listing.kind, row, at)
+    const key = { value: sortValue(field, resource), name: row.name }
+    if (start !== undefined && compare(key, start) <= 0) continue
+    if (matches(resource)) found.push({ key, row })
   }
   if (changed.length > 0) found.sort((a, b) => compare(a.key, b.key))
   const page = found.slice(0, limit)
   const next = found.length > limit ? formatKey(page.at(-1)!.key) : undefined
-  return { resources: page.map(({ resource }) => resource), next }
+  return { resources: page.map(({ row }) => row), next }
+}
+
+interface Keyed {
+  key: SortKey
+  row: ResourceRow
 }
 
 /** Text, or a number, enum or time as a bigint; undefined is an unset time, which comes first. */
 interface SortKey {
   value: string | bigint | undefined
   name: string
-}
-
-function keyed<M extends { name: string }>(field: Field<M>, resource: M): { key: SortKey; resource: M } {
-  return { key: { value: sortValue(field, resource), name: resource.name }, resource }
 }
 
 function sortValue<M>(field: Field<M>, resource: M): string | bigint | undefined {
@@ -114,10 +118,10 @@ function unchangedRows<K extends ListedKind>(
   { listing, filter, order, at, limit }: SortedRead<K>,
   start: SortKey | undefined,
 ): Sql {
-  const { column, toSql } = sortColumn(listing.columns.get(order.field)!)
+  const { column, value, toSql } = sortColumn(listing.columns.get(order.field)!)
   const direction = order.descending ? sql` desc` : sql``
   const key = start === undefined ? sql`true` : afterKey(column, { value: toSql(start.value), start, order })
-  return sql`select ${rowColumns(at, listing.observed)} from (
+  return sql`select ${rowColumns(at, listing.observed)}, ${value} as sort_value from (
       select t.id from ${listing.table} t
       where t.revision <= ${at.revision} and ${filterSql(filter, listing.columns)} and ${key}
       order by ${column}${direction}, t.name${direction} limit ${limit + 1}
@@ -130,15 +134,27 @@ function afterKey(column: Sql, { value, start, order }: { value: Sql; start: Sor
   return order.descending ? sql`${left} < ${right}` : sql`${left} > ${right}`
 }
 
-/** How a column sorts, and how a value is written to compare with it. */
-function sortColumn(at: FilterColumn): { column: Sql; toSql: (value: SortKey['value']) => Sql } {
+interface SortColumn {
+  column: Sql
+  /** The column as a SortKey has it. */
+  value: Sql
+  /** A SortKey's value as the column has it. */
+  toSql: (value: SortKey['value']) => Sql
+}
+
+function sortColumn(at: FilterColumn): SortColumn {
   switch (at.type) {
     case 'text':
-      return { column: at.column, toSql: (value) => sql`${String(value)}::text` }
+      return { column: at.column, value: at.column, toSql: (value) => sql`${String(value)}::text` }
     case 'number':
-      return { column: at.column, toSql: (value) => sql`${String(value)}::int8` }
+      return {
+        column: at.column,
+        value: sql`${at.column}::int8`,
+        toSql: (value) => sql`${String(value)}::int8`,
+      }
     case 'time':
       return {
+        value: sqlMicros(at.column),
         column: at.nullable ? sql`coalesce(${at.column}, '-infinity'::timestamptz)` : at.column,
         toSql: (value) => (value === undefined ? sql`'-infinity'::timestamptz` : sqlTime(value as bigint)),
       }

@@ -25,7 +25,8 @@ export interface Walk<K extends ListedKind> {
   listing: Listing<K>
   /** An order that an index gives. */
   order: KeyOrder
-  keyOf: (resource: KindMessage[K]) => string[]
+  /** The key of a row. What it is made of is all in the name. */
+  keyOf: (row: ResourceRow) => string[]
   filter: Filter<KindMessage[K]>
   at: ReadPoint
   /** The key to go on after; undefined from the start. */
@@ -40,7 +41,7 @@ export interface Walk<K extends ListedKind> {
 export async function walkRows<K extends ListedKind>(
   store: Store,
   walk: Walk<K>,
-): Promise<Page<KindMessage[K]>> {
+): Promise<Page<ResourceRow>> {
   const { filter, at, listing } = walk
   if (filter.type === 'constant' && !filter.value) return { resources: [], next: undefined }
   const collector = new Collector(walk)
@@ -70,7 +71,7 @@ class Collector<K extends ListedKind> {
   done = false
   readonly #walk: Walk<K>
   readonly #matches: (resource: KindMessage[K]) => boolean
-  readonly #found: KindMessage[K][] = []
+  readonly #found: ResourceRow[] = []
   #refused = 0
 
   constructor(walk: Walk<K>) {
@@ -82,22 +83,23 @@ class Collector<K extends ListedKind> {
   async fill(
     rowsAfter: (position: string[] | undefined, want: number) => Promise<ResourceRow[]>,
   ): Promise<void> {
-    const { limit, at, keyOf, listing } = this.#walk
+    const { limit, at, keyOf, listing, filter } = this.#walk
+    const unfiltered = filter.type === 'constant'
     while (!this.done) {
       // As many more as may be refused here for what they were, so that one round more is rarely needed.
       const behind = Number(at.head - at.revision)
-      const slack = this.#walk.filter.type === 'constant' ? 0 : Math.min(behind, FEW_REVISIONS)
+      const slack = unfiltered ? 0 : Math.min(behind, FEW_REVISIONS)
       const want = limit + 1 - this.#found.length + slack
       const rows = await rowsAfter(this.position, want)
       for (const row of rows) {
-        const resource = resourceOf(listing.kind, row, at)
-        if (row.current || this.#matches(resource)) this.#found.push(resource)
+        if (row.current || unfiltered || this.#matches(resourceOf(listing.kind, row, at)))
+          this.#found.push(row)
         else this.#refused++
         if (this.#found.length > limit) {
           this.done = true
           return
         }
-        this.position = keyOf(resource)
+        this.position = keyOf(row)
       }
       if (rows.length < want) return
       this.done = this.#refused > MAX_REFUSED
@@ -105,7 +107,7 @@ class Collector<K extends ListedKind> {
   }
 
   /** The page; `next` is where a page goes on that is neither full nor the last. */
-  page(next: string[] | undefined): Page<KindMessage[K]> {
+  page(next: string[] | undefined): Page<ResourceRow> {
     if (!this.done) return { resources: this.#found, next }
     return { resources: this.#found.slice(0, this.#walk.limit), next: this.position }
   }
@@ -143,7 +145,7 @@ function rowsBetween<K extends ListedKind>(
 }
 
 /** What a row as it is now must be for the resource to have passed the filter at the revision. */
-function mayMatch<K extends ListedKind>(
+export function mayMatch<K extends ListedKind>(
   listing: Listing<K>,
   filter: Filter<KindMessage[K]>,
   at: ReadPoint,
@@ -155,7 +157,10 @@ function mayMatch<K extends ListedKind>(
 }
 
 /** Whether the rows that pass a filter can be found without looking at all of a large table. */
-function isSparseServed<K extends ListedKind>(listing: Listing<K>, filter: Filter<KindMessage[K]>): boolean {
+export function isSparseServed<K extends ListedKind>(
+  listing: Listing<K>,
+  filter: Filter<KindMessage[K]>,
+): boolean {
   return (
     listing.small ||
     conjuncts(filter).some(

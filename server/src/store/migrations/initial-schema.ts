@@ -39,6 +39,7 @@ export class InitialSchema extends Migration {
       );
       alter table change alter column body set storage external;
       create index change_resource on change (resource_id, revision);
+      create index change_instance on change (committed_at) include (resource_id, revision) where kind = 4;
 
       create table machine (
         id bigint primary key,
