@@ -15,7 +15,8 @@ const report = new Report('startup', options)
 await using scratch = await scratchDirectory()
 const env = serverEnvironment(undefined, join(scratch.path, 'data'))
 
-const start = () => startChild('npm', ['start'], { ready: /listening on (\S+)/, cwd: repository, env })
+const start = () =>
+  startChild('npm', ['start'], { ready: /(?:listening on|ready at) (\S+:\d+)/, cwd: repository, env })
 const first = await start()
 await first.stop()
 report.figure('npm start, new data directory', [{ readyMs: first.readyMs }])

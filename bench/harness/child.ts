@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** A process that a benchmark started, and ends. */
 export interface Child {
@@ -9,7 +10,7 @@ export interface Child {
   answer: string
   /** From spawn to the line that means ready. */
   readyMs: number
-  /** Ends it with SIGTERM, after 10 s with SIGKILL. */
+  /** Ends it and what it started with SIGTERM, after 10 s with SIGKILL; resolves when all are gone. */
   stop(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -27,20 +28,34 @@ export interface ChildOptions {
 const running = new Set<ChildProcess>()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
-    for (const child of running) child.kill('SIGTERM')
+    for (const child of running) signalGroup(child, 'SIGTERM')
     process.exit(1)
   })
 }
 process.once('exit', () => {
-  for (const child of running) child.kill('SIGTERM')
+  for (const child of running) signalGroup(child, 'SIGTERM')
 })
 
-/** Its own group, so that what it started in turn (npm starts a shell, which starts Node) ends with it. */
-function killGroup(child: ChildProcess): void {
+/**
+ * Signals the child and what it started in turn: npm starts a shell, which starts Node, and neither hands a
+ * signal down. False when all have ended.
+ */
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  if (child.pid === undefined) return false
   try {
-    process.kill(-child.pid!, 'SIGKILL')
+    return process.kill(-child.pid, signal)
   } catch {
-    child.kill('SIGKILL')
+    return false
+  }
+}
+
+/** Ends the whole group; after 10 s by force. */
+async function endGroup(child: ChildProcess): Promise<void> {
+  signalGroup(child, 'SIGTERM')
+  const patience = performance.now() + 10_000
+  while (signalGroup(child, 0)) {
+    if (performance.now() > patience) signalGroup(child, 'SIGKILL')
+    await pause(10)
   }
 }
 
@@ -62,13 +77,11 @@ export async function startChild(
   const exited = new Promise<void>((resolve) => {
     child.once('error', () => resolve())
     child.once('exit', () => resolve())
-  }).then(() => void running.delete(child))
+  })
   const stop = async () => {
     if (!running.has(child)) return
-    child.kill('SIGTERM')
-    const kill = setTimeout(() => killGroup(child), 10_000)
-    await exited
-    clearTimeout(kill)
+    await endGroup(child)
+    running.delete(child)
   }
   const lines: string[] = []
   let isReady = false

@@ -40,8 +40,8 @@ export async function fillEstate(
     }
   }
   for (let service = 0; service < services; service++) {
-    for (let first = 0; first < machines; first += 500) {
-      const targets = Array.from({ length: Math.min(500, machines - first) }, (_, index) =>
+    for (let first = 0; first < machines; first += 50) {
+      const targets = Array.from({ length: Math.min(50, machines - first) }, (_, index) =>
         machineId(first + index),
       )
       await send(event.deployed(serviceId(service), { version: '1.1.0', machines: targets }))
@@ -60,13 +60,13 @@ export async function fillEstate(
   const rest = events - sent
   const begin = Date.now() - days * 86_400_000
   for (let index = 0; index < rest; index++) {
-    const machine = machineId((index * 7919) % machines)
-    const service = serviceId(index % services)
     if (index % 50 === 0) {
-      await send(event.started(service, { machine, version: `1.1.${1 + Math.floor((index / rest) * 9)}` }))
+      const version = `1.1.${1 + Math.floor((index / rest) * 9)}`
+      await send(restarted(index / 50, { machines, services, version }))
     } else {
       const occurredAt = new Date(begin + (index / rest) * days * 86_400_000)
-      const about = index % 4 === 0 ? { machine, service } : { machine }
+      const machine = machineId((index * 7919) % machines)
+      const about = index % 4 === 0 ? { machine, service: serviceId((index / 4) % services) } : { machine }
       await send(event.note(words, { ...about, occurredAt }))
     }
   }
@@ -74,6 +74,16 @@ export async function fillEstate(
 }
 
 const words = 'a note about a machine, '.repeat(9)
+
+/** Another instance each time, spread over all of them. */
+function restarted(turn: number, estate: { machines: number; services: number; version: string }) {
+  const instance = (turn * 7919) % (estate.machines * estate.services)
+  const machine = machineId(instance % estate.machines)
+  return event.started(serviceId(Math.floor(instance / estate.machines)), {
+    machine,
+    version: estate.version,
+  })
+}
 
 const environmentOf = (machine: number) => (machine % 10 === 0 ? 'staging' : 'production')
 

@@ -1,4 +1,3 @@
-import type { GetServerInfoResponse } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { AdminServiceService, ListSourcesRequest } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import {
   GetInstanceRequest,
@@ -48,14 +47,17 @@ function list(what: string, withPage: (turn: number, page: Page) => Call): ReadK
 const { getMachine, getInstance, listMachines, listServices, listInstances, listVersions, listTimeline } =
   StateServiceService
 
-/** Every kind of read, over the estate as it is filled. `head` is the revision it ended at. */
-export function readKinds(
-  { machines, services }: EstateSize,
-  { headRevision: head }: GetServerInfoResponse,
-): ReadKind[] {
+/** Where the history of the estate begins, once everything is there, and where it ends. */
+export interface History {
+  first: bigint
+  last: bigint
+}
+
+/** Every kind of read, over the estate as it is filled. */
+export function readKinds({ machines, services }: EstateSize, { first, last }: History): ReadKind[] {
   const machine = (turn: number) => machineId((turn * 7919) % machines)
   const service = (turn: number) => serviceId(turn % services)
-  const past = (turn: number) => head / 2n + ((BigInt(turn) * 7919n) % (head / 2n))
+  const past = (turn: number) => first + ((BigInt(turn) * 7919n) % (last - first))
 
   const machinesWhere = (
     what: string,
