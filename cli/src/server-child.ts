@@ -30,6 +30,8 @@ export function startServerChild(command: readonly string[], env: NodeJS.Process
     })
   }
   process.on('exit', () => child.kill('SIGTERM'))
+  // npm passes a signal to the shell between, which ends without passing it on.
+  if (env.npm_lifecycle_event !== undefined) onOrphaned(() => child.kill('SIGTERM'))
   const ended = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : 1))
   const listening = new Promise<string>((resolve) => {
     createInterface({ input: child.stdout! }).on('line', (line) => {
@@ -39,4 +41,15 @@ export function startServerChild(command: readonly string[], env: NodeJS.Process
     })
   })
   return { ready: Promise.race([listening, ended.then(() => undefined)]), ended }
+}
+
+/** Calls back once when the process that started this one has ended. */
+function onOrphaned(orphaned: () => void): void {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    orphaned()
+  }, 200)
+  timer.unref()
 }

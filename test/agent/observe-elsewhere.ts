@@ -1,6 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { MachineObservation } from '@holdfast/agent'
 
 const program = join(import.meta.dirname, 'print-observation.ts')
 
@@ -25,5 +26,20 @@ export async function observeElsewhere<T>(
     env: { ...process.env, ...(path !== undefined && { PATH: path }) },
     maxBuffer: 64 * 1024 * 1024,
   })
+  return JSON.parse(stdout)
+}
+
+// Process ids of its own are what the agent knows a container by.
+const container = ['--pid', '--fork', '--mount-proc']
+
+/** Whether this user may make a namespace of process ids. */
+export function canMakeContainer(): boolean {
+  return process.platform === 'linux' && spawnSync('unshare', [...container, 'true']).status === 0
+}
+
+/** Observes the machine as from within a container. */
+export async function observeInContainer(): Promise<MachineObservation> {
+  const command = [process.execPath, ...process.execArgv, program, 'machine']
+  const { stdout } = await promisify(execFile)('unshare', [...container, ...command])
   return JSON.parse(stdout)
 }

@@ -1,9 +1,16 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
 import type { MachineObservation, ObservedFacet } from '@holdfast/agent'
 import { observeMachine } from '@holdfast/agent'
 import { describe, expect, test } from 'vitest'
-import { canRunAsNobody, nobody, observeElsewhere } from './observe-elsewhere.ts'
+import {
+  canMakeContainer,
+  canRunAsNobody,
+  nobody,
+  observeElsewhere,
+  observeInContainer,
+} from './observe-elsewhere.ts'
 
 const linux = process.platform === 'linux'
 
@@ -65,4 +72,16 @@ describe('observeMachine', () => {
     // What only root may read is missing, and the facet says so.
     for (const one of other.facets) expect(one.complete).toBe(one.failures.length === 0)
   })
+
+  test.runIf(canMakeContainer())(
+    'a container does not pass for its host, nor for another of its image',
+    async () => {
+      const { identity } = await observeInContainer()
+      const kinds = identity.aliases.map((alias) => alias.kind)
+      expect(kinds).not.toContain('hardware-uuid')
+      // Left in the image, or in the disk of a virtual machine that was made from one.
+      if (existsSync('/.dockerenv')) expect(kinds).not.toContain('machine-id')
+      expect(kinds).toContain('hostname')
+    },
+  )
 })

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testDataDir } from '../harness/server.ts'
-import { within } from '../harness/wait.ts'
+import { until, within } from '../harness/wait.ts'
 import { buildOnce, holdfast, printed, startHoldfast, startProgram } from './holdfast.ts'
 
 failOnLeaks()
 
 beforeAll(() => buildOnce())
 
+const fixtures = join(import.meta.dirname, '../transport/fixtures')
 const READY = /^listening on (\S+)$/m
 
 describe('holdfast server', () => {
@@ -47,6 +48,23 @@ describe('holdfast server', () => {
   })
 })
 
+test('TLS: refused without the authority, and used with it', async () => {
+  await using directory = await testDataDir()
+  const flags = ['--data-dir', directory.path, '--address', '127.0.0.1:0']
+  const files = [
+    '--tls-cert-file',
+    join(fixtures, 'localhost.crt'),
+    '--tls-key-file',
+    join(fixtures, 'localhost.key'),
+  ]
+  await using server = startHoldfast(['server', ...flags, ...files])
+  const [, address] = await server.sees(READY)
+  const dialled = address!.replace('127.0.0.1', 'localhost')
+  expect((await holdfast(['info', '--tls', '--address', dialled])).code).toBe(11)
+  const env = { HOLDFAST_TLS_CA: join(fixtures, 'localhost.crt'), HOLDFAST_ADDRESS: dialled }
+  expect(await printed(['info'], env)).toMatch(/^revision +0/m)
+})
+
 describe('npm start', () => {
   const quickstart = join(import.meta.dirname, '../../cli/dist/quickstart.js')
 
@@ -78,6 +96,17 @@ describe('npm start', () => {
     expect(again.out()).not.toContain('It is new')
     again.child.kill('SIGTERM')
     expect(await within('the end', again.ended)).toMatchObject({ code: 0 })
+  }, 60_000)
+
+  test('ends the server when npm and its shell are ended', async () => {
+    await using directory = await testDataDir()
+    const env = { HOLDFAST_DATA_DIR: directory.path, HOLDFAST_ADDRESS: '127.0.0.1:0' }
+    await using npm = startProgram('npm', ['start'], { ...env, HOME: directory.path })
+    await npm.sees(/as-of/)
+    const postmaster = await directory.postmaster()
+    expect(postmaster).toBeGreaterThan(0)
+    npm.child.kill('SIGTERM')
+    await until('the end of the database', async () => Number.isNaN(await directory.postmaster()), 20_000)
   }, 60_000)
 
   test('says why it cannot start', async () => {
