@@ -1,7 +1,8 @@
 import type pg from 'pg'
 import { type Alias, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
+import type { Instant } from '../domain/instant.ts'
 import { type KindName, ResourceKind } from '../domain/kind.ts'
-import type { EventRecord, Row, WorkingSet } from '../domain/working-set.ts'
+import type { EventRecord, Row, SourceRow, WorkingSet } from '../domain/working-set.ts'
 import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
 import { monthOf, partitionOf } from './event-partitions.ts'
 import { formatGaps } from './load-batch.ts'
@@ -33,49 +34,44 @@ export function saveBatch(state: WorkingSet, headBefore: bigint): pg.QueryConfig
   if (claimed !== undefined) statements.push(aliases('insert', claimed))
   if (state.scans.size > 0) statements.push(upsertScans(state))
   const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
-  if (sources.length > 0) {
-    statements.push({
-      name: 'save-sources',
-      text: `insert into source (id, name, created_at, last_contact_at)
-        select i, n, t, t from unnest($1::int8[], $2::text[], $3::timestamptz[]) u(i, n, t)
-        on conflict (id) do update set last_contact_at = excluded.last_contact_at`,
-      values: [
-        int8Array(sources.map(({ id }) => id)),
-        textArray(sources.map(({ name }) => name)),
-        timestamptzArray(sources.map(() => state.now)),
-      ],
-    })
-    const epochs = sources.flatMap(({ id, epochs, touched }) =>
-      [...touched].map((epoch) => ({ id, epoch, sequence: epochs.get(epoch)! })),
-    )
-    if (epochs.length > 0) {
-      statements.push({
-        name: 'save-source-epochs',
-        text: `insert into source_epoch (source_id, epoch, high_water, gaps)
-          select i, e, h, g::int8multirange from unnest($1::int8[], $2::int8[], $3::int8[], $4::text[]) u(i, e, h, g)
-          on conflict (source_id, epoch) do update set high_water = excluded.high_water, gaps = excluded.gaps`,
-        values: [
-          int8Array(epochs.map(({ id }) => id)),
-          int8Array(epochs.map(({ epoch }) => epoch)),
-          int8Array(epochs.map(({ sequence }) => sequence.highWater)),
-          textArray(epochs.map(({ sequence }) => formatGaps(sequence.gaps))),
-        ],
-      })
-    }
-  }
+  if (sources.length > 0) statements.push(saveSources(sources, state.now))
   statements.push({
     name: 'save-ledger',
-    text: `update ledger set head = $1, next_id = $2, last_time = ${fromMicros('$3')} where id = 1`,
-    values: [state.head, state.nextId, state.now],
+    text: `
+      with moved as (
+        update ledger set head = $1, next_id = $2, last_time = ${fromMicros('$3')} where id = 1
+        returning head, last_time)
+      insert into ledger_commit (revision, committed_at) select head, last_time from moved where head > $4`,
+    values: [state.head, state.nextId, state.now, headBefore],
   })
-  if (state.head > headBefore) {
-    statements.push({
-      name: 'save-commit',
-      text: `insert into ledger_commit (revision, committed_at) values ($1, ${fromMicros('$2')})`,
-      values: [state.head, state.now],
-    })
-  }
   return statements
+}
+
+/** One statement for both tables: each costs a lone write about as much as what it does. */
+function saveSources(sources: SourceRow[], now: Instant): pg.QueryConfig {
+  const epochs = sources.flatMap(({ id, epochs, touched }) =>
+    [...touched].map((epoch) => ({ id, epoch, sequence: epochs.get(epoch)! })),
+  )
+  return {
+    name: 'save-sources',
+    text: `
+      with saved as (
+        insert into source (id, name, created_at, last_contact_at)
+        select i, n, t, t from unnest($1::int8[], $2::text[], $3::timestamptz[]) u(i, n, t)
+        on conflict (id) do update set last_contact_at = excluded.last_contact_at)
+      insert into source_epoch (source_id, epoch, high_water, gaps)
+      select i, e, h, g::int8multirange from unnest($4::int8[], $5::int8[], $6::int8[], $7::text[]) u(i, e, h, g)
+      on conflict (source_id, epoch) do update set high_water = excluded.high_water, gaps = excluded.gaps`,
+    values: [
+      int8Array(sources.map(({ id }) => id)),
+      textArray(sources.map(({ name }) => name)),
+      timestamptzArray(sources.map(() => now)),
+      int8Array(epochs.map(({ id }) => id)),
+      int8Array(epochs.map(({ epoch }) => epoch)),
+      int8Array(epochs.map(({ sequence }) => sequence.highWater)),
+      textArray(epochs.map(({ sequence }) => formatGaps(sequence.gaps))),
+    ],
+  }
 }
 
 function byPartition(events: EventRecord[]): Map<string, EventRecord[]> {
@@ -100,7 +96,6 @@ function insertChanges({ changes, now }: WorkingSet): pg.QueryConfig {
 }
 
 function observe(kind: KindName, rows: Row<'machine' | 'facet' | 'instance'>[]): pg.QueryConfig {
-  // In order of id: two writers never meet here, but a vacuum and a reader like it better.
   return {
     name: `observe-${kind}`,
     text: `update ${kind} c set observed_at = u.at from unnest($1::int8[], $2::timestamptz[]) u(id, at)
