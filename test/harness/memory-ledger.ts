@@ -1,9 +1,9 @@
-import type { Alias } from '../../proto/gen/holdfast/v1/machine.ts'
+import type { Alias, ProcessScan } from '../../proto/gen/holdfast/v1/machine.ts'
 import { aliasKey } from '../../server/src/domain/alias.ts'
 import type { Command } from '../../server/src/domain/command.ts'
 import { HoldfastError } from '../../server/src/domain/error.ts'
 import type { Instant } from '../../server/src/domain/instant.ts'
-import { decodeBody, KIND_NAMES, type KindMessage, type KindName } from '../../server/src/domain/kind.ts'
+import { decodeBody, type KindMessage, type KindName } from '../../server/src/domain/kind.ts'
 import { LoadKeys } from '../../server/src/domain/load-keys.ts'
 import { conditionName, facetName, machineName, serviceName } from '../../server/src/domain/resource-name.ts'
 import {
@@ -33,6 +33,8 @@ export class MemoryLedger {
   head = 0n
   readonly events: EventRecord[] = []
   readonly changes: ChangeRecord[] = []
+  /** The last scan of each machine's processes, by the machine's name. */
+  readonly scans = new Map<string, { observedAt: Instant; scan: ProcessScan }>()
   readonly aliases = new Map<string, { alias: Alias; machineId: bigint }>()
   readonly #rows = new Map<string, StoredRow>()
   readonly #sources = new Map<string, SourceRow>()
@@ -167,6 +169,11 @@ export class MemoryLedger {
       if (gone) this.aliases.delete(key)
       else this.aliases.set(key, alias)
     }
+    for (const [machineId, found] of state.scans) {
+      const machine = [...this.#rows.values()].find(({ id }) => id === machineId)!
+      const held = this.scans.get(machine.name)
+      if (held === undefined || held.observedAt <= found.observedAt) this.scans.set(machine.name, found)
+    }
     for (const source of state.sources.values()) {
       const stored = this.#sources.get(source.name)
       const epochs = new Map([...(stored?.epochs ?? []), ...source.epochs])
@@ -177,10 +184,6 @@ export class MemoryLedger {
     this.#nextId = state.nextId
   }
 }
-
-/** The kinds of resource, so that a test can look at all of them. */
-export const everything = (ledger: MemoryLedger) =>
-  Object.fromEntries(KIND_NAMES.map((kind) => [kind, ledger.all(kind)]))
 
 const sameId = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
 

@@ -12,8 +12,6 @@ export interface Origin {
   /** When it occurred, by its source's clock. */
   occurredAt: Instant
   principal: string
-  /** Whether it fills a gap: a report with a higher number of the same numbering was there before it. */
-  late: boolean
 }
 
 export const basisOf = (origin: Origin): Basis => ({
@@ -25,16 +23,16 @@ export const basisOf = (origin: Origin): Basis => ({
 
 /**
  * Whether a report is older than what the state rests on, and so must not overturn it. Reports of one
- * numbering source are in the order of their numbers, whatever the clock said; others in the order of time.
+ * numbering source are in the order of their numbers, also when its clock was set back; others in the order of
+ * time. Either way a later report that only agreed with the state, and so left its time but no number, counts.
  */
 export function isOlder(origin: Origin, basis: Basis | undefined, observedAt: Instant): boolean {
   if (basis === undefined) return false
+  const restsOn = basis.effectiveTime === undefined ? observedAt : instantFromTimestamp(basis.effectiveTime)
   if (basis.source === origin.source && basis.seq !== 0n && origin.seq !== 0) {
     const epoch = BigInt(origin.epoch)
-    const before = epoch === basis.epoch ? BigInt(origin.seq) < basis.seq : epoch < basis.epoch
-    // What came before it may have agreed with the state, which moves the time and not the basis.
-    return before || (origin.late && origin.effectiveAt < observedAt)
+    if (epoch === basis.epoch ? BigInt(origin.seq) < basis.seq : epoch < basis.epoch) return true
+    if (origin.effectiveAt < restsOn) return false
   }
-  const restsOn = basis.effectiveTime === undefined ? observedAt : instantFromTimestamp(basis.effectiveTime)
   return origin.effectiveAt < (observedAt > restsOn ? observedAt : restsOn)
 }

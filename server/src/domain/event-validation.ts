@@ -1,6 +1,7 @@
 import type { Event, MachineObserved, NoteRecorded } from '../../../proto/gen/holdfast/v1/event.ts'
 import { DeploymentRecorded_Status } from '../../../proto/gen/holdfast/v1/event.ts'
 import { Alias_Kind, type MachineRef, type Process } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { isStrong } from './alias.ts'
 import type { FieldViolation } from './error.ts'
 import {
   facetViolation,
@@ -24,6 +25,11 @@ const MAX_FACETS = 64
 const MAX_DEPTH = 32
 const VERSION = { maxBytes: 256 }
 const REASON = { maxBytes: 4096 }
+/** A number that this version does not know is decoded as itself. */
+const known = <T extends number>(values: Record<string, T>): Set<T> =>
+  new Set(Object.values(values).filter((value) => value > 0))
+const STATUSES = known(DeploymentRecorded_Status)
+const ALIAS_KINDS = known(Alias_Kind)
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 
@@ -131,10 +137,7 @@ function payloadChecks({ payload }: Event, checks: Check[]): void {
         for (const [i, machine] of machines.entries())
           machineChecks(`${field}.machines[${i}]`, machine, checks)
       }
-      if (
-        status === DeploymentRecorded_Status.UNSPECIFIED ||
-        status === DeploymentRecorded_Status.UNRECOGNIZED
-      ) {
+      if (!STATUSES.has(status)) {
         checks.push({
           field: `${field}.status`,
           description: 'must be STATUS_STARTED, STATUS_SUCCEEDED or STATUS_FAILED',
@@ -211,7 +214,7 @@ function machineChecks(field: string, machine: MachineRef | undefined, checks: C
     return
   }
   if (machine.id !== '') checks.push(idViolation(`${field}.id`, machine.id))
-  else if (!machine.aliases.some((alias) => alias.kind > 0 && alias.kind < Alias_Kind.HOSTNAME)) {
+  else if (!machine.aliases.some(isStrong)) {
     checks.push({
       field: `${field}.id`,
       description: 'is required unless a strong alias, such as the machine id, is given',
@@ -225,7 +228,7 @@ function machineChecks(field: string, machine: MachineRef | undefined, checks: C
     return
   }
   for (const [i, alias] of machine.aliases.entries()) {
-    if (alias.kind === Alias_Kind.UNSPECIFIED || alias.kind === Alias_Kind.UNRECOGNIZED) {
+    if (!ALIAS_KINDS.has(alias.kind)) {
       checks.push({ field: `${field}.aliases[${i}].kind`, description: 'is not a known kind of alias' })
     }
     checks.push(textViolation(`${field}.aliases[${i}].value`, alias.value, { minBytes: 1, maxBytes: 256 }))

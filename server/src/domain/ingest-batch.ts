@@ -137,7 +137,6 @@ export class IngestBatch implements Command<IngestResult> {
         { metadata: { seq: String(seq), epoch: String(this.#request.epoch) } },
       )
     }
-    const late = seq !== 0 && seq < sequence.highWater
     if (seq !== 0) admit(sequence, seq)
 
     const occurredAt = instantFromTimestamp(event.occurredTime!)
@@ -149,7 +148,6 @@ export class IngestBatch implements Command<IngestResult> {
         occurredAt,
         effectiveAt: earlier(occurredAt, state.now),
         principal: this.#request.principal,
-        late,
       }),
     )
     if (outcome.kept !== undefined) {
