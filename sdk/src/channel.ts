@@ -36,6 +36,8 @@ export function openChannel(options: ConnectOptions & { address: string }): Chan
   const tls = options.tls ?? !address.local
   const client = new Client(address.target, channelCredentials(tls), {
     ...channelOptions,
+    // A proxy for the way out is none for this machine itself.
+    ...(address.local && { 'grpc.enable_http_proxy': 0 }),
     ...(options.interceptors && { interceptors: options.interceptors }),
     ...(typeof tls === 'object' && tls.serverName ? nameOverride(tls.serverName) : {}),
   })

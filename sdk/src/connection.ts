@@ -2,9 +2,9 @@ import { type Client, connectivityState as channelStates, type Metadata } from '
 import { openChannel } from './channel.ts'
 import type { CallOptions, ConnectOptions } from './connect-options.ts'
 import { type ConnectionSignal, type ConnectionState, nextConnectionState } from './connection-state.ts'
-import { ClientClosedError } from './errors.ts'
+import { ClientClosedError, InvalidRequestError } from './errors.ts'
 import { type Logger, silentLogger } from './logger.ts'
-import { onAbort, pause } from './pause.ts'
+import { longestTimerMs, onAbort, pause } from './pause.ts'
 import { retryDelayMs } from './retry.ts'
 import type { Rpc } from './rpc.ts'
 import { errorOfStatus, type FailedStatus, failedStatus, localStatus } from './status.ts'
@@ -94,7 +94,7 @@ export class Connection {
   ): Promise<Response> {
     const { signal, timeoutMs = this.timeoutMs, maxAttempts = 5 } = options
     const deadline = performance.now() + timeoutMs
-    const body = rpc.encode(request)
+    const body = encoded(rpc, request)
     let last: FailedStatus | undefined
     let renewed = false
     for (let attempts = 1; ; attempts++) {
@@ -142,12 +142,15 @@ export class Connection {
     const raw =
       request === undefined
         ? this.#client.makeBidiStreamRequest(rpc.path, asItIs, decode, metadata)
-        : this.#client.makeServerStreamRequest(rpc.path, asItIs, decode, rpc.encode(request), metadata)
+        : this.#client.makeServerStreamRequest(rpc.path, asItIs, decode, encoded(rpc, request), metadata)
     const call = new StreamCall<Response>(raw)
-    const guard = setTimeout(() => {
-      if (this.#client.getChannel().getConnectivityState(false) === channelStates.READY) return
-      call.cancel(localStatus('UNAVAILABLE', `${this.address} was not reached within ${this.timeoutMs} ms`))
-    }, this.timeoutMs)
+    const guard = setTimeout(
+      () => {
+        if (this.#client.getChannel().getConnectivityState(false) === channelStates.READY) return
+        call.cancel(localStatus('UNAVAILABLE', `${this.address} was not reached within ${this.timeoutMs} ms`))
+      },
+      Math.min(this.timeoutMs, longestTimerMs),
+    )
     const forget = this.onClose(() => call.cancel(localStatus('CANCELLED', 'the client was closed')))
     raw.once('status', () => {
       clearTimeout(guard)
@@ -240,13 +243,13 @@ export class Connection {
     timeoutMs: number,
     last: FailedStatus | undefined,
   ): string {
-    const before = last && last.text !== status.text ? `; before: ${plainly(last.text)}` : ''
+    const before = last && last.text !== status.text ? `; before: ${last.text}` : ''
     const tries = attempts === 1 ? '' : ` (${attempts} attempts${before})`
     if (status.code === 'DEADLINE_EXCEEDED') {
       const what = this.#state === 'ready' ? 'did not answer' : 'was not reached'
       return `${method}: ${this.address} ${what} within ${timeoutMs} ms${tries}`
     }
-    if (status.code === 'UNAVAILABLE') return `${method}: ${plainly(status.text)}${tries}`
+    if (status.code === 'UNAVAILABLE') return `${method}: ${status.text}${tries}`
     return status.text
   }
 
@@ -276,10 +279,11 @@ function asItIs(bytes: Buffer): Buffer {
   return bytes
 }
 
-/** Takes the wrapping off a failure to dial. */
-function plainly(text: string): string {
-  const dial = /^No connection established\. Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(
-    text,
-  )
-  return dial ? `no connection: ${dial[1]}` : text
+function encoded<Request, Response>(rpc: Rpc<Request, Response>, request: Request): Buffer {
+  try {
+    return rpc.encode(request)
+  } catch (cause) {
+    const detail = `${rpc.name}: ${cause instanceof Error ? cause.message : String(cause)}`
+    throw new InvalidRequestError(detail, { code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', cause })
+  }
 }

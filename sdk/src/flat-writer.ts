@@ -3,17 +3,19 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire'
 const longestByHand = 40
 
 /**
- * A protobuf writer over one growing buffer that can be asked how far it is, and be taken back. Generated
- * `encode` functions write through it.
+ * A protobuf writer over one growing buffer that knows its length, can be taken back, and gives its bytes away
+ * without a copy. Generated `encode` functions write through it.
  *
- * It is there for its speed on what events are made of, short ASCII strings: 0.8 µs an event of 270 bytes
- * against 2.0 for its base class, which calls out of JavaScript for each string (Node 24, one Xeon core).
+ * What its base class cannot do is what counts here: to learn an event's size from that one takes a `finish()`,
+ * which allocates, and a copy into the batch. Sending an event of 230 bytes, all told, costs 2.9 µs this way and
+ * 4.1 the other (medians of nine interleaved runs of 300,000, acknowledged by a grpc-js server that does
+ * nothing else; Node 24, two Xeon cores).
  */
 export class FlatWriter extends BinaryWriter {
   #buffer: Buffer<ArrayBuffer>
   #at = 0
   readonly #forks: number[] = []
-  // New memory for each batch makes the garbage collector run every 30 ms: a fifth of the time spent.
+  // New memory for each batch makes the garbage collector run every 30 ms under load.
   readonly #spare: Buffer<ArrayBuffer>[] = []
 
   constructor(initialBytes: number) {

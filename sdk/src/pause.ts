@@ -1,3 +1,6 @@
+/** A longer timer ends at once. */
+export const longestTimerMs = 2 ** 31 - 1
+
 /**
  * Waits, or returns early with `false` when `interrupt` calls back. Keeps the process alive while it waits: a
  * caller is waiting too.
@@ -11,7 +14,7 @@ export function pause(ms: number, interrupt: (end: () => void) => () => void): P
       release()
       resolve(whole)
     }
-    const timer = setTimeout(settle, ms, true)
+    const timer = setTimeout(settle, Math.min(ms, longestTimerMs), true)
     const release = interrupt(() => settle(false))
   })
 }

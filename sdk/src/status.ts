@@ -31,9 +31,17 @@ export interface FailedStatus {
 export function failedStatus(status: { code: number; details: string; metadata?: Metadata }): FailedStatus {
   return {
     code: codeNames[status.code] ?? 'UNKNOWN',
-    text: status.details,
+    text: plainly(status.details),
     details: detailsFromTrailer(status.metadata?.get(detailsKey)[0]),
   }
+}
+
+/** Takes the wrapping off a failure to dial. */
+function plainly(text: string): string {
+  const dial = /^No connection established\. Last error: (?:Error: )?(.*?)(?:\. Resolution note:.*)?$/s.exec(
+    text,
+  )
+  return dial ? `no connection: ${dial[1]}` : text
 }
 
 /** A failed status that the client found by itself. */

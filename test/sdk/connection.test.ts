@@ -1,6 +1,10 @@
 import { spawn } from 'node:child_process'
 import { getEventListeners, once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ServerCredentials } from '@grpc/grpc-js'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { GetServerInfoResponse } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { type EventBatch, IngestBatchResponse } from '../../proto/gen/holdfast/v1/ingest_service.ts'
@@ -100,6 +104,38 @@ describe('connecting', () => {
     expect(seen).toEqual(['Bearer 1', 'Bearer 2', 'Bearer 2'])
     await failure(UnauthenticatedError, client({ address: peer.address, token: () => 'x' }).note('hello'))
     expect(seen.slice(3)).toEqual(['Bearer x', 'Bearer x'])
+  })
+
+  test('over TLS with a certificate of its own, and not with one that nobody vouches for', async () => {
+    const [cert, key] = ['localhost.crt', 'localhost.key'].map((name) =>
+      readFileSync(new URL(`../transport/fixtures/${name}`, import.meta.url)),
+    )
+    const credentials = ServerCredentials.createSsl(null, [{ cert_chain: cert!, private_key: key! }])
+    const peer = await startPeer({}, { credentials })
+    const address = `localhost:${peer.port}`
+    const trusting = await Holdfast.connect({ address, tls: { ca: cert } })
+    onTestFinished(() => trusting.close())
+    const named = await Holdfast.connect({
+      address: peer.address,
+      tls: { ca: String(cert), serverName: 'localhost' },
+    })
+    onTestFinished(() => named.close())
+    const error = await failure(UnavailableError, Holdfast.connect({ address, tls: true, maxAttempts: 1 }))
+    expect(error.detail).toMatch(/certificate|self-signed/)
+  })
+
+  test('options that make no sense are refused by name', async () => {
+    expect(() => Holdfast.lazy({ tls: { cert: 'x' } })).toThrow('tls.cert and tls.key go together')
+    await failure(TypeError, Holdfast.connect({ address: 'https://holdfast.example' }))
+  })
+
+  test('over a unix socket', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'holdfast-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    await startPeer({}, { bind: `unix:${folder}/socket` })
+    const holdfast = await Holdfast.connect({ address: `unix:${folder}/socket` })
+    onTestFinished(() => holdfast.close())
+    expect((await holdfast.getServerInfo()).version).toBe('scripted')
   })
 
   test('a token function that fails or hangs fails the call', async () => {
@@ -203,6 +239,12 @@ describe('calls', () => {
       holdfast.note('x', { occurredAt: new Date(0), id: 'the-id' }),
     )
     expect(error).toMatchObject({ code: 'OUT_OF_RANGE', metadata: { eventId: 'the-id' } })
+  })
+
+  test('a value that the contract has no room for is an InvalidRequestError', async () => {
+    const holdfast = client({ address: '127.0.0.1:1' })
+    await failure(InvalidRequestError, holdfast.stopped('airship', { exitCode: 1.5 }))
+    await failure(InvalidRequestError, holdfast.listMachines({ pageSize: 2 ** 40 }).toArray())
   })
 
   test('as of a time or a revision', async () => {

@@ -23,7 +23,7 @@ export interface ScriptedPeer {
 /** Starts a peer that ends with the test. */
 export async function startPeer(
   script: Script,
-  options: { credentials?: ServerCredentials; port?: number } = {},
+  options: { credentials?: ServerCredentials; port?: number; bind?: string } = {},
 ): Promise<ScriptedPeer> {
   const server = new Server()
   const known: Script = {
@@ -36,7 +36,7 @@ export async function startPeer(
   server.addService(AdminServiceService, known as AdminServiceServer)
   const credentials = options.credentials ?? ServerCredentials.createInsecure()
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${options.port ?? 0}`, credentials, (error, bound) =>
+    server.bindAsync(options.bind ?? `127.0.0.1:${options.port ?? 0}`, credentials, (error, bound) =>
       error ? reject(error) : resolve(bound),
     )
   })
