@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { TimelineEntry_Effect } from '../../proto/gen/holdfast/v1/timeline.ts'
+import { type TestServer, testServer } from '../harness/server.ts'
+import { deployed, observed, report, started, stopped } from '../watch/reports.ts'
+import { callsOf } from './calls.ts'
+
+let server: TestServer
+let calls: ReturnType<typeof callsOf>
+beforeAll(async () => {
+  server = await testServer()
+  calls = callsOf(server)
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+const at = (seconds: number) => ({
+  seconds: BigInt(Math.floor(Date.now() / 1000)) + BigInt(seconds),
+  nanos: 0,
+})
+
+test('tells what happened to a machine, newest first, with what it changed', async () => {
+  await report(server, [
+    { ...observed('tell-0', { 'host.cpu.logical.count': 4 }), occurredTime: at(-50) },
+    { ...started('tell-0', 'airship', '1'), occurredTime: at(-40) },
+    { ...started('tell-1', 'airship', '1'), occurredTime: at(-40) },
+    { ...deployed('airship', '2', ['tell-0', 'tell-1']), occurredTime: at(-30) },
+    { ...started('tell-0', 'airship', '2'), occurredTime: at(-20) },
+    { ...observed('tell-0', { 'host.cpu.logical.count': 8 }), occurredTime: at(-10) },
+  ])
+  await calls.retireMachine({ name: 'machines/tell-0', reason: 'sold' })
+  const { entries } = await calls.listTimeline({ filter: 'machine = tell-0' })
+  expect(entries.map(({ event }) => event?.payload?.$case)).toEqual([
+    'resourceAmended',
+    'machineObserved',
+    'instanceStarted',
+    'deploymentRecorded',
+    'instanceStarted',
+    'machineObserved',
+  ])
+  const changesOf = (index: number) =>
+    entries[index]!.fieldChanges.map(({ field, oldValue, newValue }) => [field, oldValue, newValue])
+  expect(changesOf(0)).toContainEqual(['lifecycle', 'ACTIVE', 'RETIRED'])
+  expect(changesOf(0)).toContainEqual(['retire_reason', '', 'sold'])
+  expect(changesOf(1)).toEqual([['host.cpu.logical.count', '4', '8']])
+  expect(changesOf(2)).toEqual([['running_version', '1', '2']])
+  // Of a deployment to several, a machine's timeline tells the machine's part.
+  expect(entries[3]!.fieldChanges).toEqual([
+    { resource: 'instances/tell-0~airship', field: 'deployed_version', oldValue: '', newValue: '2' },
+  ])
+  expect(entries[3]).toMatchObject({ machine: '', service: 'services/airship', environment: 'production' })
+  expect(entries[4]).toMatchObject({ machine: 'machines/tell-0', source: 'watch-tests', epoch: 1n })
+  expect(entries.every(({ effect }) => effect === TimelineEntry_Effect.CHANGED)).toBe(true)
+
+  const { entries: whole } = await calls.listTimeline({
+    filter: 'service = airship AND type = deployment_recorded',
+  })
+  expect(whole[0]!.fieldChanges.map(({ resource }) => resource)).toEqual([
+    'instances/tell-0~airship',
+    'instances/tell-1~airship',
+  ])
+})
+
+test('pages of any size put together are the timeline, also where much occurred at one time', async () => {
+  const events = Array.from({ length: 40 }, (_, i) => {
+    const event =
+      i % 4 === 0 ? deployed('many', `${i}`, ['many-0', `many-${i}`]) : started('many-0', 'many', `${i}`)
+    return { ...event, occurredTime: at(-100 + Math.floor(i / 10)) }
+  })
+  await report(server, events)
+  const idsOf = async (filter: string, pageSize: number): Promise<string[]> => {
+    const ids: string[] = []
+    let pageToken = ''
+    do {
+      const page = await calls.listTimeline({ filter, pageSize, pageToken })
+      ids.push(...page.entries.map(({ event }) => event!.id))
+      pageToken = page.nextPageToken
+    } while (pageToken !== '')
+    return ids
+  }
+  for (const filter of ['machine = many-0', 'service = many', 'machine = many-0 AND service = many']) {
+    const whole = await idsOf(filter, 1000)
+    expect([...whole].sort()).toEqual(events.map(({ id }) => id).sort())
+    for (const pageSize of [1, 7, 39, 40]) expect(await idsOf(filter, pageSize)).toEqual(whole)
+  }
+  const deployments = await idsOf(
+    'machine = many-0 AND type = DEPLOYMENT_RECORDED AND source = watch-tests',
+    3,
+  )
+  expect(deployments).toHaveLength(10)
+  expect(await idsOf('machine = many-0 AND type != deployment_recorded', 4)).toHaveLength(30)
+  expect(await idsOf('machine = many-0 AND source = "other*"', 4)).toEqual([])
+  expect(await idsOf('machine = none', 4)).toEqual([])
+})
+
+test('a time range keeps what occurred at its start and not at its end', async () => {
+  await report(server, [
+    { ...started('range-0', 'ranged', '1'), occurredTime: at(-5) },
+    { ...stopped('range-0', 'ranged'), occurredTime: at(-3) },
+  ])
+  const all = (await calls.listTimeline({ filter: 'machine = range-0' })).entries.map(({ event }) => event!)
+  const [stop, start] = all as [(typeof all)[0], (typeof all)[0]]
+  const ranged = await calls.listTimeline({
+    filter: 'machine = range-0',
+    startTime: start.occurredTime,
+    endTime: stop.occurredTime,
+  })
+  expect(ranged.entries.map(({ event }) => event?.id)).toEqual([start.id])
+})
+
+test('as it was known at a time, what was recorded later is left out', async () => {
+  await report(server, [{ ...started('known-0', 'known', '1'), occurredTime: at(-5) }])
+  const [first] = (await calls.listTimeline({ filter: 'machine = known-0' })).entries
+  await report(server, [{ ...stopped('known-0', 'known'), occurredTime: at(-60) }])
+  const known = await calls.listTimeline({ filter: 'machine = known-0', readTime: first!.recordedTime })
+  expect(known.entries.map(({ event }) => event?.id)).toEqual([first!.event!.id])
+  expect((await calls.listTimeline({ filter: 'machine = known-0' })).entries).toHaveLength(2)
+})
