@@ -1,15 +1,10 @@
 import type { Status } from '../../../proto/gen/google/rpc/status.ts'
-import type {
-  BatchOutcome,
-  EventBatch,
-  IngestResponse,
-  IngestServiceService,
-} from '../../../proto/gen/holdfast/v1/ingest_service.ts'
-import { type HoldfastError, refuseViolations } from '../domain/error.ts'
+import type { BatchOutcome, IngestResponse } from '../../../proto/gen/holdfast/v1/ingest_service.ts'
+import { type HoldfastError, invalidRequest, refuseViolations } from '../domain/error.ts'
 import { batchViolations, MAX_BATCH_EVENTS } from '../domain/event-validation.ts'
 import { IngestBatch, type IngestResult } from '../domain/ingest-batch.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { DecodedBatch } from './decode-ingest.ts'
+import type { DecodedBatch, DecodedRequest, ingestServiceDefinition } from './decode-ingest.ts'
 import type { CallContext, Handlers } from './handler.ts'
 
 /** Batches of one stream that wait for their commit; while there are so many, the stream is not read. */
@@ -23,10 +18,10 @@ export interface IngestServiceOptions {
 }
 
 /** Handlers for `ingestServiceDefinition`, whose requests bring the events' bytes along. */
-export function ingestService(options: IngestServiceOptions): Handlers<typeof IngestServiceService> {
+export function ingestService(options: IngestServiceOptions): Handlers<typeof ingestServiceDefinition> {
   const { ledger, eventRetentionDays: retentionDays, rpcStatus } = options
 
-  const take = async (batch: EventBatch | undefined, context: CallContext): Promise<BatchOutcome> => {
+  const take = async (batch: DecodedBatch | undefined, context: CallContext): Promise<BatchOutcome> => {
     const { source, epoch, events, encoded } = checkBatch(batch)
     const { principal, signal } = context
     const command = new IngestBatch({
@@ -48,21 +43,23 @@ export function ingestService(options: IngestServiceOptions): Handlers<typeof In
     async *ingest(requests, context) {
       const inFlight: Promise<BatchOutcome>[] = []
       const iterator = requests[Symbol.asyncIterator]()
+      // What ends the requests early is told in its turn, after the answers to the batches before it.
+      const next = (): Promise<Step> =>
+        iterator.next().catch((cause: unknown) => ({ failed: true, cause }) as const)
       let acked = 0n
-      let reading: Promise<IteratorResult<{ batch?: EventBatch | undefined }>> | undefined = iterator.next()
+      let reading: Promise<Step> | undefined = next()
       try {
         while (reading !== undefined || inFlight.length > 0) {
           if (reading !== undefined && inFlight.length < MAX_IN_FLIGHT) {
             // Whichever comes first: the next batch, or the answer to the oldest.
-            const step = await (inFlight.length === 0
+            const oldest = inFlight[0]?.then(() => undefined)
+            const step: Step | undefined = await (oldest === undefined
               ? reading
-              : Promise.race([reading, inFlight[0]!.then(() => undefined)]))
+              : Promise.race([reading, oldest]))
             if (step !== undefined) {
-              if (step.done) reading = undefined
-              else {
-                inFlight.push(quiet(take(step.value.batch, context)))
-                reading = iterator.next()
-              }
+              if ('failed' in step) inFlight.push(quiet(Promise.reject(step.cause)))
+              else if (!step.done) inFlight.push(quiet(take(step.value.batch, context)))
+              reading = 'failed' in step || step.done ? undefined : next()
               continue
             }
           }
@@ -71,12 +68,14 @@ export function ingestService(options: IngestServiceOptions): Handlers<typeof In
           yield { ackedBatches: acked, outcomes } satisfies IngestResponse
         }
       } finally {
-        if (reading !== undefined) quiet(reading)
         await iterator.return?.()
       }
     },
   }
 }
+
+/** What reading the requests gave. */
+type Step = IteratorResult<DecodedRequest> | { failed: true; cause: unknown }
 
 /** A promise that is awaited later, and must not count as unhandled until then. */
 function quiet<T>(promise: Promise<T>): Promise<T> {
@@ -84,18 +83,15 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise
 }
 
-function checkBatch(batch: EventBatch | undefined): DecodedBatch {
-  if (batch === undefined) {
-    refuseViolations([{ field: 'batch', description: 'is required' }])
-    throw new TypeError('unreachable')
-  }
+function checkBatch(batch: DecodedBatch | undefined): DecodedBatch {
+  if (batch === undefined) throw invalidRequest([{ field: 'batch', description: 'is required' }])
   const violations = batchViolations(batch)
-  if (batch.events.length > MAX_BATCH_EVENTS) {
-    const description = `must hold at most ${MAX_BATCH_EVENTS} events; got ${batch.events.length}. Send it in parts`
+  if (batch.sent > MAX_BATCH_EVENTS) {
+    const description = `must hold at most ${MAX_BATCH_EVENTS} events; got ${batch.sent}. Send it in parts`
     violations.push({ field: 'batch.events', description })
   }
   refuseViolations(violations)
-  return batch as DecodedBatch
+  return batch
 }
 
 function outcomeOf(result: IngestResult, rpcStatus: (error: HoldfastError) => Status): BatchOutcome {

@@ -55,10 +55,14 @@ export class HoldfastError extends Error {
   }
 }
 
-/** Throws INVALID_REQUEST with all violations, if there are any. */
-export function refuseViolations(violations: FieldViolation[]): void {
-  if (violations.length === 0) return
+/** INVALID_REQUEST with all violations, of which there is one at least. */
+export function invalidRequest(violations: FieldViolation[]): HoldfastError {
   const first = violations[0]!
   const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : ''
-  throw new HoldfastError('INVALID_REQUEST', `${first.field}: ${first.description}${more}`, { violations })
+  return new HoldfastError('INVALID_REQUEST', `${first.field}: ${first.description}${more}`, { violations })
+}
+
+/** Throws INVALID_REQUEST with all violations, if there are any. */
+export function refuseViolations(violations: FieldViolation[]): void {
+  if (violations.length > 0) throw invalidRequest(violations)
 }
