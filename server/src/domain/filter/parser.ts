@@ -136,8 +136,9 @@ export function canonicalFilter(expression: FilterExpression | undefined): strin
   }
 }
 
-function quoted(text: string, edges: { anyBefore: boolean; anyAfter: boolean } = NO_WILDCARD): string {
-  return `"${edges.anyBefore ? '*' : ''}${text.replace(/["\\*]/g, '\\$&')}${edges.anyAfter ? '*' : ''}"`
-}
-
 const NO_WILDCARD = { anyBefore: false, anyAfter: false }
+
+function quoted(text: string, { anyBefore, anyAfter } = NO_WILDCARD): string {
+  if (text === '' && (anyBefore || anyAfter)) return '"*"'
+  return `"${anyBefore ? '*' : ''}${text.replace(/["\\*]/g, '\\$&')}${anyAfter ? '*' : ''}"`
+}
