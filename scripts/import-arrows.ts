@@ -71,7 +71,13 @@ const parts: Part[] = [
   },
   { prefix: 'sdk/', name: 'sdk', imports: ['gen'], refuses: /^(?:pg(?:-|$)|@mikro-orm\/|kysely)/ },
   { prefix: 'agent/', name: 'agent', imports: ['sdk'], ownsProcess: true },
-  { prefix: 'cli/', name: 'cli', imports: ['sdk', 'agent'], lazily: ['server', 'server/process'], ownsProcess: true },
+  {
+    prefix: 'cli/',
+    name: 'cli',
+    imports: ['sdk', 'agent'],
+    lazily: ['server', 'server/process'],
+    ownsProcess: true,
+  },
   { prefix: 'examples/', name: 'examples', imports: ['sdk'], ownsProcess: true },
 ]
 
