@@ -66,11 +66,12 @@ export class IngestBatch implements Command<IngestResult> {
   }
 
   collect(keys: LoadKeys): void {
-    const { source, epoch } = this.#request
+    const { source, epoch, retentionDays } = this.#request
     keys.source(source, epoch)
     for (const { event, violations } of this.#events) {
       if (violations.length > 0) continue
-      keys.events.push({ source, id: event.id, occurredAt: instantFromTimestamp(event.occurredTime!) })
+      const occurredAt = instantFromTimestamp(event.occurredTime!)
+      keys.events.push({ source, id: event.id, occurredAt, retentionDays })
       collectEvent(keys, event)
     }
   }

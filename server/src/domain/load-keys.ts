@@ -7,6 +7,8 @@ export interface EventKey {
   source: string
   id: string
   occurredAt: bigint
+  /** For how long it would be kept. What is older is refused. */
+  retentionDays: number
 }
 
 /**

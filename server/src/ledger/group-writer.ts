@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Command } from '../domain/command.ts'
 import { HoldfastError } from '../domain/error.ts'
-import type { Instant } from '../domain/instant.ts'
+import { DAY_MS, type Instant } from '../domain/instant.ts'
 import { LoadKeys } from '../domain/load-keys.ts'
 import type { ChangeRecord, WorkingSet } from '../domain/working-set.ts'
 import { monthOf } from '../store/event-partitions.ts'
@@ -28,6 +28,8 @@ export interface GroupWriterOptions {
   /** Commands wait outside while those in the queue hold this many bytes. @defaultValue 32 MiB */
   queueBytes?: number
 }
+
+const MARGIN_DAYS = 31
 
 interface Pending {
   command: Command<unknown>
@@ -164,16 +166,22 @@ export class GroupWriter {
     for (const answer of answers) answer()
   }
 
-  /** The months that the batch's events fall in, but for those that will be refused for their time anyway. */
+  /**
+   * The months that the batch's events fall in, but for those that will be refused for their time. The clock
+   * here is this process's, and the one that decides is the database's: hence the margin.
+   */
   #months(keys: LoadKeys): Set<string> {
+    const now = Date.now()
+    const micros = (days: number): bigint => BigInt(now + days * DAY_MS) * 1000n
+    const latest = micros(MARGIN_DAYS)
     const months = new Set<string>()
-    const tooLate = BigInt(Date.now() + 3 * 86_400_000) * 1000n
-    const tooEarly = BigInt(Date.now() - 10 * 365 * 86_400_000) * 1000n
-    for (const { occurredAt } of keys.events) {
-      if (occurredAt > tooEarly && occurredAt < tooLate) months.add(monthOf(occurredAt))
+    for (const { occurredAt, retentionDays } of keys.events) {
+      if (occurredAt < latest && occurredAt > micros(-retentionDays - MARGIN_DAYS)) {
+        months.add(monthOf(occurredAt))
+      }
     }
     // Changes made by calls to the API are events of now.
-    months.add(monthOf(BigInt(Date.now()) * 1000n))
+    months.add(monthOf(micros(0)))
     return months
   }
 
@@ -199,7 +207,8 @@ export class GroupWriter {
       return
     }
     await this.#discardSession()
-    if (batch.length === 1) {
+    const stale = this.#store.partitions.forgetIfDropped(error)
+    if (batch.length === 1 && !stale) {
       batch[0]!.reject(error)
       return
     }

@@ -58,7 +58,7 @@ export class EventPartitions {
   /** Drops the months that lie wholly before `retentionDays` ago, and what belongs to them. Says which. */
   async dropExpired(now: Date, retentionDays: number): Promise<Month[]> {
     const cutoff = new Date(now.getTime() - retentionDays * DAY_MS).toISOString().slice(0, 7)
-    const dropped: Month[] = []
+    const expired: Month[] = []
     await this.#exclusively(async (client) => {
       const { rows } = await client.query<{ name: string }>(
         `select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'event'::regclass order by 1`,
@@ -67,14 +67,28 @@ export class EventPartitions {
         const month = name.slice('event_'.length).replace('_', '-')
         if (month >= cutoff) continue
         await client.query(`drop table ${name}`)
-        await client.query(`delete from event_target where occurred_at < $1::timestamptz`, [
-          `${nextMonth(month)}-01Z`,
-        ])
-        dropped.push(month)
+        expired.push(month)
       }
     })
-    for (const month of dropped) this.#known.delete(month)
-    return dropped
+    // Also those that another server dropped.
+    for (const month of this.#known) if (month < cutoff) this.#known.delete(month)
+    if (expired.length > 0) {
+      // Reads the whole table, and so does not hold the ledger meanwhile.
+      await this.#pool.query(`delete from event_target where occurred_at < $1::timestamptz`, [
+        `${cutoff}-01Z`,
+      ])
+    }
+    return expired
+  }
+
+  /**
+   * Whether an error says that a partition is gone, because another server dropped it. Then all are looked for
+   * anew, and what failed can be tried again.
+   */
+  forgetIfDropped(error: unknown): boolean {
+    if ((error as { code?: unknown }).code !== '42P01') return false
+    this.#known.clear()
+    return true
   }
 
   /** Under the ledger's row, which is the first lock of every writing transaction: no deadlock with writers. */
@@ -86,6 +100,8 @@ export class EventPartitions {
     try {
       await client.query('begin')
       await client.query('select 1 from ledger where id = 1 for update')
+      // Behind a reader that takes long, the tables are not waited for: no server writes meanwhile.
+      await client.query(`set local lock_timeout = '3s'`)
       await work(client)
       await client.query('commit')
     } catch (error) {

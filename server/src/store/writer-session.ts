@@ -30,6 +30,7 @@ export class WriterSession {
       pipeline: true,
       application_name: 'holdfast-writer',
       connectionTimeoutMillis: 5000,
+      keepAlive: true,
       // A server that stops in the middle must not hold the ledger: its replicas wait for the row.
       idle_in_transaction_session_timeout: 10_000,
       // A batch has some fifteen statements, the same ones each time, all of them lookups by key: planning anew
