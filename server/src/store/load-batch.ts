@@ -155,7 +155,12 @@ function loadStoredEvents(
   return [...groups.values()].map(async ({ source, partition, ids }) => {
     const { rows } = await query<{ id: string }>({
       name: `stored-${partition}`,
-      text: `select e.id::text as id from unnest($2::uuid[]) k(id) join ${partition} e on e.source_id = (select id from source where name = $1) and e.id = k.id`,
+      // A probe of the index for each id. As a plain join PostgreSQL reads all events of the source while it
+      // has no statistics of the partition yet: 50 ms instead of 5 for 1,000 ids beside 50,000 rows.
+      text: `
+        select k.id::text as id from unnest($2::uuid[]) k(id) cross join lateral (
+          select 1 from ${partition} e
+          where e.source_id = (select id from source where name = $1) and e.id = k.id limit 1) stored`,
       values: [source, uuidArray(ids)],
     })
     return (state: WorkingSet) => {
