@@ -65,14 +65,14 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     (m): Act =>
       async ({ state }) => {
         const name = `machines/${m}`
-        await called(state.retireMachine.bind(state), { name, etag: '', reason: 'test' }).catch(() => {})
+        await called((done) => state.retireMachine({ name, etag: '', reason: 'test' }, done)).catch(() => {})
       },
   ),
   machine.map(
     (m): Act =>
       async ({ state }) => {
         const name = `machines/${m}`
-        await called(state.restoreMachine.bind(state), { name, etag: '', reason: '' }).catch(() => {})
+        await called((done) => state.restoreMachine({ name, etag: '', reason: '' }, done)).catch(() => {})
       },
   ),
 )

@@ -3,11 +3,22 @@ import { Change_Type, Resource, type RevisionChanges } from '../../proto/gen/hol
 import { decodeResource, kindName } from '../../server/src/domain/kind.ts'
 import type { Step } from './watcher.ts'
 
-/** A resource after a change, in a form that can be compared: its kind and name, and all of it as JSON. */
-export interface Image {
-  key: string
-  resource: Resource
-  json: string
+/** A resource after a change, in a form that can be compared. */
+export class Image {
+  /** Its kind and name. */
+  readonly key: string
+  readonly resource: Resource
+
+  constructor(resource: Resource) {
+    const { $case, value } = resource.resource!
+    this.key = `${$case} ${value.name}`
+    this.resource = resource
+  }
+
+  /** All of it. */
+  get json(): string {
+    return JSON.stringify(Resource.toJSON(this.resource))
+  }
 }
 
 /** What one revision changed. */
@@ -16,10 +27,7 @@ export interface HistoryEntry {
   images: Image[]
 }
 
-export function imageOf(resource: Resource): Image {
-  const { $case, value } = resource.resource!
-  return { key: `${$case} ${value.name}`, resource, json: JSON.stringify(Resource.toJSON(resource)) }
-}
+export const imageOf = (resource: Resource): Image => new Image(resource)
 
 /** The change table: the truth that watches are compared with. */
 export async function historyOf(url: string): Promise<HistoryEntry[]> {
@@ -67,8 +75,12 @@ export function delivered(revisions: readonly RevisionChanges[]): HistoryEntry[]
 export const comparable = (entries: readonly HistoryEntry[]): string[] =>
   entries.map(({ revision, images }) => `${revision}: ${images.map(({ json }) => json).join(' ')}`)
 
+/** Revisions and names alone, where there are too many changes to compare each of them whole. */
+export const outline = (entries: readonly HistoryEntry[]): string[] =>
+  entries.map(({ revision, images }) => `${revision}: ${images.map(({ key }) => key).join(' ')}`)
+
 /** Every resource by its key, as somebody sees it who applies the steps of a watch. */
-export type View = Map<string, string>
+export type View = Map<string, Image>
 
 export function applyStep(view: View, step: Step): void {
   if (step.$case === 'snapshot') {
@@ -105,8 +117,8 @@ export function stateAt(
   return view
 }
 
-const put = (view: View, { key, json }: Image): void => void view.set(key, json)
+const put = (view: View, image: Image): void => void view.set(image.key, image)
 
 /** Sorted, so that two views can be compared whatever the order in which they grew. */
 export const sorted = (view: View): [string, string][] =>
-  [...view].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+  [...view.keys()].sort().map((key) => [key, view.get(key)!.json])

@@ -78,12 +78,11 @@ export async function reportSurely(clients: Pick<Clients, 'ingest'>, events: Eve
   }
 }
 
-/** A unary call as a promise. */
-export function called<Request, Response>(
-  method: (request: Request, callback: (error: ServiceError | null, response: Response) => void) => unknown,
-  request: Request,
+/** A unary call as a promise: `called((done) => state.getMachine(request, done))`. */
+export function called<Response>(
+  call: (done: (error: ServiceError | null, response: Response) => void) => unknown,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    method(request, (error, response) => (error ? reject(error) : resolve(response)))
+    call((error, response) => (error ? reject(error) : resolve(response)))
   })
 }

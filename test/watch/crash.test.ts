@@ -1,0 +1,131 @@
+import { expect, test } from 'vitest'
+import { testDatabase } from '../harness/database.ts'
+import { failOnLeaks } from '../harness/leaks.ts'
+import { type SpawnedServer, spawnServer, testDataDir } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
+import { comparable, delivered, type HistoryEntry, historyOf } from './history.ts'
+import { report, started } from './reports.ts'
+import { SdkWatch } from './sdk-watch.ts'
+import { Watcher } from './watcher.ts'
+
+failOnLeaks()
+
+const begin = { ledgerEpoch: 1n, revision: 0n as never, snapshotCursor: '' }
+
+/** Reports one start after another, each of its own version, at whichever server takes it, until it is stopped. */
+function keepWriting(servers: SpawnedServer[]) {
+  /** The version and the revision of everything that was acknowledged. */
+  const acknowledged: { version: string; revision: bigint }[] = []
+  let stopped = false
+  const done = (async () => {
+    for (let n = 0; !stopped; n++) {
+      const version = `v${n}`
+      // Not again after a failure: then it may be there or not, and nothing was promised.
+      const outcome = await report(servers[n % servers.length]!, [
+        started(`web-${n % 5}`, 'airship', version),
+      ]).catch(() => undefined)
+      if (outcome !== undefined) acknowledged.push({ version, revision: outcome.revision })
+    }
+  })()
+  return {
+    acknowledged,
+    /** Waits until so many more were acknowledged. */
+    async more(count: number): Promise<void> {
+      const enough = acknowledged.length + count
+      await until(`${count} more writes`, () => acknowledged.length >= enough, 25_000)
+    },
+    async stop(): Promise<bigint> {
+      stopped = true
+      await done
+      return acknowledged.at(-1)!.revision
+    },
+    async [Symbol.asyncDispose]() {
+      stopped = true
+      await done
+    },
+  }
+}
+
+/** Each of them is in the history, at its revision, once. */
+function expectAll(acknowledged: { version: string; revision: bigint }[], history: HistoryEntry[]): void {
+  const versions = new Map<string, bigint[]>()
+  for (const { revision, images } of history) {
+    for (const { resource } of images) {
+      if (resource.resource?.$case !== 'instance') continue
+      const version = resource.resource.value.runningVersion
+      versions.set(version, [...(versions.get(version) ?? []), revision])
+    }
+  }
+  for (const { version, revision } of acknowledged) expect(versions.get(version), version).toEqual([revision])
+}
+
+test('W2 W3 W5 the server is killed among writes: a watch of the SDK goes on at the next, without loss or repeat', {
+  timeout: 60_000,
+}, async () => {
+  await using database = await testDatabase()
+  const databaseUrl = database.url
+  await using stays = await spawnServer({ databaseUrl })
+  await using killed = await spawnServer({ databaseUrl })
+  await using watch = new SdkWatch(killed.address, { resume: begin })
+  await using elsewhere = new SdkWatch(stays.address, { resume: begin })
+  await watch.reached(0n)
+  await using writing = keepWriting([stays, killed])
+  await writing.more(30)
+  await killed.kill('SIGKILL')
+  await writing.more(30)
+  await using _next = await spawnServer({ databaseUrl, address: killed.address })
+  await writing.more(30)
+  const head = await writing.stop()
+  await Promise.all([watch.reached(head), elsewhere.reached(head)])
+  const history = await historyOf(databaseUrl)
+  expect(comparable(watch.history)).toEqual(comparable(history))
+  expect(comparable(elsewhere.history)).toEqual(comparable(history))
+  expect(history.map(({ revision }) => revision)).toEqual(history.map((_, i) => BigInt(i + 1)))
+  expectAll(writing.acknowledged, history)
+})
+
+test('W2 W3 W5 a position outlives its server: another one goes on from it', async () => {
+  await using database = await testDatabase()
+  const databaseUrl = database.url
+  await using killed = await spawnServer({ databaseUrl })
+  await using next = await spawnServer({ databaseUrl })
+  await using watch = new SdkWatch(killed.address, { resume: begin })
+  await using writing = keepWriting([killed, next])
+  await writing.more(20)
+  await killed.kill('SIGKILL')
+  await writing.more(20)
+  const head = await writing.stop()
+  await using rest = new SdkWatch(next.address, { resume: watch.position })
+  await rest.reached(head)
+  const history = await historyOf(databaseUrl)
+  expect(comparable([...watch.history, ...rest.history])).toEqual(comparable(history))
+  expectAll(writing.acknowledged, history)
+})
+
+test('W2 W3 W10 the embedded database is killed among writes: it comes back, and watches go on', {
+  timeout: 60_000,
+}, async () => {
+  await using dataDir = await testDataDir()
+  await using server = await spawnServer({ dataDir: dataDir.path })
+  await using watch = new SdkWatch(server.address, { resume: begin })
+  using raw = await new Watcher(server, { resume: begin }).following()
+  await watch.reached(0n)
+  await using writing = keepWriting([server])
+  await writing.more(30)
+  const postmaster = await dataDir.postmaster()
+  process.kill(postmaster, 'SIGKILL')
+  await until('another postmaster', async () => {
+    const now = await dataDir.postmaster()
+    return now > 0 && now !== postmaster
+  })
+  await writing.more(30)
+  const head = await writing.stop()
+  await watch.reached(head)
+  await raw.reached(head)
+  using whole = await new Watcher(server, { resume: begin }).reached(head)
+  const history = delivered(whole.revisions)
+  expect(history.map(({ revision }) => revision)).toEqual(history.map((_, i) => BigInt(i + 1)))
+  expect(comparable(watch.history)).toEqual(comparable(history))
+  expect(comparable(delivered(raw.revisions))).toEqual(comparable(history))
+  expectAll(writing.acknowledged, history)
+})
