@@ -83,6 +83,22 @@ function reference(
   return IngestRequest.encode({ batch: { source, epoch, events: [one] } }).finish()
 }
 
+test('FlatWriter keeps what is behind a length that it writes at the end of its buffer', () => {
+  for (let size = 1; size < 64; size++) {
+    const writer = new FlatWriter(size)
+    writer
+      .uint32(26)
+      .fork()
+      .raw(new Uint8Array(8))
+      .uint32(26)
+      .fork()
+      .raw(Uint8Array.of(1, 2, 3))
+      .join()
+      .join()
+    expect([...writer.finish()]).toEqual([26, 13, 0, 0, 0, 0, 0, 0, 0, 0, 26, 3, 1, 2, 3])
+  }
+})
+
 test('FlatWriter writes every type as its base class does', () => {
   const anyText = fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), fc.string({ maxLength: 60 }))
   const int64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
@@ -112,5 +128,6 @@ test('FlatWriter writes every type as its base class does', () => {
       }
       expect(write(new FlatWriter(16))).toEqual(write(new BinaryWriter()))
     }),
+    { numRuns: 1000 },
   )
 })

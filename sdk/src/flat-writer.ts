@@ -212,7 +212,8 @@ export class FlatWriter extends BinaryWriter {
     const needed = this.#at + bytes
     if (needed <= this.#buffer.length) return
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2))
-    grown.set(this.#buffer.subarray(0, this.#at))
+    // All of it: join() and overwrite() write in front of bytes that stay.
+    grown.set(this.#buffer)
     this.#buffer = grown
   }
 }
