@@ -1,9 +1,25 @@
 import { expect, test } from 'vitest'
+import type {
+  ListInstancesResponse,
+  ListMachinesResponse,
+  ListServicesResponse,
+} from '../../proto/gen/holdfast/v1/state_service.ts'
 import type { WatchPosition } from '../../proto/gen/holdfast/v1/watch.ts'
+import type { Clients } from '../harness/clients.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
-import { comparable, delivered, historyOf, imageOf, sorted, sql, stateAt, viewOf } from './history.ts'
-import { deployed, observed, report, started } from './reports.ts'
+import {
+  comparable,
+  delivered,
+  historyOf,
+  imageOf,
+  sorted,
+  sql,
+  stateAt,
+  type View,
+  viewOf,
+} from './history.ts'
+import { called, deployed, observed, report, started } from './reports.ts'
 import { Watcher } from './watcher.ts'
 import { write } from './workload.ts'
 
@@ -108,6 +124,11 @@ test('W7 snapshot and changes are the state at every revision', async () => {
       expect(sorted(seen), `at ${revision}`).toEqual(sorted(stateAt(history, revision)))
     }
   }
+  // The same as is read as of those revisions.
+  for (let revision = 1n; revision <= head; revision += 9n) {
+    const expected = stateAt(history, revision, ({ resource }) => LISTED.has(resource!.$case))
+    expect(sorted(await listedAt(server, revision)), `at ${revision}`).toEqual(sorted(expected))
+  }
 })
 
 test('W7 a large resource makes no message that a client with the usual limits cannot take', async () => {
@@ -122,6 +143,24 @@ test('W7 a large resource makes no message that a client with the usual limits c
   expect(sorted(viewOf(snapshot.steps))).toEqual(sorted(stateAt(history, 12n)))
   expect(sorted(viewOf(changes.steps))).toEqual(sorted(stateAt(history, 12n)))
 })
+
+const LISTED = new Set(['machine', 'service', 'instance'])
+
+/** What the lists give as of a revision. */
+async function listedAt({ state }: Clients, revision: bigint): Promise<View> {
+  const request = { pageSize: 1000, pageToken: '', filter: '', orderBy: '', readTime: undefined, revision }
+  const [{ machines }, { services }, { instances }] = await Promise.all([
+    called<ListMachinesResponse>((done) => state.listMachines(request, done)),
+    called<ListServicesResponse>((done) => state.listServices(request, done)),
+    called<ListInstancesResponse>((done) => state.listInstances(request, done)),
+  ])
+  const images = [
+    ...machines.map((value) => imageOf({ resource: { $case: 'machine', value } })),
+    ...services.map((value) => imageOf({ resource: { $case: 'service', value } })),
+    ...instances.map((value) => imageOf({ resource: { $case: 'instance', value } })),
+  ]
+  return new Map(images.map((image) => [image.key, image]))
+}
 
 /** Text that does not compress to nothing. */
 const noise = (length: number): string =>
