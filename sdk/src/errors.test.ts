@@ -18,7 +18,6 @@ test('instanceof goes by kind, and by subclass', () => {
 })
 
 test('instanceof holds between two copies of the package', async () => {
-  // @ts-expect-error: the query makes it another module to Node, and none to the compiler.
   vi.resetModules()
   const copy = await import('./errors.ts')
   expect(copy.NotFoundError).not.toBe(NotFoundError)
