@@ -106,11 +106,22 @@ test('a time range keeps what occurred at its start and not at its end', async (
   expect(ranged.entries.map(({ event }) => event?.id)).toEqual([start.id])
 })
 
-test('as it was known at a time, what was recorded later is left out', async () => {
-  await report(server, [{ ...started('known-0', 'known', '1'), occurredTime: at(-5) }])
-  const [first] = (await calls.listTimeline({ filter: 'machine = known-0' })).entries
-  await report(server, [{ ...stopped('known-0', 'known'), occurredTime: at(-60) }])
-  const known = await calls.listTimeline({ filter: 'machine = known-0', readTime: first!.recordedTime })
-  expect(known.entries.map(({ event }) => event?.id)).toEqual([first!.event!.id])
-  expect((await calls.listTimeline({ filter: 'machine = known-0' })).entries).toHaveLength(2)
+test('as it was known at a time, what was recorded later is left out, and no page ends early for it', async () => {
+  await report(server, [
+    { ...deployed('known', '1', ['known-0', 'known-1']), occurredTime: at(-90) },
+    { ...started('known-0', 'known', '1'), occurredTime: at(-80) },
+  ])
+  const before = (await calls.listTimeline({ filter: 'machine = known-0' })).entries
+  await report(server, [
+    { ...stopped('known-0', 'known'), occurredTime: at(-85) },
+    { ...deployed('known', '2', ['known-0', 'known-1']), occurredTime: at(-86) },
+    { ...deployed('known', '3', ['known-0', 'known-1']), occurredTime: at(-87) },
+  ])
+  const readTime = before[0]!.recordedTime
+  const first = await calls.listTimeline({ filter: 'machine = known-0', readTime, pageSize: 1 })
+  const pageToken = first.nextPageToken
+  const second = await calls.listTimeline({ filter: 'machine = known-0', readTime, pageSize: 1, pageToken })
+  const known = [...first.entries, ...second.entries].map(({ event }) => event?.id)
+  expect(known).toEqual(before.map(({ event }) => event?.id))
+  expect((await calls.listTimeline({ filter: 'machine = known-0' })).entries).toHaveLength(5)
 })

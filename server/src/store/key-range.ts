@@ -18,6 +18,22 @@ export function keyRange<K extends ListedKind>(listing: Listing<K>, filter: Filt
   return bounds.length === 0 ? sql`true` : joinSql(bounds, ' and ')
 }
 
+/** Whether the range says all that the filter does. Then nothing is left to look at in a row, also of the past. */
+export function isRange<K extends ListedKind>(listing: Listing<K>, filter: Filter<KindMessage[K]>): boolean {
+  if (filter.type === 'constant') return filter.value
+  return conjuncts(filter).every(
+    (term) => term.type === 'test' && !term.negated && boundsOf(listing, term).length > 0 && isExact(term),
+  )
+}
+
+/** A range of names ends a machine's id at `~`, so an id that could hold one is not all that the range says. */
+function isExact<M>({ predicate }: FilterTest<M>): boolean {
+  return (
+    predicate.op !== 'set' &&
+    /^[A-Za-z0-9._@+-]*$/.test(predicate.op === 'like' ? predicate.text : String(predicate.value))
+  )
+}
+
 function boundsOf<K extends ListedKind>(
   { collection, kind }: Listing<K>,
   { field, predicate }: FilterTest<KindMessage[K]>,

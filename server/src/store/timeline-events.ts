@@ -80,14 +80,17 @@ export function eventBranch(query: TimelineQuery, { machine, service, scan }: Ti
   return branch(query, { scanned, scan, service: machine === undefined ? undefined : service })
 }
 
-/** Events about several machines, by the one. The event is fetched by its key, so in its own partition only. */
+/**
+ * Events about several machines, by the one. Each is fetched by its key, so in its own partition only; the
+ * bounds are said of the event, too, so that the planner leaves out the partitions beyond.
+ */
 export function targetBranch(query: TimelineQuery, { machine, service, scan }: TimelineScan): TimelineBranch {
-  const scanned = sql`select e.* from (
-      select * from event_target x where x.machine_id = ${machine!} and ${between(query, TARGET)}
-      order by ${newestFirst(TARGET)} limit ${scan}
-    ) x cross join lateral (
-      select * from event e where e.occurred_at = x.occurred_at and e.source_id = x.source_id and e.id = x.event_id limit 1
-    ) e where ${recorded(query)}`
+  const scanned = sql`select e.* from event_target x cross join lateral (
+      select * from event e
+      where e.occurred_at = x.occurred_at and e.source_id = x.source_id and e.id = x.event_id and ${between(query, EVENT)}
+      limit 1
+    ) e where x.machine_id = ${machine!} and ${between(query, TARGET)} and ${recorded(query)}
+    order by ${newestFirst(TARGET)} limit ${scan}`
   return branch(query, { scanned, scan, service })
 }
 

@@ -4,7 +4,7 @@ import { IDENTITY_FIELDS } from '../domain/filter/resource-fields.ts'
 import { type KindMessage, ResourceKind } from '../domain/kind.ts'
 import { filterSql } from './filter-sql.ts'
 import { after, type KeyOrder, orderBy, upTo } from './key-order.ts'
-import { keyRange } from './key-range.ts'
+import { isRange, keyRange } from './key-range.ts'
 import type { ListedKind, Listing } from './listed-kind.ts'
 import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
@@ -14,10 +14,12 @@ import type { Store } from './store.ts'
 
 /** Rows looked at first: a filter that lets one row in twenty through fills a page of 50 from these. */
 const PROBE_ROWS = 1000
+/** And as many more for each row that the page is to have. */
+const PROBE_ROWS_A_ROW = 3
 /** Rows looked at for one page at the most, where no index helps; then the page is short. */
 const SCAN_ROWS = 10_000
 /** Resources decoded for one page and refused by the filter at the most; then the page is short. */
-const MAX_REFUSED = 1000
+const MAX_REFUSED = 500
 /** How far behind the head a read may be to have the rows changed since found one by one. */
 const FEW_REVISIONS = 300
 
@@ -45,14 +47,15 @@ export async function walkRows<K extends ListedKind>(
   const { filter, at, listing } = walk
   if (filter.type === 'constant' && !filter.value) return { resources: [], next: undefined }
   const collector = new Collector(walk)
-  if (filter.type === 'constant') {
+  if (isRange(listing, filter)) {
     await collector.fill((position, want) =>
       store.query(rowsBetween(walk, { position, end: undefined, want })),
     )
     return collector.page(undefined)
   }
-  for (const rows of [PROBE_ROWS, SCAN_ROWS]) {
-    if (rows === SCAN_ROWS && at.head - at.revision <= FEW_REVISIONS && isSparseServed(listing, filter)) {
+  for (const probe of [true, false]) {
+    const rows = probe ? PROBE_ROWS + PROBE_ROWS_A_ROW * walk.limit : SCAN_ROWS
+    if (!probe && at.head - at.revision <= FEW_REVISIONS && isSparseServed(listing, filter)) {
       await collector.fill((position, want) => store.query(sparseRows(walk, { position, want })))
       return collector.page(undefined)
     }
@@ -84,7 +87,7 @@ class Collector<K extends ListedKind> {
     rowsAfter: (position: string[] | undefined, want: number) => Promise<ResourceRow[]>,
   ): Promise<void> {
     const { limit, at, keyOf, listing, filter } = this.#walk
-    const unfiltered = filter.type === 'constant'
+    const unfiltered = isRange(listing, filter)
     while (!this.done) {
       // As many more as may be refused here for what they were, so that one round more is rarely needed.
       const behind = Number(at.head - at.revision)
@@ -150,7 +153,7 @@ export function mayMatch<K extends ListedKind>(
   filter: Filter<KindMessage[K]>,
   at: ReadPoint,
 ): Sql {
-  if (filter.type === 'constant') return sql`true`
+  if (isRange(listing, filter)) return sql`true`
   const now = filterSql(filter, listing.columns)
   const ever = filterSql(relax(filter, IDENTITY_FIELDS), listing.columns)
   return sql`case when t.revision <= ${at.revision} then ${now} else ${ever} end`
