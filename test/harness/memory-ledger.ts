@@ -3,7 +3,7 @@ import { aliasKey } from '../../server/src/domain/alias.ts'
 import type { Command } from '../../server/src/domain/command.ts'
 import { HoldfastError } from '../../server/src/domain/error.ts'
 import type { Instant } from '../../server/src/domain/instant.ts'
-import { decodeBody, type KindMessage, type KindName } from '../../server/src/domain/kind.ts'
+import { decodeBody, decodeRow, type KindMessage, type KindName } from '../../server/src/domain/kind.ts'
 import { LoadKeys } from '../../server/src/domain/load-keys.ts'
 import { conditionName, facetName, machineName, serviceName } from '../../server/src/domain/resource-name.ts'
 import {
@@ -145,7 +145,7 @@ export class MemoryLedger {
   #loadRow(state: WorkingSet, stored: StoredRow | undefined): void {
     if (stored === undefined || state.find(stored.kind, stored.name) !== undefined) return
     const { name: _, ...row } = stored
-    state.add({ ...row, resource: decodeBody(stored.kind, stored.body), isNew: false })
+    state.add({ ...row, resource: decodeRow(stored.kind, stored.body), isNew: false })
   }
 
   #save(state: WorkingSet): void {

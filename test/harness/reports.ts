@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Event } from '../../proto/gen/holdfast/v1/event.ts'
 import { type Alias, Alias_Kind } from '../../proto/gen/holdfast/v1/machine.ts'
+import { decodeEvent, type IncomingEvent } from '../../server/src/domain/incoming-event.ts'
 import { IngestBatch, type IngestResult } from '../../server/src/domain/ingest-batch.ts'
 import { type Instant, timestampFromInstant } from '../../server/src/domain/instant.ts'
 import { NOON, noon } from './memory-ledger.ts'
@@ -58,6 +59,9 @@ export const stopped = (machine: string, service: string, options?: ReportOption
 
 export const note = (text: string, options?: ReportOptions) => report('noteRecorded', { text }, options)
 
+/** An event as the server reads it. */
+export const sent = (event: Event): IncomingEvent => decodeEvent(Event.encode(event).finish())
+
 /** The command that takes events, as the API makes it of a batch that came over the wire. */
 export function batch(
   events: Event[],
@@ -68,7 +72,14 @@ export function batch(
   }: { source?: string; epoch?: number; retentionDays?: number } = {},
 ): IngestBatch {
   const encoded = events.map((event) => Event.encode(event).finish())
-  return new IngestBatch({ source, epoch, events, encoded, principal: 'tester', retentionDays })
+  return new IngestBatch({
+    source,
+    epoch,
+    events: encoded.map(decodeEvent),
+    encoded,
+    principal: 'tester',
+    retentionDays,
+  })
 }
 
 /** The reasons of what was refused, by its place in the batch. */

@@ -1,6 +1,12 @@
 import pino from 'pino'
 import type { Alias } from '../../proto/gen/holdfast/v1/machine.ts'
-import type { KindMessage, KindName } from '../../server/src/domain/kind.ts'
+import {
+  decodeBody,
+  decodeRow,
+  encodeBody,
+  type KindMessage,
+  type KindName,
+} from '../../server/src/domain/kind.ts'
 import { LoadKeys } from '../../server/src/domain/load-keys.ts'
 import { idOf } from '../../server/src/domain/resource-name.ts'
 import { Store } from '../../server/src/store/store.ts'
@@ -40,15 +46,21 @@ export async function populatedStore(): Promise<PopulatedStore> {
         const known = state.find(kind, resource.name)
         const createTime = (known?.resource as { createTime?: object } | undefined)?.createTime
         const { value: row, revision } = state.revise(() =>
-          state.put(kind, {
-            ...resource,
-            ...(createTime !== undefined && { createTime }),
-          } as typeof resource),
+          state.put(
+            kind,
+            decodeRow(
+              kind,
+              encodeBody(kind, {
+                ...resource,
+                ...(createTime !== undefined && { createTime }),
+              } as typeof resource),
+            ),
+          ),
         )
         for (const alias of known === undefined && kind === 'machine' ? aliasesOf(resource) : []) {
           state.claimAlias(row as never, alias)
         }
-        history.push({ revision: revision!, kind, resource: row.resource })
+        history.push({ revision: revision!, kind, resource: decodeBody(kind, row.body) })
       }
       await writer.commit(state, before)
     },

@@ -1,10 +1,11 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire'
-import { Event } from '../../../proto/gen/holdfast/v1/event.ts'
 import { type EventBatch, IngestServiceService } from '../../../proto/gen/holdfast/v1/ingest_service.ts'
 import { MAX_BATCH_EVENTS } from '../domain/event-validation.ts'
+import { decodeEvent, type IncomingEvent } from '../domain/incoming-event.ts'
 
 /** A batch whose events are still at hand as they came: stored as they are, they need not be encoded again. */
-export interface DecodedBatch extends EventBatch {
+export interface DecodedBatch extends Omit<EventBatch, 'events'> {
+  events: IncomingEvent[]
   /** The bytes of each event, in order. */
   encoded: Uint8Array[]
   /** How many events were sent. Those past MAX_BATCH_EVENTS are not decoded: 4 MiB hold 2 million empty ones. */
@@ -59,10 +60,11 @@ function decodeBatch(reader: BinaryReader, bytes: Buffer, batch: DecodedBatch): 
         reader.pos += length
         continue
       }
-      const begin = reader.pos
-      batch.events.push(Event.decode(reader, length))
-      endsAt(reader, begin + length)
-      batch.encoded.push(bytes.subarray(begin, begin + length))
+      const event = bytes.subarray(reader.pos, reader.pos + length)
+      if (event.length < length) throw new RangeError('an event is longer than the batch that it is in')
+      batch.events.push(decodeEvent(event))
+      batch.encoded.push(event)
+      reader.pos += length
     } else skip(reader, at)
   }
   endsAt(reader, end)

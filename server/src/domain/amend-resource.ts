@@ -7,7 +7,7 @@ import { encode } from './encode.ts'
 import { HoldfastError } from './error.ts'
 import { EventType } from './event-type.ts'
 import { mergedLabels, resolveService } from './fold/resource.ts'
-import type { KindMessage } from './kind.ts'
+import type { LedgerMessage } from './kind.ts'
 import type { LoadKeys } from './load-keys.ts'
 import { settleConflicts } from './machine-identity.ts'
 import { machineName, serviceName } from './resource-name.ts'
@@ -29,7 +29,7 @@ export interface Amendment {
 }
 
 export interface Amended<K extends 'machine' | 'service'> {
-  resource: KindMessage[K]
+  resource: LedgerMessage[K]
   revision: bigint
 }
 
@@ -44,7 +44,7 @@ abstract class AmendResource<K extends 'machine' | 'service'> implements Command
   abstract collect(keys: LoadKeys): void
   protected abstract find(state: WorkingSet): Row<K>
   /** The resource after the change; undefined when there is nothing to change. */
-  protected abstract amend(resource: KindMessage[K], state: WorkingSet): KindMessage[K] | undefined
+  protected abstract amend(resource: LedgerMessage[K], state: WorkingSet): LedgerMessage[K] | undefined
   protected abstract readonly kind: K
 
   decide(state: WorkingSet): Amended<K> {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Event } from '../../../proto/gen/holdfast/v1/event.ts'
-import { at, type Fields, note, report, started } from '../../../test/harness/reports.ts'
+import { at, type Fields, note, report, sent, started } from '../../../test/harness/reports.ts'
 import { batchViolations, eventViolations } from './event-validation.ts'
 
-const fields = (event: Event): string[] => eventViolations(event).map(({ field }) => field)
+const fields = (event: Event): string[] => eventViolations(sent(event)).map(({ field }) => field)
 
 const place = { machine: at('web-0'), service: 'airship' }
 const long = 'x'.repeat(10_000)
@@ -37,7 +37,7 @@ test('one of each type, filled in, is valid', () => {
     report('conditionSatisfied', { condition: 'migration:airship/20110502' }),
     report('noteRecorded', { text: 'größer\nkleiner', machine: at('web-0'), environment: 'staging' }),
   ]
-  for (const event of events) expect(eventViolations(event), event.payload?.$case).toEqual([])
+  for (const event of events) expect(eventViolations(sent(event)), event.payload?.$case).toEqual([])
 })
 
 test('everything that is wrong is told at once, with the path of each field', () => {
@@ -64,7 +64,7 @@ describe('the envelope', () => {
     '00000000-0000-0000-0000-00000000000g',
     '{00000000-0000-4000-8000-000000000000}',
   ])('an id like %.20s is refused', (id) => {
-    const [violation] = eventViolations(note('x', { id }))
+    const [violation] = eventViolations(sent(note('x', { id })))
     expect(violation!.field).toBe('id')
     expect(violation!.description.length).toBeLessThan(200)
   })
@@ -95,7 +95,7 @@ describe('names', () => {
     'a machine or service called %j is refused, in few words',
     (name) => {
       for (const event of [started(name, 'airship'), started('web-0', name)]) {
-        const [violation] = eventViolations(event)
+        const [violation] = eventViolations(sent(event))
         expect(violation?.field).toMatch(/^instance_started\.(machine\.id|service)$/)
         expect(violation!.description.length).toBeLessThan(300)
       }

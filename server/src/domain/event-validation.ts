@@ -1,8 +1,10 @@
-import type { Event, MachineObserved, NoteRecorded } from '../../../proto/gen/holdfast/v1/event.ts'
-import { DeploymentRecorded_Status } from '../../../proto/gen/holdfast/v1/event.ts'
+import type { PackedMachineObserved } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
+import { DeploymentRecorded_Status, type NoteRecorded } from '../../../proto/gen/holdfast/v1/event.ts'
 import { Alias_Kind, type MachineRef, type Process } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { isStrong } from './alias.ts'
 import type { FieldViolation } from './error.ts'
+import type { IncomingEvent } from './incoming-event.ts'
+import { isWithinDepth } from './packed-attributes.ts'
 import {
   facetViolation,
   idViolation,
@@ -44,7 +46,7 @@ export function batchViolations(batch: { source: string; epoch: bigint }): Field
 }
 
 /** Everything that is wrong with an event by itself, whatever the state is. */
-export function eventViolations(event: Event): FieldViolation[] {
+export function eventViolations(event: IncomingEvent): FieldViolation[] {
   const checks: Check[] = []
   if (!UUID.test(event.id)) {
     const got = JSON.stringify(event.id.slice(0, 64))
@@ -74,7 +76,7 @@ export function eventViolations(event: Event): FieldViolation[] {
 
 const present = (checks: Check[]): FieldViolation[] => checks.filter((check) => check !== undefined)
 
-function payloadChecks({ payload }: Event, checks: Check[]): void {
+function payloadChecks({ payload }: IncomingEvent, checks: Check[]): void {
   switch (payload?.$case) {
     case undefined:
       checks.push({
@@ -158,14 +160,16 @@ function payloadChecks({ payload }: Event, checks: Check[]): void {
 }
 
 function noteChecks(note: NoteRecorded, checks: Check[]): void {
-  checks.push(depthViolation('note_recorded.attributes', note.attributes))
+  if (note.attributes !== undefined && !isWithin(note.attributes, MAX_DEPTH)) {
+    checks.push(tooDeep('note_recorded.attributes'))
+  }
   checks.push(proseViolation('note_recorded.text', note.text, { minBytes: 1, maxBytes: 65_536 }))
   if (note.machine !== undefined) machineChecks('note_recorded.machine', note.machine, checks)
   if (note.service !== '') checks.push(idViolation('note_recorded.service', note.service))
   if (note.environment !== '') checks.push(idViolation('note_recorded.environment', note.environment))
 }
 
-function observedChecks({ facets, labels }: MachineObserved, checks: Check[]): void {
+function observedChecks({ facets, labels }: PackedMachineObserved, checks: Check[]): void {
   if (facets.length > MAX_FACETS) {
     checks.push({
       field: 'machine_observed.facets',
@@ -177,7 +181,9 @@ function observedChecks({ facets, labels }: MachineObserved, checks: Check[]): v
   for (const [i, { facet, attributes }] of facets.entries()) {
     const field = `machine_observed.facets[${i}].facet`
     checks.push(facetViolation(field, facet))
-    checks.push(depthViolation(`machine_observed.facets[${i}].attributes`, attributes))
+    if (attributes !== undefined && !isWithinDepth(attributes.fields, MAX_DEPTH)) {
+      checks.push(tooDeep(`machine_observed.facets[${i}].attributes`))
+    }
     if (seen.has(facet))
       checks.push({ field, description: `names ${facet} a second time; send each facet once` })
     seen.add(facet)
@@ -185,10 +191,10 @@ function observedChecks({ facets, labels }: MachineObserved, checks: Check[]): v
   checks.push(...labelViolations('machine_observed.labels', labels))
 }
 
-function depthViolation(field: string, attributes: object | undefined): Check {
-  if (attributes === undefined || isWithin(attributes, MAX_DEPTH)) return undefined
-  return { field, description: `must not be nested more than ${MAX_DEPTH} levels deep` }
-}
+const tooDeep = (field: string): FieldViolation => ({
+  field,
+  description: `must not be nested more than ${MAX_DEPTH} levels deep`,
+})
 
 function isWithin(value: object, depth: number): boolean {
   if (depth === 0) return false

@@ -1,6 +1,4 @@
-import { Event } from '../../../proto/gen/holdfast/v1/event.ts'
 import type { Command } from './command.ts'
-import { encode } from './encode.ts'
 import { type FieldViolation, HoldfastError, refuseViolations } from './error.ts'
 import { ALWAYS_STORED, EventType } from './event-type.ts'
 import { eventViolations, MAX_EVENT_BYTES } from './event-validation.ts'
@@ -8,6 +6,7 @@ import { refuseTime } from './event-window.ts'
 import { collectEvent } from './fold/collect-event.ts'
 import { foldEvent } from './fold/event.ts'
 import { Effect, type FoldOutcome } from './fold/outcome.ts'
+import { encodeEvent, type IncomingEvent } from './incoming-event.ts'
 import { earlier, instantFromTimestamp } from './instant.ts'
 import type { LoadKeys } from './load-keys.ts'
 import { admit, covers, emptySequence, type Gap, type Sequence } from './sequence.ts'
@@ -17,7 +16,7 @@ import type { SourceRow, WorkingSet } from './working-set.ts'
 export interface IngestRequest {
   source: string
   epoch: number
-  events: Event[]
+  events: IncomingEvent[]
   /** The events as they came, in the same order: what is stored of them. */
   encoded: Uint8Array[]
   principal: string
@@ -48,7 +47,7 @@ export interface IngestResult {
 }
 
 interface Prepared {
-  event: Event
+  event: IncomingEvent
   body: Uint8Array
   violations: FieldViolation[]
 }
@@ -152,7 +151,7 @@ export class IngestBatch implements Command<IngestResult> {
       }),
     )
     if (outcome.kept !== undefined) {
-      const kept = outcome.kept === event ? body : encode(Event, outcome.kept)
+      const kept = outcome.kept === event ? body : encodeEvent(outcome.kept)
       store(state, outcome, {
         occurredAt,
         sourceId: source.id,
@@ -170,7 +169,7 @@ export class IngestBatch implements Command<IngestResult> {
   }
 }
 
-function prepare(event: Event, body: Uint8Array): Prepared {
+function prepare(event: IncomingEvent, body: Uint8Array): Prepared {
   const violations = eventViolations(event)
   if (body.length > MAX_EVENT_BYTES) {
     const description = `the event is ${body.length} bytes; at most ${MAX_EVENT_BYTES} are taken`
@@ -201,5 +200,5 @@ function store(
   })
 }
 
-const authorOf = ({ payload }: Event): string =>
+const authorOf = ({ payload }: IncomingEvent): string =>
   payload?.$case === 'deploymentRecorded' ? payload.value.author : ''

@@ -1,4 +1,5 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { PackedFacet } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
 import { Facet, Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
 import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
@@ -17,6 +18,11 @@ export interface KindMessage {
   service: Service
   instance: Instance
   condition: Condition
+}
+
+/** The message of each kind as the ledger works on it: the attributes of a facet stay packed. */
+export interface LedgerMessage extends Omit<KindMessage, 'facet'> {
+  facet: PackedFacet
 }
 
 export const KIND_NAMES: readonly KindName[] = ['machine', 'facet', 'service', 'instance', 'condition']
@@ -38,6 +44,8 @@ const messages = {
   condition: Condition,
 }
 
+const ledgerMessages = { ...messages, facet: PackedFacet }
+
 const PLAIN = 0
 const ZSTD = 1
 const MARK_PLAIN = Buffer.from([PLAIN])
@@ -54,6 +62,16 @@ export function encodeBody<K extends KindName>(kind: K, message: KindMessage[K])
 /** The resource in a stored `body`. */
 export function decodeBody<K extends KindName>(kind: K, body: Uint8Array): KindMessage[K] {
   return messages[kind].decode(wireBody(kind, body)) as KindMessage[K]
+}
+
+/** The resource in a stored `body`, as the ledger works on it. */
+export function decodeRow<K extends KindName>(kind: K, body: Uint8Array): LedgerMessage[K] {
+  return ledgerMessages[kind].decode(wireBody(kind, body)) as LedgerMessage[K]
+}
+
+/** A resource of the ledger as plain protobuf: the same bytes as those of its public message. */
+export function encodeRow<K extends KindName>(kind: K, message: LedgerMessage[K]): Buffer {
+  return encode(ledgerMessages[kind] as never, message as never)
 }
 
 /** The resource in a stored `body`, wrapped with its kind. */

@@ -1,9 +1,10 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
-import type { Facet, Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
+import type { PackedFacet } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
+import type { Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
 import { HoldfastError } from './error.ts'
 import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
-import { encodeMessage, type KindMessage, type KindName, storedBody } from './kind.ts'
+import { encodeRow, type KindName, type LedgerMessage, storedBody } from './kind.ts'
 
 /** The most bytes of one resource: the attributes that one event may bring, and the resource's own fields. */
 export const MAX_RESOURCE_BYTES = 1024 * 1024 + 4096
@@ -11,13 +12,13 @@ export const MAX_RESOURCE_BYTES = 1024 * 1024 + 4096
 /** A resource as it stands from a revision on: with that revision, its etag and its times. */
 export function stamp<K extends KindName>(
   kind: K,
-  resource: KindMessage[K],
+  resource: LedgerMessage[K],
   { revision, now, seenAt }: { revision: bigint; now: Timestamp; seenAt: Instant },
-): KindMessage[K] {
+): LedgerMessage[K] {
   const observedTime = seenAt === NEVER ? undefined : timestampFromInstant(seenAt)
   if (kind === 'facet') {
-    const facet = resource as Facet
-    return { ...facet, changeRevision: revision, changeTime: now, observedTime } as KindMessage[K]
+    const facet = resource as PackedFacet
+    return { ...facet, changeRevision: revision, changeTime: now, observedTime } as LedgerMessage[K]
   }
   const base = resource as Machine | Service | Instance | Condition
   return {
@@ -27,12 +28,12 @@ export function stamp<K extends KindName>(
     createTime: base.createTime ?? now,
     updateTime: now,
     ...(kind === 'machine' || kind === 'instance' ? { observedTime } : {}),
-  } as KindMessage[K]
+  } as LedgerMessage[K]
 }
 
 /** A resource as it is stored. Throws QUOTA_EXCEEDED when it has grown too large. */
-export function encodeWithin<K extends KindName>(kind: K, resource: KindMessage[K]): Buffer {
-  const wire = encodeMessage(kind, resource)
+export function encodeWithin<K extends KindName>(kind: K, resource: LedgerMessage[K]): Buffer {
+  const wire = encodeRow(kind, resource)
   if (wire.length <= MAX_RESOURCE_BYTES) return storedBody(kind, wire)
   throw new HoldfastError(
     'QUOTA_EXCEEDED',

@@ -2,7 +2,7 @@ import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import type { Alias, Machine, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { aliasKey, isStrong } from './alias.ts'
 import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
-import type { KindMessage, KindName } from './kind.ts'
+import type { KindName, LedgerMessage } from './kind.ts'
 import type { Sequence } from './sequence.ts'
 import { encodeWithin, stamp } from './stamp.ts'
 
@@ -13,7 +13,7 @@ export interface Row<K extends KindName> {
   createRevision: bigint
   /** The revision of the last change; 0 for a row that this batch made. */
   revision: bigint
-  resource: KindMessage[K]
+  resource: LedgerMessage[K]
   body: Buffer
   /** Last seen. Moves forward only, and without a revision. */
   observedAt: Instant
@@ -192,7 +192,7 @@ export class WorkingSet {
    * `observedAt` is when its source saw it, if this change comes of seeing it. Throws QUOTA_EXCEEDED when the
    * resource would grow too large.
    */
-  put<K extends KindName>(kind: K, resource: KindMessage[K], observedAt: Instant = NEVER): Row<K> {
+  put<K extends KindName>(kind: K, resource: LedgerMessage[K], observedAt: Instant = NEVER): Row<K> {
     if (!this.#open) {
       this.#open = true
       this.#head += 1n
@@ -212,7 +212,7 @@ export class WorkingSet {
     return row
   }
 
-  #make<K extends KindName>(kind: K, resource: KindMessage[K], body: Buffer): Row<K> {
+  #make<K extends KindName>(kind: K, resource: LedgerMessage[K], body: Buffer): Row<K> {
     const row: Row<K> = {
       id: this.takeId(),
       kind,

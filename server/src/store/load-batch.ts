@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { Instant } from '../domain/instant.ts'
-import { decodeBody, type KindName } from '../domain/kind.ts'
+import { decodeRow, type KindName } from '../domain/kind.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
 import { conditionName, machineName, serviceName } from '../domain/resource-name.ts'
 import type { Gap } from '../domain/sequence.ts'
@@ -95,7 +95,7 @@ function currentRow<K extends KindName>(kind: K, row: CurrentRow): Row<K> {
     kind,
     createRevision: row.create_revision,
     revision: row.revision,
-    resource: decodeBody(kind, row.body),
+    resource: decodeRow(kind, row.body),
     body: row.body,
     observedAt: (row.observed_at ?? 0n) as Instant,
     isNew: false,

@@ -212,8 +212,8 @@ export interface Machine {
     | HardwareSummary
     | undefined;
   /**
-   * When a source last reported it, by the server's clock. Moves without a revision; in a read of the
-   * past it is what stood at the last change.
+   * When a source last saw it, by that source's clock, never later than the server's. Moves without a
+   * revision; in a read of the past it is what stood at the last change. Unset: only ever spoken of.
    */
   observedTime:
     | Timestamp
@@ -291,7 +291,7 @@ export interface Facet {
   attributes:
     | { [key: string]: any }
     | undefined;
-  /** Last seen: when a source last reported it, changed or not. Moves without a revision. */
+  /** Last seen, changed or not, as in Machine. Moves without a revision. */
   observedTime:
     | Timestamp
     | undefined;

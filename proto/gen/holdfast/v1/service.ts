@@ -105,7 +105,7 @@ export interface Instance {
   exitCode?:
     | number
     | undefined;
-  /** When a source last reported it, by the server's clock. Moves without a revision. */
+  /** When a source last saw it start, run or stop, as in Machine. Moves without a revision. */
   observedTime:
     | Timestamp
     | undefined;

@@ -1,9 +1,9 @@
-import type { Event } from '../../../../proto/gen/holdfast/v1/event.ts'
 import type { MachineRef } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import type { IncomingEvent } from '../incoming-event.ts'
 import type { LoadKeys } from '../load-keys.ts'
 
 /** Asks for the rows that folding an event, already found valid, may look at. */
-export function collectEvent(keys: LoadKeys, { payload }: Event): void {
+export function collectEvent(keys: LoadKeys, { payload }: IncomingEvent): void {
   const place = ({
     machine,
     service,

@@ -1,9 +1,9 @@
 import {
   type DeploymentRecorded,
   DeploymentRecorded_Status,
-  type Event,
 } from '../../../../proto/gen/holdfast/v1/event.ts'
 import { basisOf, isOlder, type Origin } from '../basis.ts'
+import type { IncomingEvent } from '../incoming-event.ts'
 import { NEVER, timestampFromInstant } from '../instant.ts'
 import { isRetired, resolveMachine } from '../machine-identity.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
@@ -16,7 +16,7 @@ import { DEFAULT_ENVIRONMENT, instanceAt, resolveService } from './resource.ts'
  */
 export function foldDeployment(
   state: WorkingSet,
-  event: Event,
+  event: IncomingEvent,
   deployment: DeploymentRecorded,
   origin: Origin,
 ): FoldOutcome {

@@ -1,5 +1,6 @@
-import type { ConditionSatisfied, Event, NoteRecorded } from '../../../../proto/gen/holdfast/v1/event.ts'
+import type { ConditionSatisfied, NoteRecorded } from '../../../../proto/gen/holdfast/v1/event.ts'
 import type { Origin } from '../basis.ts'
+import type { IncomingEvent } from '../incoming-event.ts'
 import { timestampFromInstant } from '../instant.ts'
 import { resolveMachine } from '../machine-identity.ts'
 import { conditionName } from '../resource-name.ts'
@@ -11,7 +12,7 @@ import { Effect, type FoldOutcome } from './outcome.ts'
 import { resolveService } from './resource.ts'
 
 /** Folds one event, already found valid, into the state. The one place that knows every type of event. */
-export function foldEvent(state: WorkingSet, event: Event, origin: Origin): FoldOutcome {
+export function foldEvent(state: WorkingSet, event: IncomingEvent, origin: Origin): FoldOutcome {
   const payload = event.payload
   switch (payload?.$case) {
     case 'machineObserved':
@@ -39,7 +40,7 @@ export function foldEvent(state: WorkingSet, event: Event, origin: Origin): Fold
 /** A condition is true once recorded; told again, it stays as it was first told. */
 function foldCondition(
   state: WorkingSet,
-  event: Event,
+  event: IncomingEvent,
   { condition, reason }: ConditionSatisfied,
   origin: Origin,
 ): FoldOutcome {
@@ -60,7 +61,7 @@ function foldCondition(
 }
 
 /** A note changes nothing, though it may be the first to mention a machine or service. */
-function foldNote(state: WorkingSet, event: Event, note: NoteRecorded): FoldOutcome {
+function foldNote(state: WorkingSet, event: IncomingEvent, note: NoteRecorded): FoldOutcome {
   const machine = note.machine === undefined ? undefined : resolveMachine(state, note.machine)
   const service = note.service === '' ? undefined : resolveService(state, note.service)
   return { effect: Effect.NONE, machine, service, environment: note.environment || undefined, kept: event }

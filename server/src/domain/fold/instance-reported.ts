@@ -1,5 +1,4 @@
 import type {
-  Event,
   InstanceHeartbeat,
   InstanceStarted,
   InstanceStopped,
@@ -7,6 +6,7 @@ import type {
 import type { Process } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { basisOf, isOlder, type Origin } from '../basis.ts'
+import type { IncomingEvent } from '../incoming-event.ts'
 import { timestampFromInstant } from '../instant.ts'
 import { isRetired, resolveMachine } from '../machine-identity.ts'
 import type { WorkingSet } from '../working-set.ts'
@@ -21,7 +21,7 @@ type Turn = (instance: Instance, origin: Origin) => Instance | undefined
 /** An instance started: it runs since then, as this process. */
 export function foldStarted(
   state: WorkingSet,
-  event: Event,
+  event: IncomingEvent,
   started: InstanceStarted,
   origin: Origin,
 ): FoldOutcome {
@@ -51,7 +51,7 @@ export function foldStarted(
 /** An instance stopped. A second stop says nothing new. */
 export function foldStopped(
   state: WorkingSet,
-  event: Event,
+  event: IncomingEvent,
   stopped: InstanceStopped,
   origin: Origin,
 ): FoldOutcome {
@@ -70,7 +70,7 @@ export function foldStopped(
 /** An instance still runs. Kept as an event only when that is news. */
 export function foldHeartbeat(
   state: WorkingSet,
-  event: Event,
+  event: IncomingEvent,
   heartbeat: InstanceHeartbeat,
   origin: Origin,
 ): FoldOutcome {
@@ -93,7 +93,7 @@ export function foldHeartbeat(
 function foldReport(
   state: WorkingSet,
   report: Report,
-  { event, origin, turn }: { event: Event; origin: Origin; turn: Turn },
+  { event, origin, turn }: { event: IncomingEvent; origin: Origin; turn: Turn },
 ): FoldOutcome {
   const machine = resolveMachine(state, report.machine!, origin.effectiveAt)
   const service = resolveService(state, report.service)

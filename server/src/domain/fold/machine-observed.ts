@@ -1,15 +1,16 @@
-import type { Event, MachineObserved, ProcessesObserved } from '../../../../proto/gen/holdfast/v1/event.ts'
-import type { Facet, HardwareSummary } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import type { PackedFacet, PackedMachineObserved } from '../../../../proto/gen/holdfast/internal/v1/packed.ts'
+import type { ProcessesObserved } from '../../../../proto/gen/holdfast/v1/event.ts'
+import type { HardwareSummary } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import type { Origin } from '../basis.ts'
+import type { IncomingEvent } from '../incoming-event.ts'
 import { timestampFromInstant } from '../instant.ts'
 import { jsonEqual } from '../json-equal.ts'
 import { isRetired, resolveMachine } from '../machine-identity.ts'
+import { compareAttributes, type PackedAttributes, unpackAttribute } from '../packed-attributes.ts'
 import { facetName, idOf } from '../resource-name.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
 import { mergedLabels } from './resource.ts'
-
-type Attributes = Record<string, unknown>
 
 /**
  * A look at a machine. Facets that differ from what stands change; the others are only seen again. Of the
@@ -18,41 +19,43 @@ type Attributes = Record<string, unknown>
  */
 export function foldMachineObserved(
   state: WorkingSet,
-  event: Event,
-  observed: MachineObserved,
+  event: IncomingEvent,
+  observed: PackedMachineObserved,
   origin: Origin,
 ): FoldOutcome {
   const before = state.head
   const machine = resolveMachine(state, observed.machine!, origin.effectiveAt)
   if (isRetired(machine)) return { effect: Effect.SUPERSEDED, machine, kept: event }
 
-  const changed: MachineObserved['facets'] = []
+  const changed: PackedMachineObserved['facets'] = []
   let skipped = 0
   let summary = machine.resource.hardware
-  for (const { facet, attributes = {}, complete } of observed.facets) {
+  for (const { facet, attributes, complete } of observed.facets) {
+    const given = attributes?.fields ?? {}
     const name = facetName(idOf(machine.resource.name), facet)
     const row = state.find('facet', name)
     if (row !== undefined && origin.effectiveAt < row.observedAt) {
       skipped++
       continue
     }
-    const difference = compare(row?.resource.attributes ?? {}, attributes, complete)
+    const difference = compareAttributes(row?.resource.attributes?.fields ?? {}, given, complete)
     if (row !== undefined && difference === undefined) {
       state.observe(row, origin.effectiveAt)
       continue
     }
-    const next: Facet = {
+    const merged = difference?.merged ?? {}
+    const next: PackedFacet = {
       name,
       machine: machine.resource.name,
-      attributes: difference?.merged ?? {},
+      attributes: { fields: merged },
       observedTime: undefined,
       changeTime: undefined,
       changeRevision: 0n,
       source: origin.source,
     }
     state.put('facet', next, origin.effectiveAt)
-    changed.push({ facet, attributes: difference?.changed ?? {}, complete: false })
-    summary = summarize(summary, facet, next.attributes as Attributes)
+    changed.push({ facet, attributes: { fields: difference?.changed ?? {} }, complete: false })
+    summary = summarize(summary, facet, merged)
   }
 
   // Labels have no time of their own: they are as late as the facets that came with them.
@@ -64,7 +67,7 @@ export function foldMachineObserved(
   }
   // A machine that was made by this event counts as a change of it.
   if (changed.length > 0 || labels !== undefined || state.head > before) {
-    const kept: Event = {
+    const kept: IncomingEvent = {
       ...event,
       payload: { $case: 'machineObserved', value: { ...observed, facets: changed } },
     }
@@ -78,7 +81,7 @@ export function foldMachineObserved(
 /** A scan replaces the one before, beside the state: processes come and go too often for revisions. */
 export function foldProcessesObserved(
   state: WorkingSet,
-  event: Event,
+  event: IncomingEvent,
   observed: ProcessesObserved,
   origin: Origin,
 ): FoldOutcome {
@@ -99,28 +102,6 @@ export function foldProcessesObserved(
   }
 }
 
-/** How observed attributes differ from those that stand; undefined when they do not. Removed ones are null. */
-function compare(
-  standing: Attributes,
-  given: Attributes,
-  complete: boolean,
-): { merged: Attributes; changed: Attributes } | undefined {
-  const changed: Attributes = {}
-  let differs = false
-  for (const key in given) {
-    if (Object.hasOwn(standing, key) && jsonEqual(standing[key], given[key])) continue
-    changed[key] = given[key]
-    differs = true
-  }
-  if (!complete) return differs ? { merged: { ...standing, ...changed }, changed } : undefined
-  for (const key in standing) {
-    if (Object.hasOwn(given, key)) continue
-    changed[key] = null
-    differs = true
-  }
-  return differs ? { merged: given, changed } : undefined
-}
-
 const text = (value: unknown): string => (typeof value === 'string' ? value : '')
 const count = (value: unknown, max: number): number =>
   typeof value === 'number' && value >= 0 && value <= max ? Math.trunc(value) : 0
@@ -131,7 +112,7 @@ const INT32_MAX = 2_147_483_647
 function summarize(
   summary: HardwareSummary | undefined,
   facet: string,
-  attributes: Attributes,
+  attributes: PackedAttributes,
 ): HardwareSummary | undefined {
   if (facet !== 'hardware' && facet !== 'os') return summary
   const base: HardwareSummary = summary ?? {
@@ -147,17 +128,17 @@ function summarize(
   if (facet === 'os') {
     return {
       ...base,
-      arch: text(attributes['host.arch']),
-      osType: text(attributes['os.type']),
-      osDescription: text(attributes['os.description']),
+      arch: text(unpackAttribute(attributes, 'host.arch')),
+      osType: text(unpackAttribute(attributes, 'os.type')),
+      osDescription: text(unpackAttribute(attributes, 'os.description')),
     }
   }
   return {
     ...base,
-    cpuLogicalCount: count(attributes['host.cpu.logical.count'], INT32_MAX),
-    memoryBytes: bytes(attributes['host.memory.size']),
-    diskBytes: bytes(attributes['host.disk.size']),
-    diskCount: count(attributes['host.disk.count'], INT32_MAX),
-    cpuModel: text(attributes['host.cpu.model.name']),
+    cpuLogicalCount: count(unpackAttribute(attributes, 'host.cpu.logical.count'), INT32_MAX),
+    memoryBytes: bytes(unpackAttribute(attributes, 'host.memory.size')),
+    diskBytes: bytes(unpackAttribute(attributes, 'host.disk.size')),
+    diskCount: count(unpackAttribute(attributes, 'host.disk.count'), INT32_MAX),
+    cpuModel: text(unpackAttribute(attributes, 'host.cpu.model.name')),
   }
 }

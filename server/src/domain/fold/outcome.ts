@@ -1,5 +1,5 @@
-import type { Event } from '../../../../proto/gen/holdfast/v1/event.ts'
 import { TimelineEntry_Effect } from '../../../../proto/gen/holdfast/v1/timeline.ts'
+import type { IncomingEvent } from '../incoming-event.ts'
 import type { Row } from '../working-set.ts'
 
 /** What folding an event came to, and where it belongs on the timeline. */
@@ -12,7 +12,7 @@ export interface FoldOutcome {
   /** The machines of an event about several. */
   targets?: Row<'machine'>[] | undefined
   /** What to keep of the event; undefined when it is kept beside (heartbeats, scans) or not at all. */
-  kept?: Event | undefined
+  kept?: IncomingEvent | undefined
 }
 
 export const Effect = TimelineEntry_Effect
