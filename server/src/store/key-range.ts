@@ -18,6 +18,16 @@ export function keyRange<K extends ListedKind>(listing: Listing<K>, filter: Filt
   return bounds.length === 0 ? sql`true` : joinSql(bounds, ' and ')
 }
 
+/** Whether a filter says anything of those columns outright. */
+export function narrowsRange<K extends ListedKind>(
+  listing: Listing<K>,
+  filter: Filter<KindMessage[K]>,
+): boolean {
+  return conjuncts(filter).some(
+    (term) => term.type === 'test' && !term.negated && boundsOf(listing, term).length > 0,
+  )
+}
+
 /** Whether the range says all that the filter does. Then nothing is left to look at in a row, also of the past. */
 export function isRange<K extends ListedKind>(listing: Listing<K>, filter: Filter<KindMessage[K]>): boolean {
   if (filter.type === 'constant') return filter.value

@@ -2,7 +2,7 @@ import type { Instance } from '../../../proto/gen/holdfast/v1/service.ts'
 import type { Filter } from '../domain/filter/filter.ts'
 import { matcher } from '../domain/filter/matches.ts'
 import type { Order } from '../domain/order.ts'
-import { keyRange } from './key-range.ts'
+import { keyRange, narrowsRange } from './key-range.ts'
 import { LISTINGS } from './listed-kind.ts'
 import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
@@ -40,6 +40,8 @@ const listing = LISTINGS.instance
 export async function recentRows(store: Store, read: RecentRead): Promise<Page<ResourceRow>> {
   const { filter, at, limit } = read
   if (filter.type === 'constant' && !filter.value) return { resources: [], next: undefined }
+  // A machine's or a service's instances are few enough to sort, and few among the latest changes.
+  if (narrowsRange(listing, filter)) return sortedRows(store, { ...read, listing })
   const matches = matcher(filter)
   const found: RecentRow[] = []
   let position = await firstPosition(store, read)

@@ -145,9 +145,7 @@ function between({ start, end, after }: TimelineQuery, { time, source, id }: Key
 }
 
 /** Types that are few among all events: the index event_rare of the schema has them apart. */
-const RARE_TYPES = new Set([15, 16, 17, 30])
+const RARE_TYPES = new Set([15, 16, 30])
 
 const rareType = ({ type }: TimelineFilter): Sql =>
-  type !== undefined && RARE_TYPES.has(type)
-    ? sql`e.type = ${type} and e.type in (15, 16, 17, 30)`
-    : sql`true`
+  type !== undefined && RARE_TYPES.has(type) ? sql`e.type = ${type}::int4` : sql`true`

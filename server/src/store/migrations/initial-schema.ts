@@ -175,7 +175,7 @@ export class InitialSchema extends Migration {
         body bytea not null
       ) partition by range (occurred_at);
       create index event_occurred on event (occurred_at);
-      create index event_rare on event (type, occurred_at) where type in (15, 16, 17, 30);
+      create index event_rare on event (type, occurred_at) where type in (15, 16, 30);
       create index event_machine on event (machine_id, occurred_at);
       create index event_service on event (service_id, occurred_at);
 
