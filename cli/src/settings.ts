@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { firstToken } from '@holdfast/sdk'
 import { UsageError } from './usage-error.ts'
 
 /** What the flags say that any command takes. */
@@ -66,8 +67,8 @@ function readToken(flags: GlobalFlags, env: NodeJS.ProcessEnv, config: Config): 
 }
 
 function tokenIn(path: string): string {
-  const token = readOrRefuse(path, 'the token file').trim()
-  if (token === '') throw new UsageError(`the token file ${path} is empty`)
+  const token = firstToken(readOrRefuse(path, 'the token file'))
+  if (token === undefined) throw new UsageError(`the token file ${path} holds no token`)
   return token
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { firstToken } from './token-file.ts'
 
 /** What options default to. Read when a client is made, not when the package is loaded. */
 export interface Environment {
@@ -23,10 +24,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
   }
 }
 
-/** The first token of a file in the server's own form, so that one file serves both: `name:token` or `token`. */
 function tokenIn(text: string, file: string): string {
-  const lines = text.split('\n').map((line) => line.trim())
-  const first = lines.find((line) => line !== '' && !line.startsWith('#'))
-  if (first === undefined) throw new Error(`${file} holds no token`)
-  return first.slice(first.indexOf(':') + 1)
+  const token = firstToken(text)
+  if (token === undefined) throw new Error(`${file} holds no token`)
+  return token
 }

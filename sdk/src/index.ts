@@ -72,6 +72,7 @@ export type { AliasKind, MachineInput, MachineRefInput } from './machine-ref.ts'
 export type { Page, Paginator } from './paginator.ts'
 export type { GetMachineOptions, ListOptions, PageOptions, ReadOptions, TimelineOptions } from './reads.ts'
 export { type AsOf, dateFromTimestamp, type Revision, revision, timestampFromDate } from './revision.ts'
+export { firstToken } from './token-file.ts'
 // Watching.
 export type { WatchOptions } from './watch.ts'
 export type {

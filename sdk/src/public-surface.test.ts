@@ -43,6 +43,7 @@ test('the values that users import are these, and no others by accident', () => 
     'UnavailableError',
     'dateFromTimestamp',
     'event',
+    'firstToken',
     'revision',
     'timestampFromDate',
   ])
