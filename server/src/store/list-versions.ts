@@ -2,11 +2,12 @@ import type { Instance, Service } from '../../../proto/gen/holdfast/v1/service.t
 import type { VersionCell, VersionCell_Drift } from '../../../proto/gen/holdfast/v1/version.ts'
 import { driftOf } from '../domain/drift.ts'
 import type { Filter } from '../domain/filter/filter.ts'
-import { parseInstanceName } from '../domain/resource-name.ts'
+import { type InstanceVersions, instanceVersions } from '../domain/instance-versions.ts'
+import { machineName, parseInstanceName, serviceName } from '../domain/resource-name.ts'
 import { LISTINGS } from './listed-kind.ts'
 import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
-import { type ResourceRow, resourceOf, rowColumns } from './resource-row.ts'
+import { observedTimeOf, type ResourceRow, resourceOf, rowColumns, storedBody } from './resource-row.ts'
 import { sql } from './sql.ts'
 import type { Store } from './store.ts'
 import { walkRows } from './walk-rows.ts'
@@ -33,17 +34,25 @@ export async function listVersions(store: Store, query: VersionQuery): Promise<P
     },
     ...query,
   })
-  const instances = rows.map((row) => resourceOf('instance', row, query.at))
+  const instances = rows.map((row): VersionRow => {
+    const { machine, service, slot } = parseInstanceName(row.name)!
+    const names = { instance: row.name, machine: machineName(machine), service: serviceName(service), slot }
+    const versions = instanceVersions(storedBody(row, query.at))
+    versions.observedTime = observedTimeOf(row) ?? versions.observedTime
+    return { ...names, ...versions }
+  })
   const declared = await declaredVersions(store, instances, query.at)
   // The instances of a service have few versions between them, and comparing two takes longer than decoding.
   const drifts = new Map<string, VersionCell_Drift>()
   return { resources: instances.map((instance) => cellOf(instance, declared, drifts)), next }
 }
 
+type VersionRow = InstanceVersions & Pick<VersionCell, 'instance' | 'machine' | 'service' | 'slot'>
+
 /** Declared versions by service name and environment. */
 type Declared = Map<string, Map<string, string>>
 
-async function declaredVersions(store: Store, instances: Instance[], at: ReadPoint): Promise<Declared> {
+async function declaredVersions(store: Store, instances: VersionRow[], at: ReadPoint): Promise<Declared> {
   const names = [...new Set(instances.map(({ service }) => service))]
   if (names.length === 0) return new Map()
   const rows = await store.query<ResourceRow>(
@@ -59,18 +68,12 @@ async function declaredVersions(store: Store, instances: Instance[], at: ReadPoi
   )
 }
 
-function cellOf(instance: Instance, declared: Declared, drifts: Map<string, VersionCell_Drift>): VersionCell {
-  const declaredVersion = declared.get(instance.service)?.get(instance.environment) ?? ''
-  const { service, environment, machine, slot, state } = instance
-  const { deployedVersion, runningVersion, stateTime, deployTime, observedTime } = instance
+function cellOf(row: VersionRow, declared: Declared, drifts: Map<string, VersionCell_Drift>): VersionCell {
+  const declaredVersion = declared.get(row.service)?.get(row.environment) ?? ''
+  const { deployedVersion, runningVersion, state } = row
   const versions = { declared: declaredVersion, deployed: deployedVersion, running: runningVersion, state }
   const known = JSON.stringify(versions)
   const drift = drifts.get(known) ?? driftOf(versions)
   drifts.set(known, drift)
-  return {
-    ...{ service, environment, machine, slot, declaredVersion, deployedVersion, runningVersion, state },
-    drift,
-    instance: instance.name,
-    ...{ stateTime, deployTime, observedTime },
-  }
+  return { ...row, declaredVersion, drift }
 }

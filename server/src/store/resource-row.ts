@@ -1,4 +1,3 @@
-import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import { type Instant, NEVER, timestampFromInstant } from '../domain/instant.ts'
 import { decodeBody, type KindMessage, type KindName } from '../domain/kind.ts'
@@ -41,11 +40,8 @@ export const bodyAt = (revision: bigint): Sql => sql`case when t.revision <= ${r
 /** The resource of a row. Throws REVISION_COMPACTED when a compaction took it meanwhile. */
 export function resourceOf<K extends KindName>(kind: K, row: ResourceRow, at: ReadPoint): KindMessage[K] {
   const resource = decodeBody(kind, storedBody(row, at))
-  if (row.observed_at !== null) {
-    const observed = resource as { observedTime: Timestamp | undefined }
-    observed.observedTime =
-      row.observed_at === NEVER ? undefined : timestampFromInstant(row.observed_at as Instant)
-  }
+  const observedTime = observedTimeOf(row)
+  if (observedTime !== undefined) Object.assign(resource, { observedTime })
   return resource
 }
 
@@ -60,17 +56,37 @@ export function wireOf(kind: keyof typeof OBSERVED_TIME, row: ResourceRow, at: R
   const body = storedBody(row, at)
   const field = OBSERVED_TIME[kind]
   if (row.observed_at === null || row.observed_at === NEVER || field === undefined) return body
-  const { seconds, nanos } = timestampFromInstant(row.observed_at as Instant)
-  // The last of a field counts, and readers may merge it into the one before: so zeros are written, too.
-  const time = new BinaryWriter().uint32(8).int64(seconds).uint32(16).int32(nanos).finish()
-  const seen = new BinaryWriter()
-    .uint32((field << 3) | 2)
-    .bytes(time)
-    .finish()
-  return Buffer.concat([body, seen])
+  return withTime(body, field, row.observed_at)
 }
 
-function storedBody({ body }: ResourceRow, { revision }: ReadPoint): Buffer {
+/** When the instance or machine of a row was last seen, where the row says so. */
+export function observedTimeOf({ observed_at }: ResourceRow): Timestamp | undefined {
+  if (observed_at === null || observed_at === NEVER) return undefined
+  return timestampFromInstant(observed_at as Instant)
+}
+
+/** A message with one of its times set. */
+function withTime(message: Buffer, field: number, micros: bigint): Buffer {
+  const { seconds, nanos } = timestampFromInstant(micros as Instant)
+  const buffer = Buffer.allocUnsafe(message.length + 24)
+  let at = message.copy(buffer)
+  const varint = (value: number): void => {
+    for (; value > 0x7f; value = Math.floor(value / 128)) buffer[at++] = (value % 128) | 0x80
+    buffer[at++] = value
+  }
+  varint(field * 8 + 2)
+  const length = at++
+  // The last of a field counts, and readers may merge it into the one before: so zeros are written, too.
+  buffer[at++] = 0x08
+  varint(Number(seconds))
+  buffer[at++] = 0x10
+  varint(nanos)
+  buffer[length] = at - length - 1
+  return buffer.subarray(0, at)
+}
+
+/** What is stored of a row's resource. Throws as `resourceOf`. */
+export function storedBody({ body }: ResourceRow, { revision }: ReadPoint): Buffer {
   if (body === null) throw revisionCompacted(revision, revision + 1n)
   return body
 }
