@@ -1,17 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** Waits until `condition` gives something other than false or undefined, and gives that. Fails after `limitMs`. */
+/**
+ * Waits until `condition` gives something other than false or undefined, and gives that. Fails after `limitMs`.
+ * Asks again after `everyMs`.
+ */
 export async function until<T>(
   what: string,
   condition: () => T | false | undefined | Promise<T | false | undefined>,
-  limitMs = 15_000,
+  limitMs = 20_000,
+  everyMs = 10,
 ): Promise<T> {
   const deadline = performance.now() + limitMs
   for (;;) {
     const found = await condition()
     if (found !== false && found !== undefined) return found
     if (performance.now() > deadline) throw new Error(`waited ${limitMs} ms for ${what}`)
-    await delay(10)
+    await delay(everyMs)
   }
 }
 

@@ -28,10 +28,14 @@ beforeAll(async () => {
     none: new Watcher(busy, { filter: 'name = "nobody"' }),
   }
   await Promise.all([...quiet, ...Object.values(watchers)].map((watcher) => watcher.following()))
-  for (let n = 0; progressed(watchers.none) < 2 || progressed(watchers.some) < 2; n++) {
+  let n = 0
+  const writeOne = async () => {
     // Before the first progress falls due, something that one of the filters lets pass.
-    await report(busy, [started(`web-${n}`, 'airship'), ...(n < 3 ? [satisfied(`migration:${n}`)] : [])])
+    const passing = n < 3 ? [satisfied(`migration:${n}`)] : []
+    await report(busy, [started(`web-${n++}`, 'airship'), ...passing])
+    return progressed(watchers.none) > 1 && progressed(watchers.some) > 1
   }
+  await until('a second progress', writeOne, 20_000, 50)
   const { revision } = await report(busy, [started('web-last', 'airship')])
   await watchers.all.reached(revision)
   history = await historyOf(busy.url)

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { GetInstanceResponse } from '../../proto/gen/holdfast/v1/state_service.ts'
+import type { Clients } from '../harness/clients.ts'
 import { type TestDatabase, testDatabase } from '../harness/database.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
-import { type SpawnedServer, spawnServer } from '../harness/server.ts'
+import { type SpawnedServer, spawnServer, type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
 import { holdingLedger, waitingWriters } from './held-ledger.ts'
 import { comparable, delivered, historyOf, sorted, sql, stateAt, viewOf } from './history.ts'
@@ -16,13 +17,14 @@ failOnLeaks()
 const delayMs = Number(process.env.HOLDFAST_W14_DELAY_MS ?? 2000)
 
 let database: TestDatabase
+// One in a process of its own, one in this.
 let a: SpawnedServer
-let b: SpawnedServer
+let b: TestServer
 
 beforeAll(async () => {
   database = await testDatabase()
   const databaseUrl = database.url
-  ;[a, b] = await Promise.all([spawnServer({ databaseUrl }), spawnServer({ databaseUrl })])
+  ;[a, b] = await Promise.all([spawnServer({ databaseUrl }), testServer({ databaseUrl })])
 })
 
 afterAll(async () => {
@@ -103,7 +105,7 @@ test(`W14 commits that are delayed by ${delayMs} ms are delivered in order, once
   }
 })
 
-const instance = ({ state }: SpawnedServer, revision: bigint) =>
+const instance = ({ state }: Clients, revision: bigint) =>
   called<GetInstanceResponse>((done) =>
     state.getInstance({ name: 'instances/web-0~airship', revision, readTime: undefined }, done),
   )
