@@ -67,17 +67,17 @@ const KEY_COLUMNS = sql`${sqlMicros(sql`e.occurred_at`)} as occurred_at, e.sourc
 const EVENT = { time: sql`e.occurred_at`, source: sql`e.source_id`, id: sql`e.id` }
 const TARGET = { time: sql`x.occurred_at`, source: sql`x.source_id`, id: sql`x.event_id` }
 
-/** Events by the machine they are about, or else the service, or of all. */
+/** Events by the machine they are about, or else a rare type, or else the service, or of all. */
 export function eventBranch(query: TimelineQuery, { machine, service, scan }: TimelineScan): TimelineBranch {
+  const rare = rareType(query.filter)
+  const byService = machine === undefined && rare === undefined && service !== undefined
   const about =
     machine !== undefined
       ? sql`e.machine_id = ${machine}`
-      : service !== undefined
-        ? sql`e.service_id = ${service}`
-        : rareType(query.filter)
+      : (rare ?? (byService ? sql`e.service_id = ${service}` : sql`true`))
   const scanned = sql`select * from event e where ${about} and ${recorded(query)} and ${between(query, EVENT)}
     order by ${newestFirst(EVENT)} limit ${scan}`
-  return branch(query, { scanned, scan, service: machine === undefined ? undefined : service })
+  return branch(query, { scanned, scan, service: byService ? undefined : service })
 }
 
 /**
@@ -147,5 +147,5 @@ function between({ start, end, after }: TimelineQuery, { time, source, id }: Key
 /** Types that are few among all events: the index event_rare of the schema has them apart. */
 const RARE_TYPES = new Set([15, 16, 30])
 
-const rareType = ({ type }: TimelineFilter): Sql =>
-  type !== undefined && RARE_TYPES.has(type) ? sql`e.type = ${type}::int4` : sql`true`
+const rareType = ({ type }: TimelineFilter): Sql | undefined =>
+  type !== undefined && RARE_TYPES.has(type) ? sql`e.type = ${type}::int4` : undefined

@@ -17,7 +17,7 @@ const PROBE_ROWS = 1000
 /** And as many more for each row that the page is to have. */
 const PROBE_ROWS_A_ROW = 3
 /** Rows looked at for one page at the most, where no index helps; then the page is short. */
-const SCAN_ROWS = 10_000
+const SCAN_ROWS = 6000
 /** Resources decoded for one page and refused by the filter at the most; then the page is short. */
 const MAX_REFUSED = 500
 /** How far behind the head a read may be to have the rows changed since found one by one. */
