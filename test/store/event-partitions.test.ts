@@ -1,0 +1,182 @@
+import pg from 'pg'
+import pino from 'pino'
+import { expect, test } from 'vitest'
+import { openStore, type Store } from '../../server/src/store/store.ts'
+import { ChangeCompaction } from '../../server/src/sweep/change-compaction.ts'
+import { EventUpkeep } from '../../server/src/sweep/event-upkeep.ts'
+import { testDatabase } from '../harness/database.ts'
+import { failOnLeaks } from '../harness/leaks.ts'
+import { at, report } from '../harness/reports.ts'
+import { testServer } from '../harness/server.ts'
+import { ingest, noted, now, reasonsOf, startedAs } from '../ingest/ingest-call.ts'
+import { callsOf } from '../query/calls.ts'
+
+failOnLeaks()
+
+const log = pino({ level: 'silent' })
+const DAY = 86_400_000
+
+/** A store on a database of its own. */
+async function testStore() {
+  const database = await testDatabase()
+  const store = await openStore({ url: database.url, log })
+  return {
+    store,
+    async [Symbol.asyncDispose]() {
+      await store.close()
+      await database[Symbol.asyncDispose]()
+    },
+  }
+}
+
+async function query<R extends pg.QueryResultRow>(url: string, text: string): Promise<R[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query<R>(text)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+async function months({ url }: { url: string }): Promise<string[]> {
+  const rows = await query<{ name: string }>(
+    url,
+    `select inhrelid::regclass::text as name from pg_inherits where inhparent = 'event'::regclass order by 1`,
+  )
+  return rows.map(({ name }) => name.slice('event_'.length))
+}
+
+/** The month of so many days from now. */
+const monthIn = (days: number): string =>
+  new Date(Date.now() + days * DAY).toISOString().slice(0, 7).replace('-', '_')
+
+const upkeep = (store: Store, time: string, retentionDays = 400) =>
+  new EventUpkeep({ store, log, retentionDays, now: () => new Date(time) })
+
+test('months are made ahead, across the end of a year, once', async () => {
+  await using made = await testStore()
+  const { store } = made
+  const step = upkeep(store, '2027-11-30T23:59:59.999Z')
+  await step.step()
+  await step.step()
+  expect(await months(store)).toEqual(['2027_11', '2027_12', '2028_01'])
+  await upkeep(store, '2027-12-01T00:00:00Z').step()
+  expect(await months(store)).toEqual(['2027_11', '2027_12', '2028_01', '2028_02'])
+})
+
+test('several servers look after the months of one database at once', async () => {
+  await using made = await testStore()
+  const { store } = made
+  const others = await Promise.all([1, 2].map(() => openStore({ url: store.url, log })))
+  await Promise.all([store, ...others].map((each) => upkeep(each, '2027-01-15T00:00:00Z').step()))
+  expect(await months(store)).toEqual(['2027_01', '2027_02', '2027_03'])
+  await Promise.all([store, ...others].map((each) => upkeep(each, '2029-01-15T00:00:00Z').step()))
+  expect(await months(store)).toEqual(['2029_01', '2029_02', '2029_03'])
+  await Promise.all(others.map((each) => each.close()))
+})
+
+test('months past the retention are dropped with what belongs to them, and the others stay', async () => {
+  await using server = await testServer({ eventRetentionDays: 400 })
+  const deployed = (days: number) =>
+    report(
+      'deploymentRecorded',
+      { service: 'airship', version: '1', machines: [at('web-0'), at('web-1')], status: 2 },
+      { at: now(-days * DAY) },
+    )
+  await ingest(server, [deployed(300), deployed(1)])
+  const store = await openStore({ url: server.url, log })
+  const counts = async () =>
+    (
+      await query(
+        server.url,
+        'select (select count(*)::int from event) as events, (select count(*)::int from event_target) as targets',
+      )
+    )[0]
+  expect(await counts()).toEqual({ events: 2, targets: 4 })
+  await upkeep(store, new Date().toISOString(), 320).step()
+  expect(await counts()).toEqual({ events: 2, targets: 4 })
+  await upkeep(store, new Date().toISOString(), 200).step()
+  expect(await counts()).toEqual({ events: 1, targets: 2 })
+  expect(await months(store)).not.toContain(monthIn(-300))
+  await store.close()
+  const { instance } = await callsOf(server).getInstance({ name: 'instances/web-0~airship' })
+  expect(instance!.deployedVersion).toBe('1')
+})
+
+test('a late event goes to its month, and is found there again', async () => {
+  await using database = await testServer()
+  const late = noted('late', { seq: 1, at: now(-200 * DAY) })
+  expect(await ingest(database, [late, noted('new', { seq: 2 })])).toMatchObject({ accepted: 2 })
+  expect(await months(database)).toContain(monthIn(-200))
+  expect(await ingest(database, [late])).toMatchObject({ accepted: 0, duplicates: 1 })
+  await using other = await testServer({ databaseUrl: database.url })
+  expect(await ingest(other, [late])).toMatchObject({ accepted: 0, duplicates: 1, refused: [] })
+})
+
+test('an event of 20 years ago lands where events are kept for longer', async () => {
+  await using server = await testServer({ eventRetentionDays: 36_500 })
+  const old = [noted('old', { at: now(-20 * 365 * DAY) }), noted('new')]
+  expect(await ingest(server, old)).toMatchObject({ accepted: 2, refused: [] })
+})
+
+test('events that are refused for their time make no months', async () => {
+  await using server = await testServer()
+  await ingest(server, [noted('x')])
+  const before = await months(server)
+  const years = Array.from({ length: 12 }, (_, i) => noted('x', { at: now(-(i + 2) * 365 * DAY) }))
+  const outcome = await ingest(server, [...years, noted('x', { at: now(300 * DAY) })])
+  expect(Object.values(reasonsOf(outcome))).toEqual([...years.map(() => 'EVENT_TOO_OLD'), 'EVENT_IN_FUTURE'])
+  expect(await months(server)).toEqual(before)
+})
+
+test('a month that another server dropped is made again for the events that still belong to it', async () => {
+  await using server = await testServer()
+  const old = () => noted('x', { at: now(-200 * DAY) })
+  await ingest(server, [old()])
+  await query(server.url, `drop table event_${monthIn(-200)}`)
+  const sends = [ingest(server, [old(), noted('new')]), ingest(server, [noted('new')], { source: 'other' })]
+  expect(await Promise.all(sends)).toMatchObject([{ accepted: 2 }, { accepted: 1 }])
+})
+
+test('the first call to a new server may be one that declares a service', async () => {
+  await using server = await testServer()
+  const { service } = await callsOf(server).declareService({ name: 'services/airship', kind: 'web' })
+  expect(service).toMatchObject({ name: 'services/airship', kind: 'web' })
+})
+
+test('history past its retention is compacted: what stands later can be read, what stood before says so', async () => {
+  await using server = await testServer()
+  const { getInstance } = callsOf(server)
+  const name = 'instances/web-0~airship'
+  const revisions: bigint[] = []
+  for (let i = 1; i <= 5; i++) {
+    const { revision } = await ingest(server, [startedAs('web-0', `v${i}`), startedAs(`web-${i}`, 'v1')])
+    revisions.push(revision)
+  }
+  const [{ third }] = (await query<{ third: Date }>(
+    server.url,
+    `select committed_at + interval '1 microsecond' as third from ledger_commit where revision = ${revisions[2]}`,
+  )) as [{ third: Date }]
+  const store = await openStore({ url: server.url, log })
+  // A Date has milliseconds: one later than the third commit, and before the fourth or with it.
+  const compaction = new ChangeCompaction({
+    store,
+    log,
+    retentionDays: 1,
+    now: () => new Date(third.getTime() + DAY + 1),
+  })
+  await compaction.step()
+  await compaction.step()
+  await store.close()
+  const [ledger] = await query<{ compacted: string }>(server.url, 'select compacted from ledger')
+  expect(BigInt(ledger!.compacted)).toBeGreaterThanOrEqual(revisions[2]!)
+  for (const [i, revision] of revisions.entries()) {
+    const read = getInstance({ name, revision })
+    if (revision < BigInt(ledger!.compacted)) await expect(read).rejects.toThrow(/no longer kept/)
+    else expect((await read).instance!.runningVersion).toBe(`v${i + 1}`)
+  }
+  const later = { name: 'instances/web-1~airship', revision: revisions[4]! }
+  const { instance } = await getInstance(later)
+  expect(instance!.runningVersion).toBe('v1')
+})
