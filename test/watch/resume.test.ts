@@ -8,17 +8,7 @@ import type { WatchPosition } from '../../proto/gen/holdfast/v1/watch.ts'
 import type { Clients } from '../harness/clients.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
-import {
-  comparable,
-  delivered,
-  historyOf,
-  imageOf,
-  sorted,
-  sql,
-  stateAt,
-  type View,
-  viewOf,
-} from './history.ts'
+import { comparable, delivered, historyOf, imageOf, sorted, stateAt, type View, viewOf } from './history.ts'
 import { called, deployed, observed, report, started } from './reports.ts'
 import { Watcher } from './watcher.ts'
 import { write } from './workload.ts'
