@@ -1,18 +1,12 @@
-import {
-  type Change,
-  Change_Type,
-  type Resource,
-  type RevisionChanges,
-  WatchStateResponse,
-} from '../../../proto/gen/holdfast/v1/watch.ts'
-import { encode } from '../domain/encode.ts'
+import { Change_Type, type Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
 import type { Instant } from '../domain/instant.ts'
-import { timestampFromInstant } from '../domain/instant.ts'
-import { decodeResource, type KindName } from '../domain/kind.ts'
-import { messageParts } from './message-parts.ts'
+import { decodeResource, type KindName, wireBody } from '../domain/kind.ts'
+import { changesMessage, type ToldRevision } from './changes-message.ts'
 
+/** Clients take messages of 4 MiB unless told otherwise; a message is cut at about this, between revisions only. */
+const MESSAGE_BYTES = 512 * 1024
 /** An entry keeps encodings of about this much, its own bookkeeping included. */
-const KEPT_BYTES = 1 << 20
+const KEPT_BYTES = 4 << 20
 const KEPT_OVERHEAD_BYTES = 200
 
 /** A change, and when it was committed: what the feed is made of. */
@@ -82,32 +76,38 @@ export class FeedEntry {
   }
 
   #encode(filter: FeedFilter): Buffer[] {
-    const revisions: RevisionChanges[] = []
-    for (const change of this.#changes) {
-      const seen = changeSeenBy(filter, change)
-      if (seen === undefined) continue
-      const last = revisions.at(-1)
-      if (last?.revision === change.revision) last.changes.push(seen)
-      else {
-        const commitTime = timestampFromInstant(change.committedAt)
-        revisions.push({ revision: change.revision, commitTime, changes: [seen] })
-      }
+    const messages: Buffer[] = []
+    let revisions: ToldRevision[] = []
+    let bytes = 0
+    const cut = (revision: bigint): void => {
+      messages.push(changesMessage(revisions, { ledgerEpoch: this.epoch, revision, snapshotCursor: '' }))
+      revisions = []
+      bytes = 0
     }
-    if (revisions.length === 0) return []
-    return messageParts(revisions, (part) => {
-      // The last one reaches to the end of the entry, also over revisions that the filter leaves out.
-      const revision = part.at(-1) === revisions.at(-1) ? this.to : part.at(-1)!.revision
-      const position = { ledgerEpoch: this.epoch, revision, snapshotCursor: '' }
-      const value = { revisions: [...part], position }
-      return encode(WatchStateResponse, { step: { $case: 'changes', value } })
-    })
+    for (const change of this.#changes) {
+      const type = typeSeenBy(filter, change)
+      if (type === undefined) continue
+      const { revision, committedAt, kind } = change
+      let last = revisions.at(-1)
+      if (last !== undefined && last.revision !== revision && bytes >= MESSAGE_BYTES) {
+        cut(last.revision)
+        last = undefined
+      }
+      // Known only here: facets may be compressed as they are stored.
+      const wire = wireBody(kind, change.body)
+      bytes += wire.length
+      if (last?.revision === revision) last.changes.push({ type, kind, wire })
+      else revisions.push({ revision, committedAt, changes: [{ type, kind, wire }] })
+    }
+    // The last one reaches to the end of the entry, also over revisions that the filter leaves out.
+    if (revisions.length > 0) cut(this.to)
+    return messages
   }
 }
 
-/** A change as a filter sees it: what leaves the filter is removed, what never was in it is not there. */
-export function changeSeenBy(filter: FeedFilter, { kind, body, before }: FeedChange): Change | undefined {
-  const resource = decodeResource(kind, body)
-  if (filter.key === '' || filter.matches(resource)) return { type: Change_Type.PUT, resource }
+/** What a change is to a filter: what leaves it is removed, what never was in it is not there. */
+function typeSeenBy(filter: FeedFilter, { kind, body, before }: FeedChange): Change_Type | undefined {
+  if (filter.key === '' || filter.matches(decodeResource(kind, body))) return Change_Type.PUT
   if (before === undefined || !filter.matches(decodeResource(kind, before))) return undefined
-  return { type: Change_Type.REMOVED, resource }
+  return Change_Type.REMOVED
 }

@@ -13,7 +13,7 @@ const PAGE_CHANGES = { least: 20, most: 1000 }
 const ENTRY_BYTES = 512 * 1024
 const ENTRY_CHANGES = 500
 /** So many of the newest entries keep their encodings. */
-const NEW_ENTRIES = 32
+const NEW_ENTRIES = 16
 
 export interface FeedOptions {
   store: Store
