@@ -1,12 +1,14 @@
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import { status as Code, type ServiceError } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Event } from '../../proto/gen/holdfast/v1/event.ts'
+import { Event } from '../../proto/gen/holdfast/v1/event.ts'
 import {
   IngestBatchRequest,
   IngestBatchResponse,
   IngestResponse,
   IngestServiceService,
 } from '../../proto/gen/holdfast/v1/ingest_service.ts'
+import { MachineView } from '../../proto/gen/holdfast/v1/state_service.ts'
 import { errorInfoOf } from '../harness/error-info.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { at, report } from '../harness/reports.ts'
@@ -31,6 +33,13 @@ const fresh = () => ({ source: `source-${++sources}`, epoch: 1n })
 const DAY = 86_400_000
 const start = (machine: string, service: string, more = {}) =>
   report('instanceStarted', { machine: at(machine), service, ...more }, { at: now() })
+
+const looked = (attributes: object, facet = 'own') =>
+  report(
+    'machineObserved',
+    { machine: at('web-0'), facets: [{ facet, attributes: attributes as never }] },
+    { at: now() },
+  )
 
 /** Each is refused by itself, wherever it stands, with its reason and the fields at fault. */
 const BAD: [what: string, bad: () => Event, reason: string, fields: string[]][] = [
@@ -73,16 +82,12 @@ const BAD: [what: string, bad: () => Event, reason: string, fields: string[]][] 
     ['resource_amended'],
   ],
   [
-    'an event above 1 MiB',
-    () =>
-      report(
-        'machineObserved',
-        { machine: at('web-0'), facets: [{ facet: 'own', attributes: { a: 'x'.repeat(1 << 20) } as never }] },
-        { at: now() },
-      ),
+    'attributes nested deeper than can be read back',
+    () => looked(Array.from({ length: 40 }).reduce((inner: object) => ({ a: inner }), {})),
     'INVALID_REQUEST',
-    ['event'],
+    ['machine_observed.facets[0].attributes'],
   ],
+  ['an event above 1 MiB', () => looked({ a: 'x'.repeat(1 << 20) }), 'INVALID_REQUEST', ['event']],
 ]
 
 describe('I5 a bad event is refused by itself with its reason, its neighbours land', () => {
@@ -244,3 +249,19 @@ function overlapping(bytes: Buffer): Buffer {
   copy[event]! -= 1
   return copy
 }
+
+test('an attribute whose bytes are no value is refused by itself, and the machine can be read', async () => {
+  const event = Buffer.from(Event.encode(looked({ broken: 'xxxx' })).finish())
+  // The text says to be longer than it is.
+  event[event.indexOf('xxxx') - 1] = 0x7f
+  const neighbour = Event.encode(looked({ fine: true }, 'other')).finish()
+  const fields = new BinaryWriter().uint32(0x0a).string('test').uint32(0x10).uint64(9n)
+  for (const each of [event, neighbour]) fields.uint32(0x1a).bytes(each)
+  const { outcome } = await sendBytes(
+    Buffer.from(new BinaryWriter().uint32(0x0a).bytes(fields.finish()).finish()),
+  )
+  expect(reasonsOf(outcome!)).toEqual({ 0: 'INVALID_REQUEST' })
+  expect(outcome).toMatchObject({ accepted: 1 })
+  const { machine } = await callsOf(server).getMachine({ name: 'machines/web-0', view: MachineView.FULL })
+  expect(machine!.facets.find(({ name }) => name.endsWith('/other'))!.attributes).toEqual({ fine: true })
+})

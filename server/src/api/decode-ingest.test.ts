@@ -83,6 +83,8 @@ describe('bytes that are not what they say are refused', () => {
     ['a tag of nothing', requestOf(Buffer.from([0x00]))],
     ['the end of a group that never began', requestOf(Buffer.from([0x0c]))],
     ['an event that says to be shorter than what it holds', requestOf(overrunning(event), event)],
+    ['a source that is not UTF-8', requestOf(message(1, Buffer.from([0xff, 0xfe])))],
+    ['an event with text that is not UTF-8', requestOf(message(3, notUtf8(event)))],
     ['a batch that says to be shorter than its events', shortened(requestOf(message(3, event)))],
   ])('%s', (_, bytes) => {
     expect(() => decode(Buffer.from(bytes))).toThrow()
@@ -98,6 +100,13 @@ describe('bytes that are not what they say are refused', () => {
     ).toThrow()
   })
 })
+
+/** An event whose last letter, the note's `x`, is no letter. */
+function notUtf8(event: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(event)
+  bytes[bytes.lastIndexOf('x')] = 0xff
+  return bytes
+}
 
 /** An event in a batch whose length leaves its last field outside. */
 function overrunning(event: Uint8Array): Uint8Array {

@@ -1,7 +1,7 @@
-import { BinaryReader } from '@bufbuild/protobuf/wire'
+import type { BinaryReader } from '@bufbuild/protobuf/wire'
 import { type EventBatch, IngestServiceService } from '../../../proto/gen/holdfast/v1/ingest_service.ts'
 import { MAX_BATCH_EVENTS } from '../domain/event-validation.ts'
-import { decodeEvent, type IncomingEvent } from '../domain/incoming-event.ts'
+import { decodeEvent, type IncomingEvent, strictReader } from '../domain/incoming-event.ts'
 
 /** A batch whose events are still at hand as they came: stored as they are, they need not be encoded again. */
 export interface DecodedBatch extends Omit<EventBatch, 'events'> {
@@ -36,7 +36,7 @@ const EPOCH = tag(2, 0)
 const EVENTS = tag(3, 2)
 
 function decodeRequest(bytes: Buffer): DecodedRequest {
-  const reader = new BinaryReader(bytes)
+  const reader = strictReader(bytes)
   let batch: DecodedBatch | undefined
   while (reader.pos < reader.len) {
     const at = reader.uint32()

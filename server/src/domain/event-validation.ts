@@ -4,7 +4,7 @@ import { Alias_Kind, type MachineRef, type Process } from '../../../proto/gen/ho
 import { isStrong } from './alias.ts'
 import type { FieldViolation } from './error.ts'
 import type { IncomingEvent } from './incoming-event.ts'
-import { isWithinDepth } from './packed-attributes.ts'
+import { attributesFault } from './packed-attributes.ts'
 import {
   facetViolation,
   idViolation,
@@ -181,8 +181,11 @@ function observedChecks({ facets, labels }: PackedMachineObserved, checks: Check
   for (const [i, { facet, attributes }] of facets.entries()) {
     const field = `machine_observed.facets[${i}].facet`
     checks.push(facetViolation(field, facet))
-    if (attributes !== undefined && !isWithinDepth(attributes.fields, MAX_DEPTH)) {
-      checks.push(tooDeep(`machine_observed.facets[${i}].attributes`))
+    const fault = attributes && attributesFault(attributes.fields, MAX_DEPTH)
+    if (fault === 'too deep') checks.push(tooDeep(`machine_observed.facets[${i}].attributes`))
+    else if (fault !== undefined) {
+      const description = 'holds a value that is not a valid google.protobuf.Value'
+      checks.push({ field: `machine_observed.facets[${i}].attributes`, description })
     }
     if (seen.has(facet))
       checks.push({ field, description: `names ${facet} a second time; send each facet once` })

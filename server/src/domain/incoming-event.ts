@@ -17,10 +17,20 @@ export type IncomingEvent = Omit<Event, 'payload'> & {
     | undefined
 }
 
-/** Reads an event. Throws RangeError for bytes that are none, or that hold two payloads. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/**
+ * A reader that refuses text that is not UTF-8, as protobuf demands. What is stored as it came is given out as
+ * it came, and readers in other languages would stumble over it.
+ */
+export const strictReader = (bytes: Uint8Array): BinaryReader =>
+  new BinaryReader(bytes, (text) => utf8.decode(text))
+
+/** Reads an event. Throws for bytes that are none, or that hold two payloads. */
 export function decodeEvent(bytes: Uint8Array): IncomingEvent {
-  if (payloadField(bytes) !== EventType.machineObserved) return Event.decode(bytes) as IncomingEvent
-  const { machineObserved, ...event } = PackedObservation.decode(bytes)
+  const reader = strictReader(bytes)
+  if (payloadField(bytes) !== EventType.machineObserved) return Event.decode(reader) as IncomingEvent
+  const { machineObserved, ...event } = PackedObservation.decode(reader)
   return { ...event, payload: { $case: 'machineObserved', value: machineObserved! } }
 }
 
