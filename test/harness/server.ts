@@ -76,7 +76,7 @@ export async function spawnServer(options: SpawnOptions): Promise<SpawnedServer>
   }
   const child = spawn(process.execPath, ['--conditions=holdfast-source', program], {
     env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   const ended = tracked(child, `server process ${child.pid}`)
   const exited = new Promise<number | undefined>((resolve) => {
