@@ -46,14 +46,14 @@ export class Delivery {
     return { p99Ms, p50Ms }
   }
 
-  /** Writes again as soon as every watcher has what was written last. */
-  async saturated({ seconds }: { seconds: number }): Promise<Figures> {
+  /** Writes `inFlight` values at once, and again as soon as every watcher has them all. */
+  async saturated({ seconds, inFlight = 1 }: { seconds: number; inFlight?: number }): Promise<Figures> {
     this.#reset()
     const begin = performance.now()
     let writes = 0
     while (performance.now() - begin < seconds * 1000) {
-      writes++
-      await this.#system.write(performance.now())
+      writes += inFlight
+      await Promise.all(Array.from({ length: inFlight }, () => this.#system.write(performance.now())))
       await this.#all(writes)
     }
     const elapsed = (performance.now() - begin) / 1000

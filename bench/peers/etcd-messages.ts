@@ -1,4 +1,5 @@
-import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire'
+import { BinaryWriter } from '@bufbuild/protobuf/wire'
+import { eachField } from '../harness/wire-fields.ts'
 
 /**
  * The few messages of etcd's API that a watch needs, written and read as ts-proto does for Holdfast's own, so
@@ -49,12 +50,4 @@ function decodeEventValue(bytes: Uint8Array): Uint8Array {
     return true
   })
   return value
-}
-
-function eachField(bytes: Uint8Array, read: (reader: BinaryReader, field: number) => boolean): void {
-  const reader = new BinaryReader(bytes)
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag()
-    if (!read(reader, field)) reader.skip(wireType)
-  }
 }

@@ -1,11 +1,11 @@
-import { credentials, type ServiceError } from '@grpc/grpc-js'
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js'
 import { Event } from '../../proto/gen/holdfast/v1/event.ts'
 import { EventBatch, IngestServiceClient } from '../../proto/gen/holdfast/v1/ingest_service.ts'
-import { StateServiceClient } from '../../proto/gen/holdfast/v1/state_service.ts'
-import { WatchStateRequest, WatchStateResponse } from '../../proto/gen/holdfast/v1/watch.ts'
+import { WatchStateRequest } from '../../proto/gen/holdfast/v1/watch.ts'
 import type { FanOut } from '../harness/fan-out.ts'
 import { uuidV7 } from '../harness/uuid-v7.ts'
 import { channelOptions, watchChannels } from '../harness/watch-channels.ts'
+import { eachField } from '../harness/wire-fields.ts'
 
 /**
  * Holdfast as etcd's counterpart: the same client library without the SDK on top, one WatchState stream a
@@ -13,10 +13,7 @@ import { channelOptions, watchChannels } from '../harness/watch-channels.ts'
  */
 export function holdfastFanOut(address: string): FanOut & { deliveryBytes(): number } {
   const writer = new IngestServiceClient(address, credentials.createInsecure(), channelOptions)
-  const channels = watchChannels(
-    () => new StateServiceClient(address, credentials.createInsecure(), channelOptions),
-  )
-  const calls: ReturnType<StateServiceClient['watchState']>[] = []
+  const channels = watchChannels(() => new Client(address, credentials.createInsecure(), channelOptions))
   let bytes = 0
   let seq = 0n
   return {
@@ -25,21 +22,16 @@ export function holdfastFanOut(address: string): FanOut & { deliveryBytes(): num
     async watch(watchers, onDelivered) {
       // The watch matches something from its start on, and so is proved to stand by its snapshot.
       await started(writer, '0', ++seq)
-      const standing = Array.from({ length: watchers }, (_, index) => {
-        const call = channels[index % channels.length]!.watchState(
-          WatchStateRequest.fromPartial({ filter: 'service = airship' }),
-        )
-        calls.push(call)
-        return watchStands(call, (response, stamp) => {
-          bytes ||= WatchStateResponse.encode(response).finish().length
+      const standing = Array.from({ length: watchers }, (_, index) =>
+        watchStands(channels[index % channels.length]!, (response, stamp) => {
+          bytes ||= response.length
           onDelivered(stamp)
-        })
-      })
+        }),
+      )
       await Promise.all(standing)
     },
     deliveryBytes: () => bytes,
     async [Symbol.asyncDispose]() {
-      for (const call of calls) call.cancel()
       for (const client of [writer, ...channels]) client.close()
     },
   }
@@ -68,21 +60,39 @@ function started(client: IngestServiceClient, version: string, seq: bigint): Pro
 }
 
 /** Resolves at the end of the snapshot; from then on every change is a delivery. */
-function watchStands(
-  call: ReturnType<StateServiceClient['watchState']>,
-  onDelivered: (response: WatchStateResponse, stamp: number) => void,
-): Promise<void> {
+function watchStands(client: Client, onDelivered: (bytes: Buffer, stamp: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {
+    const call = client.makeServerStreamRequest(
+      '/holdfast.v1.StateService/WatchState',
+      (request: WatchStateRequest) => Buffer.from(WatchStateRequest.encode(request).finish()),
+      (bytes: Buffer) => bytes,
+      WatchStateRequest.fromPartial({ filter: 'service = airship' }),
+    )
     call.on('error', reject)
-    call.on('data', (response: WatchStateResponse) => {
-      if (response.step?.$case === 'snapshotEnd') resolve()
-      if (response.step?.$case !== 'changes') return
-      for (const { changes } of response.step.value.revisions) {
-        for (const { resource } of changes) {
-          if (resource?.resource?.$case !== 'instance') continue
-          onDelivered(response, Number(resource.resource.value.runningVersion))
-        }
-      }
+    call.on('data', (bytes: Buffer) => {
+      eachField(bytes, (reader, step) => {
+        if (step === 2) resolve()
+        if (step !== 3) return false
+        eachField(reader.bytes(), (changes, field) => {
+          if (field !== 1) return false
+          eachRunningVersion(changes.bytes(), (version) => onDelivered(bytes, Number(version)))
+          return true
+        })
+        return true
+      })
     })
   })
+}
+
+/** The `running_version` of each change of a revision, as etcd's client takes the value out of each event. */
+function eachRunningVersion(revision: Uint8Array, onVersion: (version: string) => void): void {
+  const into = (bytes: Uint8Array, [field, ...path]: number[]): void =>
+    eachField(bytes, (reader, at) => {
+      if (at !== field) return false
+      if (path.length === 0) onVersion(reader.string())
+      else into(reader.bytes(), path)
+      return true
+    })
+  // RevisionChanges.changes, Change.resource, Resource.instance, Instance.running_version
+  into(revision, [3, 2, 4, 14])
 }
