@@ -33,6 +33,7 @@ const MARGIN_DAYS = 31
 
 interface Pending {
   command: Command<unknown>
+  signal: AbortSignal | undefined
   resolve: (result: never) => void
   reject: (error: unknown) => void
 }
@@ -53,7 +54,8 @@ export class GroupWriter {
   #session: WriterSession | undefined
   #running: Promise<void> | undefined
   #stopped = false
-  #waitingForRoom: (() => void)[] = []
+  /** Commands for which the queue has no room yet. In order: one source's batches must not pass each other. */
+  readonly #waiting: Pending[] = []
   /** The furthest point this process has acknowledged: a database behind it has lost revisions. */
   #acknowledged = { epoch: 0n, head: 0n }
 
@@ -69,21 +71,10 @@ export class GroupWriter {
    * Decides a command and makes it durable. Rejects with what `decide` threw, or with STORE_UNAVAILABLE when
    * the database went away: then it may or may not have been done, and may be sent again.
    */
-  async submit<Result>(command: Command<Result>, signal?: AbortSignal): Promise<Result> {
-    while (this.#queuedBytes > this.#queueBytes && !this.#stopped) {
-      signal?.throwIfAborted()
-      await new Promise<void>((resolve) => this.#waitingForRoom.push(resolve))
-    }
-    if (this.#stopped) {
-      throw new HoldfastError('SERVER_DRAINING', 'this server is stopping; try again at another', {
-        retryAfterMs: 200,
-      })
-    }
-    signal?.throwIfAborted()
+  submit<Result>(command: Command<Result>, signal?: AbortSignal): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      this.#queue.push({ command, resolve, reject })
-      this.#queuedBytes += command.size
-      this.#running ??= this.#run()
+      this.#waiting.push({ command, signal, resolve, reject })
+      this.#admit()
     })
   }
 
@@ -124,10 +115,18 @@ export class GroupWriter {
     return this.#queue.splice(0, count)
   }
 
+  /** Moves commands into the queue while there is room. */
   #admit(): void {
-    const waiting = this.#waitingForRoom
-    this.#waitingForRoom = []
-    for (const resolve of waiting) resolve()
+    while (this.#waiting.length > 0 && (this.#stopped || this.#queuedBytes <= this.#queueBytes)) {
+      const pending = this.#waiting.shift()!
+      if (this.#stopped) pending.reject(stopping())
+      else if (pending.signal?.aborted) pending.reject(pending.signal.reason)
+      else {
+        this.#queue.push(pending)
+        this.#queuedBytes += pending.command.size
+        this.#running ??= this.#run()
+      }
+    }
   }
 
   async #write(batch: Pending[]): Promise<void> {
@@ -230,6 +229,9 @@ export class GroupWriter {
     await session?.close()
   }
 }
+
+const stopping = (): HoldfastError =>
+  new HoldfastError('SERVER_DRAINING', 'this server is stopping; try again at another', { retryAfterMs: 200 })
 
 /** Decides one command; gives what answers its caller once the batch is committed. */
 function decide({ command, resolve, reject }: Pending, state: WorkingSet): () => void {
