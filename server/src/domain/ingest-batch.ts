@@ -159,7 +159,7 @@ export class IngestBatch implements Command<IngestResult> {
         epoch: this.#request.epoch,
         seq,
         type: EventType[type],
-        principal: authorOf(event) || this.#request.principal,
+        principal: this.#request.principal,
         revision: revision ?? null,
         body: kept,
       })
@@ -199,6 +199,3 @@ function store(
     targets: targets?.map((target) => target.id) ?? [],
   })
 }
-
-const authorOf = ({ payload }: IncomingEvent): string =>
-  payload?.$case === 'deploymentRecorded' ? payload.value.author : ''
