@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Alias_Kind, type Machine, type MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
@@ -115,6 +116,22 @@ test('a conflict is noted once', () => {
   const { head } = ledger
   for (let i = 0; i < 3; i++) see(ledger, clone)
   expect(ledger.head).toBe(head)
+})
+
+test('a fleet made of one image lands whole, and shows 100 of its conflicts', () => {
+  const clone = (i: number) => at(`web-${i}`, { CLOUD_INSTANCE_ID: `i-${i}`, MACHINE_ID: 'image' })
+  const ledger = new MemoryLedger()
+  const reports = Array.from({ length: 150 }, (_, i) => report('machineObserved', { machine: clone(i) }))
+  for (let i = 0; i < 2; i++) {
+    expect(ledger.do(batch(reports.map((event) => ({ ...event, id: randomUUID() }))))).toMatchObject({
+      accepted: 150,
+      refused: [],
+      revision: 150n,
+    })
+  }
+  expect(names(ledger)).toHaveLength(150)
+  expect(conflictsOf(ledger, 'machines/web-0')).toHaveLength(100)
+  expect(conflictsOf(ledger, 'machines/web-149')).toEqual([['image', 'machines/web-0']])
 })
 
 test('a conflict is shown until one of the two is retired', () => {

@@ -14,6 +14,9 @@ import type { Row, WorkingSet } from './working-set.ts'
 /** The most aliases that a machine keeps. */
 const MAX_ALIASES = 64
 
+/** The most conflicts that are shown with a machine: a fleet made of one image has no end of them. */
+const MAX_CONFLICTS = 100
+
 /** A key that a reference gives, and that another machine has. */
 interface Clash {
   alias: Alias
@@ -168,7 +171,7 @@ function addConflict(state: WorkingSet, row: Row<'machine'>, { alias, other }: C
   const known = identityConflicts.some(
     (conflict) => conflict.otherMachine === other && conflict.alias && sameAlias(conflict.alias, alias),
   )
-  if (known) return
+  if (known || identityConflicts.length >= MAX_CONFLICTS) return
   const conflict: IdentityConflict = { alias, otherMachine: other, detectTime: state.nowTimestamp }
   state.put(
     'machine',
