@@ -4,7 +4,7 @@ import { Alias_Kind, type MachineRef, type Process } from '../../../proto/gen/ho
 import { isStrong } from './alias.ts'
 import type { FieldViolation } from './error.ts'
 import type { IncomingEvent } from './incoming-event.ts'
-import { attributesFault } from './packed-attributes.ts'
+import { MAX_DEPTH } from './packed-attributes.ts'
 import {
   facetViolation,
   idViolation,
@@ -23,8 +23,6 @@ const MAX_ALIASES = 32
 const MAX_MACHINES = 1000
 const MAX_PROCESSES = 10_000
 const MAX_FACETS = 64
-/** Deeper values could be taken in and not be given out again: readers of protobuf stop at 100 levels in all. */
-const MAX_DEPTH = 32
 const VERSION = { maxBytes: 256 }
 const REASON = { maxBytes: 4096 }
 /** A number that this version does not know is decoded as itself. */
@@ -178,15 +176,9 @@ function observedChecks({ facets, labels }: PackedMachineObserved, checks: Check
     return
   }
   const seen = new Set<string>()
-  for (const [i, { facet, attributes }] of facets.entries()) {
+  for (const [i, { facet }] of facets.entries()) {
     const field = `machine_observed.facets[${i}].facet`
     checks.push(facetViolation(field, facet))
-    const fault = attributes && attributesFault(attributes.fields, MAX_DEPTH)
-    if (fault === 'too deep') checks.push(tooDeep(`machine_observed.facets[${i}].attributes`))
-    else if (fault !== undefined) {
-      const description = 'holds a value that is not a valid google.protobuf.Value'
-      checks.push({ field: `machine_observed.facets[${i}].attributes`, description })
-    }
     if (seen.has(facet))
       checks.push({ field, description: `names ${facet} a second time; send each facet once` })
     seen.add(facet)

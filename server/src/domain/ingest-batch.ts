@@ -5,6 +5,7 @@ import { eventViolations, MAX_EVENT_BYTES } from './event-validation.ts'
 import { refuseTime } from './event-window.ts'
 import { collectEvent } from './fold/collect-event.ts'
 import { foldEvent } from './fold/event.ts'
+import { refuseUnreadable } from './fold/machine-observed.ts'
 import { Effect, type FoldOutcome } from './fold/outcome.ts'
 import { encodeEvent, type IncomingEvent } from './incoming-event.ts'
 import { earlier, instantFromTimestamp } from './instant.ts'
@@ -130,6 +131,8 @@ export class IngestBatch implements Command<IngestResult> {
     }
     const type = event.payload!.$case
     if (covered) {
+      // What was refused for its attributes is refused again, and not taken for something that has landed.
+      if (event.payload?.$case === 'machineObserved') refuseUnreadable(event.payload.value)
       if (!ALWAYS_STORED.has(type)) return false
       throw new HoldfastError(
         'SEQ_REUSED',

@@ -13,9 +13,11 @@ test('two values are equal when their JSON is, once its keys are sorted', () => 
     Array.isArray(a)
       ? a.map(sorted)
       : a !== null && typeof a === 'object'
-        ? Object.keys(a)
-            .sort()
-            .map((key) => [key, sorted((a as Record<string, unknown>)[key])])
+        ? Object.fromEntries(
+            Object.keys(a)
+              .sort()
+              .map((key) => [key, sorted((a as Record<string, unknown>)[key])]),
+          )
         : a
   fc.assert(
     fc.property(value, value, (a, b) => {

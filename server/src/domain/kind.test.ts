@@ -8,7 +8,7 @@ test('a large facet is stored compressed, a small one as it is, and both are rea
     Array.from({ length: 200 }, (_, i) => [`host.attribute.${i}`, `value ${i}`]),
   )
   const large = Facet.fromPartial({ name: 'machines/a/facets/os', attributes })
-  const small = Facet.fromPartial({ name: 'm' })
+  const small = Facet.fromPartial({ name: 'm', attributes: {} })
   const [storedLarge, storedSmall] = [encodeBody('facet', large), encodeBody('facet', small)]
   expect(storedLarge.length).toBeLessThan(Facet.encode(large).finish().length / 2)
   expect(storedLarge[0]).toBe(1)

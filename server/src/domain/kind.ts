@@ -61,7 +61,10 @@ export function encodeBody<K extends KindName>(kind: K, message: KindMessage[K])
 
 /** The resource in a stored `body`. */
 export function decodeBody<K extends KindName>(kind: K, body: Uint8Array): KindMessage[K] {
-  return messages[kind].decode(wireBody(kind, body)) as KindMessage[K]
+  const message = messages[kind].decode(wireBody(kind, body)) as KindMessage[K]
+  // No attributes are none, and not unknown.
+  if (kind === 'facet') (message as Facet).attributes ??= {}
+  return message
 }
 
 /** The resource in a stored `body`, as the ledger works on it. */

@@ -2,15 +2,24 @@ import type { PackedFacet, PackedMachineObserved } from '../../../../proto/gen/h
 import type { ProcessesObserved } from '../../../../proto/gen/holdfast/v1/event.ts'
 import type { HardwareSummary } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import type { Origin } from '../basis.ts'
+import { refuseViolations } from '../error.ts'
 import type { IncomingEvent } from '../incoming-event.ts'
 import { timestampFromInstant } from '../instant.ts'
 import { jsonEqual } from '../json-equal.ts'
 import { isRetired, resolveMachine } from '../machine-identity.ts'
-import { compareAttributes, type PackedAttributes, unpackAttribute } from '../packed-attributes.ts'
+import {
+  AttributesFault,
+  compareAttributes,
+  MAX_DEPTH,
+  refuseFaults,
+  unpackAttribute,
+} from '../packed-attributes.ts'
 import { facetName, idOf } from '../resource-name.ts'
-import type { WorkingSet } from '../working-set.ts'
+import type { Row, WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
 import { mergedLabels } from './resource.ts'
+
+const EMPTY = Buffer.alloc(0)
 
 /**
  * A look at a machine. Facets that differ from what stands change; the others are only seen again. Of the
@@ -25,37 +34,36 @@ export function foldMachineObserved(
 ): FoldOutcome {
   const before = state.head
   const machine = resolveMachine(state, observed.machine!, origin.effectiveAt)
-  if (isRetired(machine)) return { effect: Effect.SUPERSEDED, machine, kept: event }
+  if (isRetired(machine)) return superseded(event, observed, machine)
 
   const changed: PackedMachineObserved['facets'] = []
   let skipped = 0
   let summary = machine.resource.hardware
-  for (const { facet, attributes, complete } of observed.facets) {
-    const given = attributes?.fields ?? {}
+  for (const [i, { facet, attributes, complete }] of observed.facets.entries()) {
     const name = facetName(idOf(machine.resource.name), facet)
     const row = state.find('facet', name)
     if (row !== undefined && origin.effectiveAt < row.observedAt) {
       skipped++
       continue
     }
-    const difference = compareAttributes(row?.resource.attributes?.fields ?? {}, given, complete)
+    const standing = row?.resource.attributes ?? EMPTY
+    const difference = checked(i, () => compareAttributes(standing, attributes, complete))
     if (row !== undefined && difference === undefined) {
       state.observe(row, origin.effectiveAt)
       continue
     }
-    const merged = difference?.merged ?? {}
     const next: PackedFacet = {
       name,
       machine: machine.resource.name,
-      attributes: { fields: merged },
+      attributes: Buffer.from(difference?.merged ?? EMPTY),
       observedTime: undefined,
       changeTime: undefined,
       changeRevision: 0n,
       source: origin.source,
     }
     state.put('facet', next, origin.effectiveAt)
-    changed.push({ facet, attributes: { fields: difference?.changed ?? {} }, complete: false })
-    summary = summarize(summary, facet, merged)
+    changed.push({ facet, attributes: Buffer.from(difference?.changed ?? EMPTY), complete: false })
+    summary = summarize(summary, facet, difference?.values ?? new Map())
   }
 
   // Labels have no time of their own: they are as late as the facets that came with them.
@@ -74,8 +82,38 @@ export function foldMachineObserved(
     return { effect: Effect.CHANGED, machine, kept }
   }
   return skipped > 0
-    ? { effect: Effect.SUPERSEDED, machine, kept: event }
+    ? superseded(event, observed, machine)
     : { effect: Effect.NONE, machine, kept: undefined }
+}
+
+/** Refuses attributes that nobody could read back, of an observation that is compared with nothing. */
+export function refuseUnreadable({ facets }: PackedMachineObserved): void {
+  for (const [i, { attributes }] of facets.entries()) checked(i, () => refuseFaults(attributes))
+}
+
+/** Kept whole, so looked at whole. */
+function superseded(
+  event: IncomingEvent,
+  observed: PackedMachineObserved,
+  machine: Row<'machine'>,
+): FoldOutcome {
+  refuseUnreadable(observed)
+  return { effect: Effect.SUPERSEDED, machine, kept: event }
+}
+
+/** Gives the fault of attributes the name of the field that they came in. */
+function checked<T>(facet: number, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    if (!(error instanceof AttributesFault)) throw error
+    const description =
+      error.fault === 'too deep'
+        ? `must not be nested more than ${MAX_DEPTH} levels deep`
+        : 'holds a value that is not a valid google.protobuf.Value'
+    refuseViolations([{ field: `machine_observed.facets[${facet}].attributes`, description }])
+    throw error
+  }
 }
 
 /** A scan replaces the one before, beside the state: processes come and go too often for revisions. */
@@ -112,7 +150,7 @@ const INT32_MAX = 2_147_483_647
 function summarize(
   summary: HardwareSummary | undefined,
   facet: string,
-  attributes: PackedAttributes,
+  attributes: ReadonlyMap<string, Uint8Array>,
 ): HardwareSummary | undefined {
   if (facet !== 'hardware' && facet !== 'os') return summary
   const base: HardwareSummary = summary ?? {

@@ -6,27 +6,14 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { MachineRef } from "../../v1/machine.ts";
 
-/** As google.protobuf.Struct. */
-export interface PackedStruct {
-  /** Each value is an encoded google.protobuf.Value. */
-  fields: { [key: string]: Buffer };
-}
-
-export interface PackedStruct_FieldsEntry {
-  key: string;
-  value: Buffer;
-}
-
 /** As holdfast.v1.Facet. */
 export interface PackedFacet {
   /** As there. */
   name: string;
   /** As there. */
   machine: string;
-  /** As there, values packed. */
-  attributes:
-    | PackedStruct
-    | undefined;
+  /** An encoded google.protobuf.Struct. */
+  attributes: Buffer;
   /** As there. */
   observedTime:
     | Timestamp
@@ -57,10 +44,8 @@ export interface PackedMachineObserved {
 export interface PackedMachineObserved_PackedObservedFacet {
   /** As there. */
   facet: string;
-  /** As there, values packed. */
-  attributes:
-    | PackedStruct
-    | undefined;
+  /** An encoded google.protobuf.Struct. */
+  attributes: Buffer;
   /** As there. */
   complete: boolean;
 }
@@ -84,195 +69,11 @@ export interface PackedObservation {
   machineObserved: PackedMachineObserved | undefined;
 }
 
-function createBasePackedStruct(): PackedStruct {
-  return { fields: {} };
-}
-
-export const PackedStruct: MessageFns<PackedStruct> = {
-  encode(message: PackedStruct, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    globalThis.Object.entries(message.fields).forEach(([key, value]: [string, Buffer]) => {
-      PackedStruct_FieldsEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
-    });
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PackedStruct {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePackedStruct();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            const entry1 = PackedStruct_FieldsEntry.decode(reader, reader.uint32());
-            if (entry1.value !== undefined) {
-              message.fields[entry1.key] = entry1.value;
-            }
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): PackedStruct {
-    return {
-      fields: isObject(object.fields)
-        ? (globalThis.Object.entries(object.fields) as [string, any][]).reduce(
-          (acc: { [key: string]: Buffer }, [key, value]: [string, any]) => {
-            globalThis.Object.defineProperty(acc, key, {
-              value: Buffer.from(bytesFromBase64(value as string)),
-              enumerable: true,
-              configurable: true,
-              writable: true,
-            });
-            return acc;
-          },
-          {},
-        )
-        : {},
-    };
-  },
-
-  toJSON(message: PackedStruct): unknown {
-    const obj: any = {};
-    if (message.fields) {
-      const entries = globalThis.Object.entries(message.fields) as [string, Buffer][];
-      if (entries.length > 0) {
-        obj.fields = {};
-        entries.forEach(([k, v]) => {
-          obj.fields[k] = base64FromBytes(v);
-        });
-      }
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<PackedStruct>, I>>(base?: I): PackedStruct {
-    return PackedStruct.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<PackedStruct>, I>>(object: I): PackedStruct {
-    const message = createBasePackedStruct();
-    message.fields = (globalThis.Object.entries(object.fields ?? {}) as [string, Buffer][]).reduce(
-      (acc: { [key: string]: Buffer }, [key, value]: [string, Buffer]) => {
-        if (value !== undefined) {
-          acc[key] = value;
-        }
-        return acc;
-      },
-      {},
-    );
-    return message;
-  },
-};
-
-function createBasePackedStruct_FieldsEntry(): PackedStruct_FieldsEntry {
-  return { key: "", value: Buffer.alloc(0) };
-}
-
-export const PackedStruct_FieldsEntry: MessageFns<PackedStruct_FieldsEntry> = {
-  encode(message: PackedStruct_FieldsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.key !== "") {
-      writer.uint32(10).string(message.key);
-    }
-    if (message.value.length !== 0) {
-      writer.uint32(18).bytes(message.value);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): PackedStruct_FieldsEntry {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBasePackedStruct_FieldsEntry();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
-              break;
-            }
-
-            message.key = reader.string();
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.value = Buffer.from(reader.bytes());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  fromJSON(object: any): PackedStruct_FieldsEntry {
-    return {
-      key: isSet(object.key) ? globalThis.String(object.key) : "",
-      value: isSet(object.value) ? Buffer.from(bytesFromBase64(object.value)) : Buffer.alloc(0),
-    };
-  },
-
-  toJSON(message: PackedStruct_FieldsEntry): unknown {
-    const obj: any = {};
-    if (message.key !== "") {
-      obj.key = message.key;
-    }
-    if (message.value.length !== 0) {
-      obj.value = base64FromBytes(message.value);
-    }
-    return obj;
-  },
-
-  create<I extends Exact<DeepPartial<PackedStruct_FieldsEntry>, I>>(base?: I): PackedStruct_FieldsEntry {
-    return PackedStruct_FieldsEntry.fromPartial(base ?? ({} as any));
-  },
-  fromPartial<I extends Exact<DeepPartial<PackedStruct_FieldsEntry>, I>>(object: I): PackedStruct_FieldsEntry {
-    const message = createBasePackedStruct_FieldsEntry();
-    message.key = object.key ?? "";
-    message.value = object.value ?? Buffer.alloc(0);
-    return message;
-  },
-};
-
 function createBasePackedFacet(): PackedFacet {
   return {
     name: "",
     machine: "",
-    attributes: undefined,
+    attributes: Buffer.alloc(0),
     observedTime: undefined,
     changeTime: undefined,
     changeRevision: 0n,
@@ -288,8 +89,8 @@ export const PackedFacet: MessageFns<PackedFacet> = {
     if (message.machine !== "") {
       writer.uint32(18).string(message.machine);
     }
-    if (message.attributes !== undefined) {
-      PackedStruct.encode(message.attributes, writer.uint32(26).fork()).join();
+    if (message.attributes.length !== 0) {
+      writer.uint32(26).bytes(message.attributes);
     }
     if (message.observedTime !== undefined) {
       Timestamp.encode(message.observedTime, writer.uint32(34).fork()).join();
@@ -343,7 +144,7 @@ export const PackedFacet: MessageFns<PackedFacet> = {
               break;
             }
 
-            message.attributes = PackedStruct.decode(reader, reader.uint32());
+            message.attributes = Buffer.from(reader.bytes());
             continue;
           }
           case 4: {
@@ -394,7 +195,7 @@ export const PackedFacet: MessageFns<PackedFacet> = {
     return {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       machine: isSet(object.machine) ? globalThis.String(object.machine) : "",
-      attributes: isSet(object.attributes) ? PackedStruct.fromJSON(object.attributes) : undefined,
+      attributes: isSet(object.attributes) ? Buffer.from(bytesFromBase64(object.attributes)) : Buffer.alloc(0),
       observedTime: isSet(object.observedTime)
         ? fromJsonTimestamp(object.observedTime)
         : isSet(object.observed_time)
@@ -422,8 +223,8 @@ export const PackedFacet: MessageFns<PackedFacet> = {
     if (message.machine !== "") {
       obj.machine = message.machine;
     }
-    if (message.attributes !== undefined) {
-      obj.attributes = PackedStruct.toJSON(message.attributes);
+    if (message.attributes.length !== 0) {
+      obj.attributes = base64FromBytes(message.attributes);
     }
     if (message.observedTime !== undefined) {
       obj.observedTime = fromTimestamp(message.observedTime).toISOString();
@@ -447,9 +248,7 @@ export const PackedFacet: MessageFns<PackedFacet> = {
     const message = createBasePackedFacet();
     message.name = object.name ?? "";
     message.machine = object.machine ?? "";
-    message.attributes = (object.attributes !== undefined && object.attributes !== null)
-      ? PackedStruct.fromPartial(object.attributes)
-      : undefined;
+    message.attributes = object.attributes ?? Buffer.alloc(0);
     message.observedTime = (object.observedTime !== undefined && object.observedTime !== null)
       ? Timestamp.fromPartial(object.observedTime)
       : undefined;
@@ -600,7 +399,7 @@ export const PackedMachineObserved: MessageFns<PackedMachineObserved> = {
 };
 
 function createBasePackedMachineObserved_PackedObservedFacet(): PackedMachineObserved_PackedObservedFacet {
-  return { facet: "", attributes: undefined, complete: false };
+  return { facet: "", attributes: Buffer.alloc(0), complete: false };
 }
 
 export const PackedMachineObserved_PackedObservedFacet: MessageFns<PackedMachineObserved_PackedObservedFacet> = {
@@ -608,8 +407,8 @@ export const PackedMachineObserved_PackedObservedFacet: MessageFns<PackedMachine
     if (message.facet !== "") {
       writer.uint32(10).string(message.facet);
     }
-    if (message.attributes !== undefined) {
-      PackedStruct.encode(message.attributes, writer.uint32(18).fork()).join();
+    if (message.attributes.length !== 0) {
+      writer.uint32(18).bytes(message.attributes);
     }
     if (message.complete !== false) {
       writer.uint32(24).bool(message.complete);
@@ -643,7 +442,7 @@ export const PackedMachineObserved_PackedObservedFacet: MessageFns<PackedMachine
               break;
             }
 
-            message.attributes = PackedStruct.decode(reader, reader.uint32());
+            message.attributes = Buffer.from(reader.bytes());
             continue;
           }
           case 3: {
@@ -669,7 +468,7 @@ export const PackedMachineObserved_PackedObservedFacet: MessageFns<PackedMachine
   fromJSON(object: any): PackedMachineObserved_PackedObservedFacet {
     return {
       facet: isSet(object.facet) ? globalThis.String(object.facet) : "",
-      attributes: isSet(object.attributes) ? PackedStruct.fromJSON(object.attributes) : undefined,
+      attributes: isSet(object.attributes) ? Buffer.from(bytesFromBase64(object.attributes)) : Buffer.alloc(0),
       complete: isSet(object.complete) ? globalThis.Boolean(object.complete) : false,
     };
   },
@@ -679,8 +478,8 @@ export const PackedMachineObserved_PackedObservedFacet: MessageFns<PackedMachine
     if (message.facet !== "") {
       obj.facet = message.facet;
     }
-    if (message.attributes !== undefined) {
-      obj.attributes = PackedStruct.toJSON(message.attributes);
+    if (message.attributes.length !== 0) {
+      obj.attributes = base64FromBytes(message.attributes);
     }
     if (message.complete !== false) {
       obj.complete = message.complete;
@@ -698,9 +497,7 @@ export const PackedMachineObserved_PackedObservedFacet: MessageFns<PackedMachine
   ): PackedMachineObserved_PackedObservedFacet {
     const message = createBasePackedMachineObserved_PackedObservedFacet();
     message.facet = object.facet ?? "";
-    message.attributes = (object.attributes !== undefined && object.attributes !== null)
-      ? PackedStruct.fromPartial(object.attributes)
-      : undefined;
+    message.attributes = object.attributes ?? Buffer.alloc(0);
     message.complete = object.complete ?? false;
     return message;
   },
