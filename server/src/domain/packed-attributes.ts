@@ -89,7 +89,24 @@ const KEY = 0x0a
 const VALUE = 0x12
 
 /** The values by key, the last of each. `plain` when the bytes hold each key once and nothing else. */
-function unpackStruct(bytes: PackedAttributes): { values: Map<string, Uint8Array>; plain: boolean } {
+interface Unpacked {
+  values: ReadonlyMap<string, Uint8Array>
+  plain: boolean
+}
+
+/** What was given is what stands when the next look comes, and need not be taken apart again. */
+const unpacked = new WeakMap<PackedAttributes, Unpacked>()
+
+function unpackStruct(bytes: PackedAttributes): Unpacked {
+  let found = unpacked.get(bytes)
+  if (found === undefined) {
+    found = takeApart(bytes)
+    unpacked.set(bytes, found)
+  }
+  return found
+}
+
+function takeApart(bytes: PackedAttributes): Unpacked {
   const values = new Map<string, Uint8Array>()
   let entries = 0
   let plain = true

@@ -8,6 +8,7 @@ import type { LedgerPosition, Row, WorkingSet } from '../domain/working-set.ts'
 import { int2Array, int8Array, textArray, uuidArray } from './binary-array.ts'
 import { type EventPartitions, monthOf, partitionOf } from './event-partitions.ts'
 import { micros } from './pg-types.ts'
+import type { RowCache } from './row-cache.ts'
 
 type Query = <R extends pg.QueryResultRow>(statement: pg.QueryConfig) => Promise<pg.QueryResult<R>>
 
@@ -57,13 +58,13 @@ export const positionOf = (row: PositionRow): LedgerPosition & { now: Instant } 
 export function loadBatch(
   query: Query,
   keys: LoadKeys,
-  partitions: EventPartitions,
+  { partitions, cache }: { partitions: EventPartitions; cache: RowCache },
 ): Promise<((state: WorkingSet) => void)[]> {
   const loads: Promise<(state: WorkingSet) => void>[] = []
   const rows = <K extends KindName>(kind: K, statement: pg.QueryConfig): void => {
     loads.push(
       query<CurrentRow>(statement).then(({ rows }) => (state) => {
-        for (const row of rows) state.add(currentRow(kind, row))
+        for (const row of rows) state.add(currentRow(kind, row, cache))
       }),
     )
   }
@@ -89,13 +90,13 @@ export function loadBatch(
   return Promise.all(loads)
 }
 
-function currentRow<K extends KindName>(kind: K, row: CurrentRow): Row<K> {
+function currentRow<K extends KindName>(kind: K, row: CurrentRow, cache: RowCache): Row<K> {
   return {
     id: row.id,
     kind,
     createRevision: row.create_revision,
     revision: row.revision,
-    resource: decodeRow(kind, row.body),
+    resource: cache.get(kind, row.id, row.revision) ?? decodeRow(kind, row.body),
     body: row.body,
     observedAt: (row.observed_at ?? 0n) as Instant,
     isNew: false,

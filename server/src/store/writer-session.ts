@@ -5,6 +5,7 @@ import { WorkingSet } from '../domain/working-set.ts'
 import type { EventPartitions } from './event-partitions.ts'
 import { loadBatch, POSITION, type PositionRow, positionOf } from './load-batch.ts'
 import { pgTypes } from './pg-types.ts'
+import { RowCache } from './row-cache.ts'
 import { saveBatch } from './save-batch.ts'
 
 /**
@@ -14,6 +15,7 @@ import { saveBatch } from './save-batch.ts'
  */
 export class WriterSession {
   readonly #client: pg.Client
+  readonly #cache = new RowCache()
   #failure: Error | undefined
 
   private constructor(client: pg.Client) {
@@ -50,9 +52,10 @@ export class WriterSession {
 
   /** Begins a transaction, locks the ledger, and loads what the batch wants to see. */
   async begin(keys: LoadKeys, partitions: EventPartitions): Promise<WorkingSet> {
+    const tools = { partitions, cache: this.#cache }
     const opened = [this.#run({ text: 'begin' }), this.#run({ name: 'lock', text: LOCK })]
     const position = this.#run<PositionRow>({ name: 'position', text: POSITION })
-    const loads = loadBatch((statement) => this.#run(statement), keys, partitions)
+    const loads = loadBatch((statement) => this.#run(statement), keys, tools)
     const [, found, adds] = await settled([Promise.all(opened), position, loads])
     const ledger = positionOf(found.rows[0]!)
     const state = new WorkingSet(ledger, ledger.now, randomUUID)
@@ -60,7 +63,7 @@ export class WriterSession {
 
     const machines = [...state.rows.machine.values()].map(({ resource }) => resource)
     const again = keys.afterMachines(machines)
-    const more = await loadBatch((statement) => this.#run(statement), again, partitions)
+    const more = await loadBatch((statement) => this.#run(statement), again, tools)
     for (const add of more) add(state)
     return state
   }
@@ -72,6 +75,7 @@ export class WriterSession {
     const [, result] = await settled([Promise.all(writes), committed])
     // After a failed statement the server answers COMMIT with ROLLBACK, and no error.
     if (result.command !== 'COMMIT') throw new Error(`the transaction ended with ${result.command}`)
+    for (const rows of Object.values(state.rows)) for (const row of rows.values()) this.#cache.hold(row)
   }
 
   async rollback(): Promise<void> {

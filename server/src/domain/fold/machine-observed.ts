@@ -21,6 +21,10 @@ import { mergedLabels } from './resource.ts'
 
 const EMPTY = Buffer.alloc(0)
 
+/** The same object where it is one: what it was taken apart into is remembered by it. */
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
 /**
  * A look at a machine. Facets that differ from what stands change; the others are only seen again. Of the
  * event, the attributes that changed are kept, since the rest stands in the state: 8 kB of facts of which
@@ -55,14 +59,14 @@ export function foldMachineObserved(
     const next: PackedFacet = {
       name,
       machine: machine.resource.name,
-      attributes: Buffer.from(difference?.merged ?? EMPTY),
+      attributes: asBuffer(difference?.merged ?? EMPTY),
       observedTime: undefined,
       changeTime: undefined,
       changeRevision: 0n,
       source: origin.source,
     }
     state.put('facet', next, origin.effectiveAt)
-    changed.push({ facet, attributes: Buffer.from(difference?.changed ?? EMPTY), complete: false })
+    changed.push({ facet, attributes: asBuffer(difference?.changed ?? EMPTY), complete: false })
     summary = summarize(summary, facet, difference?.values ?? new Map())
   }
 
