@@ -95,11 +95,14 @@ export interface SeqRange {
   last: bigint;
 }
 
-/** An event that will never be taken as it is. */
+/**
+ * An event that will not be taken as it is: for good, but for QUOTA_EXCEEDED, which passes when the source sends
+ * what is missing first.
+ */
 export interface RefusedEvent {
   /** Its id, as sent, cut at 64 bytes. */
   id: string;
-  /** Its seq. It counts as settled: a refusal leaves no gap. */
+  /** Its seq. It counts as settled, so that a refusal leaves no gap; not so with QUOTA_EXCEEDED. */
   seq: bigint;
   /** Its place in the batch, from 0. */
   index: number;
@@ -972,8 +975,9 @@ export const IngestServiceDefinition = {
      * by an answer that covers it; the server stops reading while too many wait. One stream may carry
      * several sources.
      *
-     * A batch that breaks a limit as a whole, or is not valid protobuf, ends the stream with
-     * INVALID_ARGUMENT; all that was acknowledged before stays. Send again from the last ack.
+     * A batch of too many events, or that is not valid protobuf, ends the stream with INVALID_ARGUMENT; one of
+     * more than 4 MiB with RESOURCE_EXHAUSTED. All that was acknowledged before stays. Send again from the last
+     * ack.
      */
     ingest: {
       name: "Ingest",
@@ -1006,8 +1010,9 @@ export const IngestServiceService = {
    * by an answer that covers it; the server stops reading while too many wait. One stream may carry
    * several sources.
    *
-   * A batch that breaks a limit as a whole, or is not valid protobuf, ends the stream with
-   * INVALID_ARGUMENT; all that was acknowledged before stays. Send again from the last ack.
+   * A batch of too many events, or that is not valid protobuf, ends the stream with INVALID_ARGUMENT; one of
+   * more than 4 MiB with RESOURCE_EXHAUSTED. All that was acknowledged before stays. Send again from the last
+   * ack.
    */
   ingest: {
     path: "/holdfast.v1.IngestService/Ingest" as const,
@@ -1036,8 +1041,9 @@ export interface IngestServiceServer extends UntypedServiceImplementation {
    * by an answer that covers it; the server stops reading while too many wait. One stream may carry
    * several sources.
    *
-   * A batch that breaks a limit as a whole, or is not valid protobuf, ends the stream with
-   * INVALID_ARGUMENT; all that was acknowledged before stays. Send again from the last ack.
+   * A batch of too many events, or that is not valid protobuf, ends the stream with INVALID_ARGUMENT; one of
+   * more than 4 MiB with RESOURCE_EXHAUSTED. All that was acknowledged before stays. Send again from the last
+   * ack.
    */
   ingest: handleBidiStreamingCall<IngestRequest, IngestResponse>;
   /** Takes one batch: the simple form of Ingest. */
@@ -1050,8 +1056,9 @@ export interface IngestServiceClient extends Client {
    * by an answer that covers it; the server stops reading while too many wait. One stream may carry
    * several sources.
    *
-   * A batch that breaks a limit as a whole, or is not valid protobuf, ends the stream with
-   * INVALID_ARGUMENT; all that was acknowledged before stays. Send again from the last ack.
+   * A batch of too many events, or that is not valid protobuf, ends the stream with INVALID_ARGUMENT; one of
+   * more than 4 MiB with RESOURCE_EXHAUSTED. All that was acknowledged before stays. Send again from the last
+   * ack.
    */
   ingest(): ClientDuplexStream<IngestRequest, IngestResponse>;
   ingest(options: Partial<CallOptions>): ClientDuplexStream<IngestRequest, IngestResponse>;
