@@ -3,8 +3,11 @@ import type { Instant } from '../domain/instant.ts'
 import { decodeResource, type KindName, wireBody } from '../domain/kind.ts'
 import { changesMessage, type ToldRevision } from './changes-message.ts'
 
-/** Clients take messages of 4 MiB unless told otherwise; a message is cut at about this, between revisions only. */
-const MESSAGE_BYTES = 512 * 1024
+/**
+ * A message is cut at about this, between revisions only. A stream holds up to 16 of them for a client that does
+ * not read, since grpc-js counts messages and not bytes.
+ */
+const MESSAGE_BYTES = 64 * 1024
 /** An entry keeps encodings of about this much, its own bookkeeping included. */
 const KEPT_BYTES = 4 << 20
 const KEPT_OVERHEAD_BYTES = 200
