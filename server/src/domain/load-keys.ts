@@ -31,6 +31,13 @@ export class LoadKeys {
   readonly #conflictsOf = new Set<string>()
   readonly #wants: { ref: MachineRef; add: (keys: LoadKeys, machineId: string) => void }[] = []
 
+  /** Whether there is nothing to ask for. */
+  get isEmpty(): boolean {
+    const { machineIds, aliases, services, instanceNames, facetNames, conditions, sources } = this
+    const sets = [machineIds, aliases, services, instanceNames, facetNames, conditions, sources]
+    return this.events.length === 0 && sets.every(({ size }) => size === 0)
+  }
+
   machine(ref: MachineRef): void {
     if (ref.id !== '') this.machineIds.add(ref.id)
     for (const alias of ref.aliases) {

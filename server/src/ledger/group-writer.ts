@@ -153,6 +153,7 @@ export class GroupWriter {
     await session.commit(state, headBefore)
 
     this.#acknowledged = { epoch: state.epoch, head: state.head }
+    for (const answer of answers) answer()
     if (state.head > headBefore) {
       this.#onCommit({
         epoch: state.epoch,
@@ -162,7 +163,6 @@ export class GroupWriter {
         changes: state.changes,
       })
     }
-    for (const answer of answers) answer()
   }
 
   /**

@@ -27,7 +27,12 @@ export class Notifier {
   }
 
   async start(): Promise<void> {
-    const client = new pg.Client({ connectionString: this.#url, application_name: 'holdfast-notifier' })
+    const client = new pg.Client({
+      connectionString: this.#url,
+      application_name: 'holdfast-notifier',
+      // A notification takes a transaction id, and its commit would wait for the disk beside the writer's.
+      options: '-c synchronous_commit=off',
+    })
     client.on('error', (error) => {
       this.#lost(client, error)
     })

@@ -1,96 +1,98 @@
 import type pg from 'pg'
+import type { Alias } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Instant } from '../domain/instant.ts'
-import { decodeRow, type KindName } from '../domain/kind.ts'
+import { decodeRow, type KindName, kindName, ResourceKind } from '../domain/kind.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
 import { conditionName, machineName, serviceName } from '../domain/resource-name.ts'
 import type { Gap } from '../domain/sequence.ts'
 import type { LedgerPosition, Row, WorkingSet } from '../domain/working-set.ts'
 import { int2Array, int8Array, textArray, uuidArray } from './binary-array.ts'
 import { type EventPartitions, monthOf, partitionOf } from './event-partitions.ts'
+import { allRead, type Part } from './one-statement.ts'
 import { micros } from './pg-types.ts'
 import type { RowCache } from './row-cache.ts'
 
-type Query = <R extends pg.QueryResultRow>(statement: pg.QueryConfig) => Promise<pg.QueryResult<R>>
-
-interface CurrentRow {
+/** One row of the load: of which kind, and what its kind gives. */
+export interface LoadedRow {
+  kind: number
   id: bigint
   revision: bigint
   create_revision: bigint
   body: Buffer
-  observed_at?: bigint
+  observed_at: bigint | null
+  name: string
+  detail: string
 }
 
-const columns = `id, revision, create_revision, body`
-const seen = `${columns}, ${micros('observed_at')} as observed_at`
-const MACHINES_BY_NAME = `select ${seen} from machine where name = any($1::text[])`
-// By alias come all that share one, so that a clash is seen and not only the match. A machine found both ways
-// comes twice, which costs less than a sort of the bodies.
-const MACHINES = `
-  ${MACHINES_BY_NAME}
-  union all
-  select ${seen} from machine where id in (
-    select a.machine_id from unnest($2::int2[], $3::text[]) k(kind, value)
-    join machine_alias a on a.kind = k.kind and a.value = k.value)`
-const byName = (table: string, list: string): string =>
-  `select ${list} from ${table} where name = any($1::text[])`
+/** Kinds of loaded rows beside those of resources. */
+const LEDGER = 0
+const SOURCE = 101
+const STORED_EVENT = 102
 
-/** Where the ledger stands, and the time that decides. Its own statement, after the row is locked: a volatile
- * function in the locking statement is evaluated before the lock is waited for. */
-export const POSITION = `
-  select epoch, head, next_id, compacted, ${micros('greatest(clock_timestamp(), last_time)')} as now
-  from ledger where id = 1`
+const select = (kind: number, columns: Partial<Record<Exclude<keyof LoadedRow, 'kind'>, string>>): string =>
+  `select ${kind}::int2 as kind, ${columns.id ?? 'null::int8'} as id, ${columns.revision ?? 'null::int8'} as revision,
+    ${columns.create_revision ?? 'null::int8'} as create_revision, ${columns.body ?? 'null::bytea'} as body,
+    ${columns.observed_at ?? 'null::int8'} as observed_at, ${columns.name ?? 'null::text'} as name,
+    ${columns.detail ?? 'null::text'} as detail`
 
-export interface PositionRow {
-  epoch: bigint
-  head: bigint
-  next_id: bigint
-  now: bigint
+// The time that decides is read here, after the ledger's row is locked: in the statement that locks it, a
+// volatile function is evaluated before the lock is waited for.
+const position: Part = {
+  name: 'ledger',
+  text: `${select(LEDGER, {
+    id: 'epoch',
+    revision: 'head',
+    create_revision: 'next_id',
+    observed_at: micros('greatest(clock_timestamp(), last_time)'),
+  })} from ledger where id = 1`,
+  values: [],
 }
 
-export const positionOf = (row: PositionRow): LedgerPosition & { now: Instant } => ({
-  epoch: row.epoch,
-  head: row.head,
-  nextId: row.next_id,
-  now: row.now as Instant,
-})
+const resource = (kind: KindName): string =>
+  select(ResourceKind[kind], {
+    id: 'id',
+    revision: 'revision',
+    create_revision: 'create_revision',
+    body: 'body',
+    ...(kind === 'service' || kind === 'condition' ? {} : { observed_at: micros('observed_at') }),
+  })
 
-/** Asks for everything in `keys`, one query a kind, all in one round trip; gives what adds it to a working set. */
-export function loadBatch(
-  query: Query,
-  keys: LoadKeys,
-  { partitions, cache }: { partitions: EventPartitions; cache: RowCache },
-): Promise<((state: WorkingSet) => void)[]> {
-  const loads: Promise<(state: WorkingSet) => void>[] = []
-  const rows = <K extends KindName>(kind: K, statement: pg.QueryConfig): void => {
-    loads.push(
-      query<CurrentRow>(statement).then(({ rows }) => (state) => {
-        for (const row of rows) state.add(currentRow(kind, row, cache))
-      }),
-    )
-  }
-  const machineNames = textArray([...keys.machineIds].map(machineName))
-  if (keys.aliases.size > 0) {
-    const aliases = [...keys.aliases.values()]
-    const kinds = int2Array(aliases.map((alias) => alias.kind))
-    const values = [machineNames, kinds, textArray(aliases.map((alias) => alias.value))]
-    rows('machine', { name: 'load-machines', text: MACHINES, values })
-  } else if (keys.machineIds.size > 0) {
-    rows('machine', { name: 'load-machines-by-name', text: MACHINES_BY_NAME, values: [machineNames] })
-  }
-  const named = <K extends KindName>(kind: K, names: string[], list: string): void => {
+/** Everything in `keys`, and where the ledger stands, in one statement. */
+export function loadBatch(keys: LoadKeys, partitions: EventPartitions): pg.QueryConfig {
+  const parts = [position]
+  const named = (kind: KindName, names: string[]): void => {
     if (names.length === 0) return
-    rows(kind, { name: `load-${kind}`, text: byName(kind, list), values: [textArray(names)] })
+    const text = `${resource(kind)} from ${kind} where name = any($1::text[])`
+    parts.push({ name: kind, text, values: [textArray(names)] })
   }
-  named('service', [...keys.services].map(serviceName), columns)
-  named('instance', [...keys.instanceNames], seen)
-  named('facet', [...keys.facetNames], seen)
-  named('condition', [...keys.conditions].map(conditionName), columns)
-  if (keys.sources.size > 0) loads.push(loadSources(query, keys))
-  loads.push(...loadStoredEvents(query, keys, partitions))
-  return Promise.all(loads)
+  named('machine', [...keys.machineIds].map(machineName))
+  if (keys.aliases.size > 0) parts.push(machinesByAlias([...keys.aliases.values()]))
+  named('service', [...keys.services].map(serviceName))
+  named('instance', [...keys.instanceNames])
+  named('facet', [...keys.facetNames])
+  named('condition', [...keys.conditions].map(conditionName))
+  if (keys.sources.size > 0) parts.push(sources([...keys.sources.values()]))
+  parts.push(...storedEvents(keys, partitions))
+  return allRead(parts)
 }
 
-function currentRow<K extends KindName>(kind: K, row: CurrentRow, cache: RowCache): Row<K> {
+/** Where the ledger stands, of the rows of a load. */
+export function positionIn(rows: readonly LoadedRow[]): LedgerPosition & { now: Instant } {
+  const { id, revision, create_revision, observed_at } = rows.find(({ kind }) => kind === LEDGER)!
+  return { epoch: id, head: revision, nextId: create_revision, now: observed_at as Instant }
+}
+
+/** Adds the rows of a load to what a batch sees. */
+export function addLoaded(state: WorkingSet, rows: readonly LoadedRow[], cache: RowCache): void {
+  for (const row of rows) {
+    if (row.kind === LEDGER) continue
+    if (row.kind === SOURCE) addSource(state, row)
+    else if (row.kind === STORED_EVENT) state.storedEvents.add(`${row.name}\n${row.detail}`)
+    else state.add(currentRow(kindName(row.kind), row, cache))
+  }
+}
+
+function currentRow<K extends KindName>(kind: K, row: LoadedRow, cache: RowCache): Row<K> {
   return {
     id: row.id,
     kind,
@@ -103,44 +105,45 @@ function currentRow<K extends KindName>(kind: K, row: CurrentRow, cache: RowCach
   }
 }
 
-const SOURCES = `
-  select s.id, s.name, e.epoch, e.high_water, e.gaps::text as gaps
-  from unnest($1::text[], $2::int8[]) k(name, epoch)
-  join source s on s.name = k.name
-  left join source_epoch e on e.source_id = s.id and e.epoch = k.epoch`
+/** All that share an alias, so that a clash is seen and not only the match. A machine that is found by its name
+ * as well comes twice, which costs less than a sort of the bodies. */
+const machinesByAlias = (aliases: Alias[]): Part => ({
+  name: 'alias',
+  text: `${resource('machine')} from machine where id in (
+    select a.machine_id from unnest($1::int2[], $2::text[]) k(kind, value)
+    join machine_alias a on a.kind = k.kind and a.value = k.value)`,
+  values: [int2Array(aliases.map(({ kind }) => kind)), textArray(aliases.map(({ value }) => value))],
+})
 
-async function loadSources(query: Query, keys: LoadKeys): Promise<(state: WorkingSet) => void> {
-  const wanted = [...keys.sources.values()]
-  const { rows } = await query<{
-    id: bigint
-    name: string
-    epoch: bigint | null
-    high_water: bigint
-    gaps: string
-  }>({
-    name: 'load-sources',
-    text: SOURCES,
-    values: [textArray(wanted.map(({ source }) => source)), int8Array(wanted.map(({ epoch }) => epoch))],
-  })
-  return (state) => {
-    for (const row of rows) {
-      let source = state.sources.get(row.name)
-      if (source === undefined) {
-        source = { id: row.id, name: row.name, isNew: false, epochs: new Map(), touched: new Set() }
-        state.sources.set(row.name, source)
-      }
-      if (row.epoch === null) continue
-      source.epochs.set(Number(row.epoch), { highWater: Number(row.high_water), gaps: parseGaps(row.gaps) })
-    }
+const sources = (wanted: { source: string; epoch: number }[]): Part => ({
+  name: 'source',
+  text: `${select(SOURCE, {
+    id: 's.id',
+    revision: 'e.epoch',
+    create_revision: 'e.high_water',
+    name: 's.name',
+    detail: 'e.gaps::text',
+  })}
+    from unnest($1::text[], $2::int8[]) k(name, epoch)
+    join source s on s.name = k.name
+    left join source_epoch e on e.source_id = s.id and e.epoch = k.epoch`,
+  values: [textArray(wanted.map(({ source }) => source)), int8Array(wanted.map(({ epoch }) => epoch))],
+})
+
+function addSource(state: WorkingSet, row: LoadedRow): void {
+  let source = state.sources.get(row.name)
+  if (source === undefined) {
+    source = { id: row.id, name: row.name, isNew: false, epochs: new Map(), touched: new Set() }
+    state.sources.set(row.name, source)
   }
+  // Null when the source has no such numbering yet.
+  if (row.revision === null) return
+  const gaps = parseGaps(row.detail)
+  source.epochs.set(Number(row.revision), { highWater: Number(row.create_revision), gaps })
 }
 
 /** Which of the batch's events are stored already. Asks the month's partition only: see EventPartitions. */
-function loadStoredEvents(
-  query: Query,
-  keys: LoadKeys,
-  partitions: EventPartitions,
-): Promise<(state: WorkingSet) => void>[] {
+function storedEvents(keys: LoadKeys, partitions: EventPartitions): Part[] {
   const groups = new Map<string, { source: string; partition: string; ids: string[] }>()
   for (const { source, id, occurredAt } of keys.events) {
     const month = monthOf(occurredAt)
@@ -153,21 +156,16 @@ function loadStoredEvents(
     }
     group.ids.push(id)
   }
-  return [...groups.values()].map(async ({ source, partition, ids }) => {
-    const { rows } = await query<{ id: string }>({
-      name: `stored-${partition}`,
-      // A probe of the index for each id. As a plain join PostgreSQL reads all events of the source while it
-      // has no statistics of the partition yet: 50 ms instead of 5 for 1,000 ids beside 50,000 rows.
-      text: `
-        select k.id::text as id from unnest($2::uuid[]) k(id) cross join lateral (
-          select 1 from ${partition} e
-          where e.source_id = (select id from source where name = $1) and e.id = k.id limit 1) stored`,
-      values: [source, uuidArray(ids)],
-    })
-    return (state: WorkingSet) => {
-      for (const { id } of rows) state.storedEvents.add(`${source}\n${id}`)
-    }
-  })
+  return [...groups.values()].map(({ source, partition, ids }) => ({
+    name: partition,
+    // A probe of the index for each id. As a plain join PostgreSQL reads all events of the source while it
+    // has no statistics of the partition yet: 50 ms instead of 5 for 1,000 ids beside 50,000 rows.
+    text: `${select(STORED_EVENT, { name: '$1::text', detail: 'k.id::text' })}
+      from unnest($2::uuid[]) k(id) cross join lateral (
+        select 1 from ${partition} e
+        where e.source_id = (select id from source where name = $1::text) and e.id = k.id limit 1) stored`,
+    values: [source, uuidArray(ids)],
+  }))
 }
 
 /** Gaps from PostgreSQL's text of an int8multirange, such as `{[3,5),[9,10)}`. */

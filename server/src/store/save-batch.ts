@@ -6,13 +6,14 @@ import type { EventRecord, Row, SourceRow, WorkingSet } from '../domain/working-
 import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
 import { monthOf, partitionOf } from './event-partitions.ts'
 import { formatGaps } from './load-batch.ts'
+import { allDone, type Part } from './one-statement.ts'
 import { fromMicros } from './pg-types.ts'
 import { insertEvents, insertTargets } from './save-events.ts'
 import { saveResources } from './save-resources.ts'
 
-/** The statements that write what a batch decided, in the order in which they must run. All set-wise. */
-export function saveBatch(state: WorkingSet, headBefore: bigint): pg.QueryConfig[] {
-  const statements: pg.QueryConfig[] = []
+/** The statement that writes what a batch decided: each table set-wise, all of them in one round trip. */
+export function saveBatch(state: WorkingSet, headBefore: bigint): pg.QueryConfig {
+  const statements: Part[] = []
   for (const [partition, events] of byPartition(state.events))
     statements.push(insertEvents(partition, events, state.now))
   const targets = state.events.flatMap((event) => event.targets.map((machineId) => ({ machineId, event })))
@@ -34,51 +35,61 @@ export function saveBatch(state: WorkingSet, headBefore: bigint): pg.QueryConfig
   if (claimed !== undefined) statements.push(aliases('insert', claimed))
   if (state.scans.size > 0) statements.push(upsertScans(state))
   const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
-  if (sources.length > 0) statements.push(saveSources(sources, state.now))
-  statements.push({
-    name: 'save-ledger',
-    text: `
-      with moved as (
-        update ledger set head = $1, next_id = $2, last_time = ${fromMicros('$3')} where id = 1
-        returning head, last_time)
-      insert into ledger_commit (revision, committed_at) select head, last_time from moved where head > $4`,
-    values: [state.head, state.nextId, state.now, headBefore],
-  })
-  return statements
+  if (sources.length > 0) statements.push(...saveSources(sources, state.now))
+  statements.push(
+    {
+      name: 'save-ledger',
+      text: `update ledger set head = $1, next_id = $2, last_time = ${fromMicros('$3')} where id = 1
+        returning head, last_time`,
+      values: [state.head, state.nextId, state.now],
+      as: 'moved',
+    },
+    {
+      name: 'save-commit',
+      text: `insert into ledger_commit (revision, committed_at)
+        select head, last_time from moved where head > $1::int8`,
+      values: [headBefore],
+    },
+  )
+  return allDone(statements)
 }
 
-/** One statement for both tables: each costs a lone write about as much as what it does. */
-function saveSources(sources: SourceRow[], now: Instant): pg.QueryConfig {
+function saveSources(sources: SourceRow[], now: Instant): Part[] {
   const epochs = sources.flatMap(({ id, epochs, touched }) =>
     [...touched].map((epoch) => ({ id, epoch, sequence: epochs.get(epoch)! })),
   )
-  return {
-    name: 'save-sources',
-    text: `
-      with saved as (
-        insert into source (id, name, created_at, last_contact_at)
+  return [
+    {
+      name: 'save-sources',
+      text: `insert into source (id, name, created_at, last_contact_at)
         select i, n, t, t from unnest($1::int8[], $2::text[], $3::timestamptz[]) u(i, n, t)
-        on conflict (id) do update set last_contact_at = excluded.last_contact_at)
-      insert into source_epoch (source_id, epoch, high_water, gaps)
-      select i, e, h, g::int8multirange from unnest($4::int8[], $5::int8[], $6::int8[], $7::text[]) u(i, e, h, g)
-      on conflict (source_id, epoch) do update set high_water = excluded.high_water, gaps = excluded.gaps`,
-    values: [
-      int8Array(sources.map(({ id }) => id)),
-      textArray(sources.map(({ name }) => name)),
-      timestamptzArray(sources.map(() => now)),
-      int8Array(epochs.map(({ id }) => id)),
-      int8Array(epochs.map(({ epoch }) => epoch)),
-      int8Array(epochs.map(({ sequence }) => sequence.highWater)),
-      textArray(epochs.map(({ sequence }) => formatGaps(sequence.gaps))),
-    ],
-  }
+        on conflict (id) do update set last_contact_at = excluded.last_contact_at`,
+      values: [
+        int8Array(sources.map(({ id }) => id)),
+        textArray(sources.map(({ name }) => name)),
+        timestamptzArray(sources.map(() => now)),
+      ],
+    },
+    {
+      name: 'save-source-epochs',
+      text: `insert into source_epoch (source_id, epoch, high_water, gaps)
+        select i, e, h, g::int8multirange from unnest($1::int8[], $2::int8[], $3::int8[], $4::text[]) u(i, e, h, g)
+        on conflict (source_id, epoch) do update set high_water = excluded.high_water, gaps = excluded.gaps`,
+      values: [
+        int8Array(epochs.map(({ id }) => id)),
+        int8Array(epochs.map(({ epoch }) => epoch)),
+        int8Array(epochs.map(({ sequence }) => sequence.highWater)),
+        textArray(epochs.map(({ sequence }) => formatGaps(sequence.gaps))),
+      ],
+    },
+  ]
 }
 
 function byPartition(events: EventRecord[]): Map<string, EventRecord[]> {
   return Map.groupBy(events, (event) => partitionOf(monthOf(event.occurredAt)))
 }
 
-function insertChanges({ changes, now }: WorkingSet): pg.QueryConfig {
+function insertChanges({ changes, now }: WorkingSet): Part {
   return {
     name: 'save-changes',
     text: `insert into change (revision, ordinal, kind, resource_id, committed_at, body)
@@ -95,7 +106,7 @@ function insertChanges({ changes, now }: WorkingSet): pg.QueryConfig {
   }
 }
 
-function observe(kind: KindName, rows: Row<'machine' | 'facet' | 'instance'>[]): pg.QueryConfig {
+function observe(kind: KindName, rows: Row<'machine' | 'facet' | 'instance'>[]): Part {
   return {
     name: `observe-${kind}`,
     text: `update ${kind} c set observed_at = u.at from unnest($1::int8[], $2::timestamptz[]) u(id, at)
@@ -104,7 +115,7 @@ function observe(kind: KindName, rows: Row<'machine' | 'facet' | 'instance'>[]):
   }
 }
 
-function aliases(verb: 'insert' | 'delete', list: { alias: Alias; machineId: bigint }[]): pg.QueryConfig {
+function aliases(verb: 'insert' | 'delete', list: { alias: Alias; machineId: bigint }[]): Part {
   const values = [
     int2Array(list.map(({ alias }) => alias.kind)),
     textArray(list.map(({ alias }) => alias.value)),
@@ -118,7 +129,7 @@ function aliases(verb: 'insert' | 'delete', list: { alias: Alias; machineId: big
   return { name: `aliases-${verb}`, text, values }
 }
 
-function upsertScans({ scans }: WorkingSet): pg.QueryConfig {
+function upsertScans({ scans }: WorkingSet): Part {
   const entries = [...scans]
   return {
     name: 'save-scans',

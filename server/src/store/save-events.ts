@@ -1,11 +1,11 @@
-import type pg from 'pg'
 import type { Instant } from '../domain/instant.ts'
 import type { EventRecord } from '../domain/working-set.ts'
 import { byteaArray, int2Array, int8Array, textArray, timestamptzArray, uuidArray } from './binary-array.ts'
+import type { Part } from './one-statement.ts'
 import { fromMicros } from './pg-types.ts'
 
 /** Stores events of one month. None of them is stored yet: the batch looked, under the ledger's lock. */
-export function insertEvents(partition: string, events: EventRecord[], now: Instant): pg.QueryConfig {
+export function insertEvents(partition: string, events: EventRecord[], now: Instant): Part {
   return {
     name: `save-${partition}`,
     text: `insert into ${partition} (occurred_at, recorded_at, source_id, id, epoch, seq, type, effect, machine_id, service_id, environment, principal, revision, body)
@@ -32,7 +32,7 @@ export function insertEvents(partition: string, events: EventRecord[], now: Inst
 }
 
 /** The machines of events about several, for their timelines. */
-export function insertTargets(targets: { machineId: bigint; event: EventRecord }[]): pg.QueryConfig {
+export function insertTargets(targets: { machineId: bigint; event: EventRecord }[]): Part {
   return {
     name: 'save-targets',
     text: `insert into event_target (machine_id, occurred_at, source_id, event_id)

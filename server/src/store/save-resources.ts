@@ -1,11 +1,11 @@
-import type pg from 'pg'
 import { instantFromTimestamp } from '../domain/instant.ts'
 import type { KindName } from '../domain/kind.ts'
 import type { Row, WorkingSet } from '../domain/working-set.ts'
 import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
+import type { Part } from './one-statement.ts'
 
 /** Inserts or updates the current rows of one kind. */
-export function saveResources(kind: KindName, rows: Row<KindName>[], state: WorkingSet): pg.QueryConfig {
+export function saveResources(kind: KindName, rows: Row<KindName>[], state: WorkingSet): Part {
   return upsert[kind](rows as never, state)
 }
 
@@ -55,7 +55,7 @@ const FIXED = new Set([
   'slot',
 ])
 
-function upsertRows(table: KindName, columns: Record<string, unknown[]>): pg.QueryConfig {
+function upsertRows(table: KindName, columns: Record<string, unknown[]>): Part {
   const names = Object.keys(columns)
   const typed = names.map(
     (name, i) => `$${i + 1}::${columns[name]![0] === 'jsonb' ? 'text' : columns[name]![0]}[]`,

@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { LoadKeys } from '../domain/load-keys.ts'
 import { WorkingSet } from '../domain/working-set.ts'
 import type { EventPartitions } from './event-partitions.ts'
-import { loadBatch, POSITION, type PositionRow, positionOf } from './load-batch.ts'
+import { addLoaded, type LoadedRow, loadBatch, positionIn } from './load-batch.ts'
 import { pgTypes } from './pg-types.ts'
 import { RowCache } from './row-cache.ts'
 import { saveBatch } from './save-batch.ts'
@@ -52,27 +52,26 @@ export class WriterSession {
 
   /** Begins a transaction, locks the ledger, and loads what the batch wants to see. */
   async begin(keys: LoadKeys, partitions: EventPartitions): Promise<WorkingSet> {
-    const tools = { partitions, cache: this.#cache }
-    const opened = [this.#run({ text: 'begin' }), this.#run({ name: 'lock', text: LOCK })]
-    const position = this.#run<PositionRow>({ name: 'position', text: POSITION })
-    const loads = loadBatch((statement) => this.#run(statement), keys, tools)
-    const [, found, adds] = await settled([Promise.all(opened), position, loads])
-    const ledger = positionOf(found.rows[0]!)
+    const opened = this.#run({ text: `begin; ${LOCK}` })
+    const loaded = this.#run<LoadedRow>(loadBatch(keys, partitions))
+    const [, { rows }] = await settled([opened, loaded])
+    const ledger = positionIn(rows)
     const state = new WorkingSet(ledger, ledger.now, randomUUID)
-    for (const add of adds) add(state)
+    addLoaded(state, rows, this.#cache)
 
     const machines = [...state.rows.machine.values()].map(({ resource }) => resource)
     const again = keys.afterMachines(machines)
-    const more = await loadBatch((statement) => this.#run(statement), again, tools)
-    for (const add of more) add(state)
+    if (!again.isEmpty) {
+      addLoaded(state, (await this.#run<LoadedRow>(loadBatch(again, partitions))).rows, this.#cache)
+    }
     return state
   }
 
   /** Writes what the batch decided, and commits. When this resolves, it is durable. */
   async commit(state: WorkingSet, headBefore: bigint): Promise<void> {
-    const writes = saveBatch(state, headBefore).map((statement) => this.#run(statement))
+    const written = this.#run(saveBatch(state, headBefore))
     const committed = this.#run({ text: 'commit' })
-    const [, result] = await settled([Promise.all(writes), committed])
+    const [, result] = await settled([written, committed])
     // After a failed statement the server answers COMMIT with ROLLBACK, and no error.
     if (result.command !== 'COMMIT') throw new Error(`the transaction ended with ${result.command}`)
     for (const rows of Object.values(state.rows)) for (const row of rows.values()) this.#cache.hold(row)
