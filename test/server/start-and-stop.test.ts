@@ -26,7 +26,8 @@ async function refused(
 ): Promise<{ code: number; err: string[] }> {
   const child = spawn(process.execPath, ['--conditions=holdfast-source', program, ...flags], {
     env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // run-server ends when its standard input does.
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   let err = ''
   let out = ''
