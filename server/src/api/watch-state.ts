@@ -5,7 +5,7 @@ import {
   WatchStateResponse,
 } from '../../../proto/gen/holdfast/v1/watch.ts'
 import { encode } from '../domain/encode.ts'
-import { HoldfastError, refuseViolations } from '../domain/error.ts'
+import { refuseViolations } from '../domain/error.ts'
 import { compileWatchFilter, type WatchFilter } from '../domain/filter/watch-filter.ts'
 import { decodeResource, KIND_NAMES, type KindName } from '../domain/kind.ts'
 import { epochChanged, isLost, revisionAhead, revisionCompacted } from '../domain/lost-position.ts'
@@ -14,7 +14,8 @@ import { messageParts } from '../ledger/message-parts.ts'
 import { readLedgerHead } from '../store/read-changes.ts'
 import { snapshotPage } from '../store/snapshot-page.ts'
 import type { Store } from '../store/store.ts'
-import { type CallContext, Encoded, type ServerStream } from './handler.ts'
+import { FeedFollower, PROGRESS_MS } from './follow-feed.ts'
+import { Encoded, type ServerStream } from './handler.ts'
 
 /** Rows in a page of the snapshot. A facet is some 3 kB as it is stored, and may be 1 MiB. */
 const PAGE_ROWS: Record<KindName, number> = {
@@ -24,9 +25,6 @@ const PAGE_ROWS: Record<KindName, number> = {
   instance: 500,
   condition: 500,
 }
-/** Below the 5 s that are promised, by more than the feed's poll, which is what wakes an idle watcher. */
-const PROGRESS_MS = 4000
-
 type Step = NonNullable<WatchStateResponse['step']>
 
 export function watchState({
@@ -36,22 +34,69 @@ export function watchState({
   store: Store
   feed: Feed
 }): ServerStream<WatchStateRequest, WatchStateResponse> {
-  return async function* watch(request, context) {
-    const filter = checkRequest(request)
-    let { start, reset } = await startOf(request, { store, feed })
-    for (;;) {
-      try {
-        if (start.snapshotCursor !== undefined) {
-          yield* snapshot(store, { filter, position: start, reset })
-        }
-        yield* follow(feed, { filter, from: start, context })
-        return
-      } catch (error) {
-        if (!request.resetIfLost || !isLost(error)) throw error
-        start = await snapshotOfNow(store, feed)
-        reset = true
-      }
+  return (request) => ({ [Symbol.asyncIterator]: () => new StateWatch(request, { store, feed }) })
+}
+
+type Result = IteratorResult<WatchStateResponse | Encoded, undefined>
+
+/** One watch: the snapshot if it begins with one, then the feed. */
+class StateWatch implements AsyncIterator<WatchStateResponse | Encoded, undefined> {
+  readonly #request: WatchStateRequest
+  readonly #parts: { store: Store; feed: Feed }
+  #filter: WatchFilter | undefined
+  #start: Start | undefined
+  #snapshot: AsyncGenerator<WatchStateResponse | Encoded> | undefined
+  #follower: FeedFollower | undefined
+  #ended = false
+
+  constructor(request: WatchStateRequest, parts: { store: Store; feed: Feed }) {
+    this.#request = request
+    this.#parts = parts
+  }
+
+  next(): Promise<Result> {
+    // The way of nearly every step, and of a thousand watches at once: nothing is put around it.
+    if (this.#follower !== undefined && !this.#request.resetIfLost) return this.#follower.next()
+    return this.#next()
+  }
+
+  async return(): Promise<Result> {
+    this.#ended = true
+    await Promise.all([this.#snapshot?.return(undefined), this.#follower?.return()])
+    return { done: true, value: undefined }
+  }
+
+  async #next(): Promise<Result> {
+    try {
+      if (this.#follower === undefined) return await this.#begin()
+      return await this.#follower.next()
+    } catch (error) {
+      if (!this.#request.resetIfLost || !isLost(error)) throw error
+      await this.#open(await snapshotOfNow(this.#parts.store, this.#parts.feed), true)
+      return this.next()
     }
+  }
+
+  /** The next step of the snapshot; after it, the first of what follows. */
+  async #begin(): Promise<Result> {
+    if (this.#snapshot === undefined) {
+      checkRequest(this.#request)
+      const { start, reset } = await startOf(this.#request, this.#parts)
+      await this.#open(start, reset)
+    }
+    const step = await this.#snapshot!.next()
+    if (step.done !== true) return step
+    if (this.#ended) return { done: true, value: undefined }
+    const { epoch, revision } = this.#start!
+    this.#follower = new FeedFollower(this.#parts.feed, { filter: this.#filter!, epoch, revision })
+    return this.#follower.next()
+  }
+
+  async #open(start: Start, reset: boolean): Promise<void> {
+    this.#start = start
+    this.#filter ??= compileWatchFilter(this.#request.filter)
+    this.#follower = undefined
+    this.#snapshot = snapshot(this.#parts.store, { filter: this.#filter, position: start, reset })
   }
 }
 
@@ -62,12 +107,12 @@ interface Start {
   snapshotCursor: string | undefined
 }
 
-function checkRequest({ filter, resume, skipSnapshot }: WatchStateRequest): WatchFilter {
+function checkRequest({ filter, resume, skipSnapshot }: WatchStateRequest): void {
   if (resume !== undefined && skipSnapshot) {
     const description = 'cannot be together with resume: it begins at now; send one of them'
     refuseViolations([{ field: 'skip_snapshot', description }])
   }
-  return compileWatchFilter(filter)
+  compileWatchFilter(filter)
 }
 
 async function startOf(
@@ -111,7 +156,8 @@ async function* snapshot(
   { filter, position, reset }: { filter: WatchFilter; position: Start; reset: boolean },
 ): AsyncGenerator<WatchStateResponse | Encoded> {
   const { epoch, revision } = position
-  const { kind: firstKind, name: firstName } = parseCursor(position.snapshotCursor!)
+  if (position.snapshotCursor === undefined) return
+  const { kind: firstKind, name: firstName } = parseCursor(position.snapshotCursor)
   const at = (snapshotCursor: string): WatchPosition => ({ ledgerEpoch: epoch, revision, snapshotCursor })
   let first = reset
   let spokenAt = performance.now()
@@ -167,45 +213,7 @@ async function refuseCompacted(store: Store, revision: bigint): Promise<void> {
   if (revision < compacted) throw revisionCompacted(revision, compacted)
 }
 
-/** Everything after `from`, as it is committed. The watcher holds one revision and no buffer. */
-async function* follow(
-  feed: Feed,
-  { filter, from, context }: { filter: WatchFilter; from: Start; context: CallContext },
-): AsyncGenerator<WatchStateResponse | Encoded> {
-  const { signal } = context
-  let cursor = from.revision
-  let spokenAt = performance.now()
-  // At once, so that a client that resumes learns where it stands.
-  yield progress(from.epoch, cursor)
-  while (!signal.aborted) {
-    if (feed.stopped) {
-      throw new HoldfastError('SERVER_DRAINING', 'this server is stopping; resume at another', {
-        retryAfterMs: 200,
-      })
-    }
-    if (feed.epoch !== from.epoch) throw epochChanged(from.epoch, feed.epoch)
-    const changed = feed.changed()
-    const entry = feed.nextInMemory(cursor) ?? (cursor < feed.head ? await feed.next(cursor) : undefined)
-    if (entry === undefined) {
-      await changed
-    } else {
-      for (const part of entry.encodedFor(filter)) {
-        yield new Encoded(part)
-        spokenAt = performance.now()
-      }
-      cursor = entry.to
-    }
-    if (performance.now() - spokenAt > PROGRESS_MS) {
-      yield progress(from.epoch, cursor)
-      spokenAt = performance.now()
-    }
-  }
-}
-
 const step = (value: Step): WatchStateResponse => ({ step: value })
-
-const progress = (ledgerEpoch: bigint, revision: bigint): WatchStateResponse =>
-  step({ $case: 'progress', value: { position: { ledgerEpoch, revision, snapshotCursor: '' } } })
 
 function parseCursor(cursor: string): { kind: KindName; name: string } {
   if (cursor === '') return { kind: KIND_NAMES[0]!, name: '' }

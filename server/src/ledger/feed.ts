@@ -45,6 +45,7 @@ export class Feed {
   #timer: NodeJS.Timeout | undefined
   #stopped = false
   #woken = Promise.withResolvers<void>()
+  #listeners: { wake(): void }[] = []
 
   constructor({ store, log, memoryBytes = 16 << 20, pollMs = 500 }: FeedOptions) {
     this.#store = store
@@ -112,6 +113,11 @@ export class Feed {
     }
     this.#tailing = this.#tail()
     await this.#tailing
+  }
+
+  /** Calls `wake` once, when there may be more to give, and at the next poll at the latest. */
+  listen(listener: { wake(): void }): void {
+    this.#listeners.push(listener)
   }
 
   /** Resolves when there may be more to give, and at every poll. */
@@ -240,6 +246,9 @@ export class Feed {
   }
 
   #wake(): void {
+    const listeners = this.#listeners
+    this.#listeners = []
+    for (const listener of listeners) listener.wake()
     const woken = this.#woken
     this.#woken = Promise.withResolvers()
     woken.resolve()
