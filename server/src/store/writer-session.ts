@@ -52,7 +52,7 @@ export class WriterSession {
 
   /** Begins a transaction, locks the ledger, and loads what the batch wants to see. */
   async begin(keys: LoadKeys, partitions: EventPartitions): Promise<WorkingSet> {
-    const opened = this.#run({ text: `begin; ${LOCK}` })
+    const opened = Promise.all([this.#run({ text: 'begin' }), this.#run({ name: 'lock', text: LOCK })])
     const loaded = this.#run<LoadedRow>(loadBatch(keys, partitions))
     const [, { rows }] = await settled([opened, loaded])
     const ledger = positionIn(rows)
