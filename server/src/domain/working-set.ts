@@ -62,9 +62,6 @@ export interface SourceRow {
 
 type Rows = { [K in KindName]: Map<string, Row<K>> }
 
-/** "Last seen" of a machine moves by a second at least. */
-const MACHINE_SEEN_US = 1_000_000n
-
 /** Where the ledger stands when a batch begins, under its lock. */
 export interface LedgerPosition {
   epoch: bigint
@@ -264,8 +261,6 @@ export class WorkingSet {
   observe(row: Row<'machine'> | Row<'facet'> | Row<'instance'>, at: Instant): void {
     const before = row.observedAt
     if (at <= before) return
-    // Every start and stop sees its machine too; nobody reads more from it than that it is about.
-    if (row.kind === 'machine' && at - before < MACHINE_SEEN_US) return
     row.observedAt = at
     this.observed.add(row as Row<'machine' | 'facet' | 'instance'>)
     this.#undo.push(() => {

@@ -213,8 +213,7 @@ export interface Machine {
     | undefined;
   /**
    * When a source last saw it, by that source's clock, never later than the server's. Moves without a
-   * revision, by a second at least; in a read of the past it is what stood at the last change. Unset: only ever
-   * spoken of.
+   * revision; in a read of the past it is what stood at the last change. Unset: only ever spoken of.
    */
   observedTime:
     | Timestamp
