@@ -116,11 +116,12 @@ test('W11 what is read back of another epoch is not taken for what was asked', a
 
 test('those who wait are woken by what is new, and by the end', async () => {
   const feed = await openFeed()
-  const woken = feed.changed()
+  const changed = () => new Promise<void>((resolve) => feed.listen({ wake: resolve }))
+  const woken = changed()
   await writeOne()
   await feed.caughtUp()
   await woken
-  const ended = feed.changed()
+  const ended = changed()
   await feed.stop()
   await ended
   expect(feed.stopped).toBe(true)

@@ -80,7 +80,7 @@ class StateWatch implements AsyncIterator<WatchStateResponse | Encoded, undefine
   /** The next step of the snapshot; after it, the first of what follows. */
   async #begin(): Promise<Result> {
     if (this.#snapshot === undefined) {
-      checkRequest(this.#request)
+      this.#filter = checkRequest(this.#request)
       const { start, reset } = await startOf(this.#request, this.#parts)
       await this.#open(start, reset)
     }
@@ -94,9 +94,8 @@ class StateWatch implements AsyncIterator<WatchStateResponse | Encoded, undefine
 
   async #open(start: Start, reset: boolean): Promise<void> {
     this.#start = start
-    this.#filter ??= compileWatchFilter(this.#request.filter)
     this.#follower = undefined
-    this.#snapshot = snapshot(this.#parts.store, { filter: this.#filter, position: start, reset })
+    this.#snapshot = snapshot(this.#parts.store, { filter: this.#filter!, position: start, reset })
   }
 }
 
@@ -107,12 +106,12 @@ interface Start {
   snapshotCursor: string | undefined
 }
 
-function checkRequest({ filter, resume, skipSnapshot }: WatchStateRequest): void {
+function checkRequest({ filter, resume, skipSnapshot }: WatchStateRequest): WatchFilter {
   if (resume !== undefined && skipSnapshot) {
     const description = 'cannot be together with resume: it begins at now; send one of them'
     refuseViolations([{ field: 'skip_snapshot', description }])
   }
-  compileWatchFilter(filter)
+  return compileWatchFilter(filter)
 }
 
 async function startOf(

@@ -44,7 +44,6 @@ export class Feed {
   #tailAgain = false
   #timer: NodeJS.Timeout | undefined
   #stopped = false
-  #woken = Promise.withResolvers<void>()
   #listeners: { wake(): void }[] = []
 
   constructor({ store, log, memoryBytes = 16 << 20, pollMs = 500 }: FeedOptions) {
@@ -118,11 +117,6 @@ export class Feed {
   /** Calls `wake` once, when there may be more to give, and at the next poll at the latest. */
   listen(listener: { wake(): void }): void {
     this.#listeners.push(listener)
-  }
-
-  /** Resolves when there may be more to give, and at every poll. */
-  changed(): Promise<void> {
-    return this.#woken.promise
   }
 
   /**
@@ -249,9 +243,6 @@ export class Feed {
     const listeners = this.#listeners
     this.#listeners = []
     for (const listener of listeners) listener.wake()
-    const woken = this.#woken
-    this.#woken = Promise.withResolvers()
-    woken.resolve()
   }
 }
 
