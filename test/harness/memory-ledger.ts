@@ -5,7 +5,7 @@ import { HoldfastError } from '../../server/src/domain/error.ts'
 import type { Instant } from '../../server/src/domain/instant.ts'
 import { decodeBody, decodeRow, type KindMessage, type KindName } from '../../server/src/domain/kind.ts'
 import { LoadKeys } from '../../server/src/domain/load-keys.ts'
-import { conditionName, facetName, machineName, serviceName } from '../../server/src/domain/resource-name.ts'
+import { facetName } from '../../server/src/domain/resource-name.ts'
 import {
   type ChangeRecord,
   type EventRecord,
@@ -104,14 +104,8 @@ export class MemoryLedger {
   }
 
   #load(state: WorkingSet, keys: LoadKeys): void {
-    const names = [
-      ...[...keys.machineIds].map(machineName),
-      ...[...keys.services].map(serviceName),
-      ...[...keys.conditions].map(conditionName),
-      ...keys.instanceNames,
-      ...keys.facetNames,
-    ]
-    for (const name of names) this.#loadRow(state, this.#rows.get(name))
+    for (const name of [...keys.names.values()].flatMap((names) => [...names]))
+      this.#loadRow(state, this.#rows.get(name))
     for (const alias of keys.aliases.values()) {
       for (const { alias: known, machineId } of this.aliases.values()) {
         if (aliasKey(known) !== aliasKey(alias)) continue

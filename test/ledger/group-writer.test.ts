@@ -48,7 +48,7 @@ function satisfy(then: () => void = () => {}, size = 100): Command<bigint> {
   const name = `conditions/test-${names++}`
   return {
     size,
-    collect: (keys) => keys.conditions.add(name.slice('conditions/'.length)),
+    collect: (keys) => keys.named('condition', name),
     decide: (state) => {
       then()
       return state.revise(() =>

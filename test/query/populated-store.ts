@@ -8,7 +8,6 @@ import {
   type KindName,
 } from '../../server/src/domain/kind.ts'
 import { LoadKeys } from '../../server/src/domain/load-keys.ts'
-import { idOf } from '../../server/src/domain/resource-name.ts'
 import { Store } from '../../server/src/store/store.ts'
 import { testDatabase } from '../harness/database.ts'
 
@@ -86,12 +85,12 @@ const aliasesOf = (resource: KindMessage[KindName]): Alias[] =>
   'aliases' in resource ? resource.aliases : []
 
 function collect(keys: LoadKeys, kind: KindName, resource: KindMessage[KindName]): void {
-  if (kind === 'machine') keys.machineIds.add(idOf(resource.name))
-  if (kind === 'service') keys.services.add(idOf(resource.name))
+  if (kind === 'machine') keys.named('machine', resource.name)
+  if (kind === 'service') keys.named('service', resource.name)
   if (kind === 'instance') {
     const { machine, service } = resource as KindMessage['instance']
-    keys.machineIds.add(idOf(machine))
-    keys.services.add(idOf(service))
-    keys.instanceNames.add(resource.name)
+    keys.named('machine', machine)
+    keys.named('service', service)
+    keys.named('instance', resource.name)
   }
 }

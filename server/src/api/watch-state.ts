@@ -18,13 +18,8 @@ import { FeedFollower, PROGRESS_MS } from './follow-feed.ts'
 import { Encoded, type ServerStream } from './handler.ts'
 
 /** Rows in a page of the snapshot. A facet is some 3 kB as it is stored, and may be 1 MiB. */
-const PAGE_ROWS: Record<KindName, number> = {
-  machine: 500,
-  facet: 100,
-  service: 500,
-  instance: 500,
-  condition: 500,
-}
+const pageRows = (kind: KindName): number => (kind === 'facet' ? 100 : 500)
+
 type Step = NonNullable<WatchStateResponse['step']>
 
 export function watchState({
@@ -162,7 +157,7 @@ async function* snapshot(
   let spokenAt = performance.now()
   for (const kind of KIND_NAMES.slice(KIND_NAMES.indexOf(firstKind))) {
     if (!filter.kinds.includes(kind)) continue
-    const limit = PAGE_ROWS[kind]
+    const limit = pageRows(kind)
     let afterName = kind === firstKind ? firstName : ''
     for (;;) {
       const page = await snapshotPage(store, { kind, revision, afterName, limit })

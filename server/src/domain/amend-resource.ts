@@ -94,7 +94,7 @@ abstract class AmendMachine extends AmendResource<'machine'> {
   protected readonly kind = 'machine'
 
   collect(keys: LoadKeys): void {
-    keys.machineIds.add(this.amendment.id)
+    keys.named('machine', machineName(this.amendment.id))
     keys.source(API_SOURCE, 0)
   }
 
@@ -170,7 +170,7 @@ export class DeclareService extends AmendResource<'service'> {
   }
 
   collect(keys: LoadKeys): void {
-    keys.services.add(this.amendment.id)
+    keys.named('service', serviceName(this.amendment.id))
     keys.source(API_SOURCE, 0)
   }
 

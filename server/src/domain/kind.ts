@@ -5,27 +5,53 @@ import { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/ser
 import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
 import { encode } from './encode.ts'
 
-/** The number of each kind of resource in `change.kind`. Stored: never changed, never used again. */
-export const ResourceKind = { machine: 1, facet: 2, service: 3, instance: 4, condition: 5 } as const
+/**
+ * The kinds of resource: what every list of kinds is made from. A new kind has a line here, a table of its name
+ * with the columns that `store/save-resources.ts` writes, and its fields in `filter/watch-filter.ts` and
+ * `field-changes.ts`; the compiler asks for the rest.
+ */
+export const ResourceKind = {
+  machine: 1,
+  facet: 2,
+  service: 3,
+  instance: 4,
+  condition: 5,
+} as const satisfies Record<string, number>
 
 export type KindName = keyof typeof ResourceKind
+/** The number of a kind in `change.kind`, and its field in Resource. Stored: never changed, never used again. */
 export type ResourceKind = (typeof ResourceKind)[KindName]
 
+/** The kinds that are seen: their `observed_at` moves without a revision. */
+export const OBSERVED_KINDS = ['machine', 'facet', 'instance'] as const satisfies readonly KindName[]
+export type ObservedKind = (typeof OBSERVED_KINDS)[number]
+
+/** The kinds that bear labels. */
+export type LabelledKind = {
+  [K in KindName]: KindMessage[K] extends { labels: object } ? K : never
+}[KindName]
+
+export const isObserved = (kind: KindName): kind is ObservedKind =>
+  (OBSERVED_KINDS as readonly KindName[]).includes(kind)
+
+const messages = {
+  machine: Machine,
+  facet: Facet,
+  service: Service,
+  instance: Instance,
+  condition: Condition,
+} satisfies Record<KindName, unknown>
+
 /** The message of each kind. */
-export interface KindMessage {
-  machine: Machine
-  facet: Facet
-  service: Service
-  instance: Instance
-  condition: Condition
-}
+export type KindMessage = { [K in KindName]: ReturnType<(typeof messages)[K]['decode']> }
 
 /** The message of each kind as the ledger works on it: the attributes of a facet stay packed. */
 export interface LedgerMessage extends Omit<KindMessage, 'facet'> {
   facet: PackedFacet
 }
 
-export const KIND_NAMES: readonly KindName[] = ['machine', 'facet', 'service', 'instance', 'condition']
+/** In the order in which snapshots and batches go through them. */
+export const KIND_NAMES = Object.keys(ResourceKind) as readonly KindName[]
 
 const BY_NUMBER = new Map<number, KindName>(KIND_NAMES.map((name) => [ResourceKind[name], name]))
 
@@ -34,14 +60,6 @@ export function kindName(kind: number): KindName {
   const name = BY_NUMBER.get(kind)
   if (name === undefined) throw new TypeError(`no kind of resource has the number ${kind}`)
   return name
-}
-
-const messages = {
-  machine: Machine,
-  facet: Facet,
-  service: Service,
-  instance: Instance,
-  condition: Condition,
 }
 
 const ledgerMessages = { ...messages, facet: PackedFacet }

@@ -1,5 +1,6 @@
 import type { Alias, Machine, MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { aliasKey, isStrong } from './alias.ts'
+import type { KindName } from './kind.ts'
 import { facetName, idOf, instanceName, MAIN_SLOT, machineName } from './resource-name.ts'
 
 /** One event's identity, and when it occurred, which tells the partitions it can be in. */
@@ -17,13 +18,10 @@ export interface EventKey {
  * machine of another id, `afterMachines` says what to ask for a second time.
  */
 export class LoadKeys {
-  readonly machineIds = new Set<string>()
+  /** The names of resources, by kind. */
+  readonly names = new Map<KindName, Set<string>>()
   /** Strong ones only: a weak one matches nothing, and may be shared by every machine there is. */
   readonly aliases = new Map<string, Alias>()
-  readonly services = new Set<string>()
-  readonly instanceNames = new Set<string>()
-  readonly facetNames = new Set<string>()
-  readonly conditions = new Set<string>()
   readonly sources = new Map<string, { source: string; epoch: number }>()
   readonly events: EventKey[] = []
   /** References that bring strong aliases. */
@@ -33,13 +31,19 @@ export class LoadKeys {
 
   /** Whether there is nothing to ask for. */
   get isEmpty(): boolean {
-    const { machineIds, aliases, services, instanceNames, facetNames, conditions, sources } = this
-    const sets = [machineIds, aliases, services, instanceNames, facetNames, conditions, sources]
-    return this.events.length === 0 && sets.every(({ size }) => size === 0)
+    const { names, aliases, sources, events } = this
+    return names.size === 0 && aliases.size === 0 && sources.size === 0 && events.length === 0
+  }
+
+  /** A resource by its name. */
+  named(kind: KindName, name: string): void {
+    const names = this.names.get(kind)
+    if (names === undefined) this.names.set(kind, new Set([name]))
+    else names.add(name)
   }
 
   machine(ref: MachineRef): void {
-    if (ref.id !== '') this.machineIds.add(ref.id)
+    if (ref.id !== '') this.named('machine', machineName(ref.id))
     for (const alias of ref.aliases) {
       if (!isStrong(alias)) continue
       this.aliases.set(aliasKey(alias), alias)
@@ -49,19 +53,19 @@ export class LoadKeys {
 
   /** A machine, and the ones that it is in conflict with. */
   machineWithConflicts(id: string): void {
-    this.machineIds.add(id)
+    this.named('machine', machineName(id))
     this.#conflictsOf.add(machineName(id))
   }
 
   instance(ref: MachineRef, service: string, slot: string): void {
     this.#want(ref, (keys, machine) => {
-      keys.instanceNames.add(instanceName({ machine, service, slot: slot || MAIN_SLOT }))
+      keys.named('instance', instanceName({ machine, service, slot: slot || MAIN_SLOT }))
     })
   }
 
   facet(ref: MachineRef, facet: string): void {
     this.#want(ref, (keys, machine) => {
-      keys.facetNames.add(facetName(machine, facet))
+      keys.named('facet', facetName(machine, facet))
     })
   }
 
@@ -74,7 +78,7 @@ export class LoadKeys {
     const keys = new LoadKeys()
     for (const { name, identityConflicts } of machines) {
       if (!this.#conflictsOf.has(name)) continue
-      for (const { otherMachine } of identityConflicts) keys.machineIds.add(idOf(otherMachine))
+      for (const { otherMachine } of identityConflicts) keys.named('machine', otherMachine)
     }
     if (this.#wants.length > 0) this.#underOtherNames(machines, keys)
     return keys

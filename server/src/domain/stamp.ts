@@ -1,10 +1,15 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import type { PackedFacet } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
-import type { Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
-import type { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
 import { HoldfastError } from './error.ts'
 import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
-import { encodeRow, type KindName, type LedgerMessage, storedBody } from './kind.ts'
+import {
+  encodeRow,
+  isObserved,
+  type KindMessage,
+  type KindName,
+  type LedgerMessage,
+  storedBody,
+} from './kind.ts'
 
 /** The most bytes of one resource: the attributes that one event may bring, and the resource's own fields. */
 export const MAX_RESOURCE_BYTES = 1024 * 1024 + 4096
@@ -20,14 +25,14 @@ export function stamp<K extends KindName>(
     const facet = resource as PackedFacet
     return { ...facet, changeRevision: revision, changeTime: now, observedTime } as LedgerMessage[K]
   }
-  const base = resource as Machine | Service | Instance | Condition
+  const base = resource as KindMessage[Exclude<KindName, 'facet'>]
   return {
     ...base,
     revision,
     etag: revision.toString(36),
     createTime: base.createTime ?? now,
     updateTime: now,
-    ...(kind === 'machine' || kind === 'instance' ? { observedTime } : {}),
+    ...(isObserved(kind) ? { observedTime } : {}),
   } as LedgerMessage[K]
 }
 

@@ -2,7 +2,7 @@ import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import type { Alias, Machine, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { aliasKey, isStrong } from './alias.ts'
 import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
-import type { KindName, LedgerMessage } from './kind.ts'
+import { KIND_NAMES, type KindName, type LedgerMessage, type ObservedKind } from './kind.ts'
 import type { Sequence } from './sequence.ts'
 import { encodeWithin, stamp } from './stamp.ts'
 
@@ -78,20 +78,14 @@ export class WorkingSet {
   readonly nowTimestamp: Timestamp
   readonly epoch: bigint
   readonly newUid: () => string
-  readonly rows: Rows = {
-    machine: new Map(),
-    facet: new Map(),
-    service: new Map(),
-    instance: new Map(),
-    condition: new Map(),
-  }
+  readonly rows = Object.fromEntries(KIND_NAMES.map((kind) => [kind, new Map()])) as unknown as Rows
   readonly sources = new Map<string, SourceRow>()
   /** Identities of stored events that commands of this batch bring again, as `source\nid`. */
   readonly storedEvents = new Set<string>()
   readonly changes: ChangeRecord[] = []
   readonly events: EventRecord[] = []
   readonly dirty = new Set<Row<KindName>>()
-  readonly observed = new Set<Row<'machine' | 'facet' | 'instance'>>()
+  readonly observed = new Set<Row<ObservedKind>>()
   readonly scans = new Map<bigint, { observedAt: Instant; scan: ProcessScan }>()
   /** What became of an alias of a machine, by `aliasKey` and machine; the last word counts. */
   readonly aliases = new Map<string, { alias: Alias; machineId: bigint; gone: boolean }>()
@@ -262,7 +256,7 @@ export class WorkingSet {
     const before = row.observedAt
     if (at <= before) return
     row.observedAt = at
-    this.observed.add(row as Row<'machine' | 'facet' | 'instance'>)
+    this.observed.add(row as Row<ObservedKind>)
     this.#undo.push(() => {
       row.observedAt = before
     })

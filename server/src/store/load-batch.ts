@@ -1,9 +1,8 @@
 import type pg from 'pg'
 import type { Alias } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Instant } from '../domain/instant.ts'
-import { decodeRow, type KindName, kindName, ResourceKind } from '../domain/kind.ts'
+import { decodeRow, isObserved, KIND_NAMES, type KindName, kindName, ResourceKind } from '../domain/kind.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
-import { conditionName, machineName, serviceName } from '../domain/resource-name.ts'
 import type { Gap } from '../domain/sequence.ts'
 import type { LedgerPosition, Row, WorkingSet } from '../domain/working-set.ts'
 import { int2Array, int8Array, textArray, uuidArray } from './binary-array.ts'
@@ -54,23 +53,18 @@ const resource = (kind: KindName): string =>
     revision: 'revision',
     create_revision: 'create_revision',
     body: 'body',
-    ...(kind === 'service' || kind === 'condition' ? {} : { observed_at: micros('observed_at') }),
+    ...(isObserved(kind) ? { observed_at: micros('observed_at') } : {}),
   })
 
 /** Everything in `keys`, and where the ledger stands, in one statement. */
 export function loadBatch(keys: LoadKeys, partitions: EventPartitions): pg.QueryConfig {
   const parts = [position]
-  const named = (kind: KindName, names: string[]): void => {
-    if (names.length === 0) return
-    const text = `${resource(kind)} from ${kind} where name = any($1::text[])`
-    parts.push({ name: kind, text, values: [textArray(names)] })
+  // In one order, so that there are few combinations of parts.
+  for (const kind of KIND_NAMES) {
+    const names = keys.names.get(kind)
+    if (names !== undefined) parts.push(named(kind, [...names]))
   }
-  named('machine', [...keys.machineIds].map(machineName))
   if (keys.aliases.size > 0) parts.push(machinesByAlias([...keys.aliases.values()]))
-  named('service', [...keys.services].map(serviceName))
-  named('instance', [...keys.instanceNames])
-  named('facet', [...keys.facetNames])
-  named('condition', [...keys.conditions].map(conditionName))
   if (keys.sources.size > 0) parts.push(sources([...keys.sources.values()]))
   parts.push(...storedEvents(keys, partitions))
   return allRead(parts)
@@ -104,6 +98,12 @@ function currentRow<K extends KindName>(kind: K, row: LoadedRow, cache: RowCache
     isNew: false,
   }
 }
+
+const named = (kind: KindName, names: string[]): Part => ({
+  name: kind,
+  text: `${resource(kind)} from ${kind} where name = any($1::text[])`,
+  values: [textArray(names)],
+})
 
 /** All that share an alias, so that a clash is seen and not only the match. A machine that is found by its name
  * as well comes twice, which costs less than a sort of the bodies. */

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { type Alias, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Instant } from '../domain/instant.ts'
-import { type KindName, ResourceKind } from '../domain/kind.ts'
+import { KIND_NAMES, type KindName, type ObservedKind, ResourceKind } from '../domain/kind.ts'
 import type { EventRecord, Row, SourceRow, WorkingSet } from '../domain/working-set.ts'
 import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
 import { monthOf, partitionOf } from './event-partitions.ts'
@@ -20,7 +20,7 @@ export function saveBatch(state: WorkingSet, headBefore: bigint): pg.QueryConfig
   if (targets.length > 0) statements.push(insertTargets(targets))
 
   const dirty = Map.groupBy(state.dirty, (row) => row.kind)
-  for (const kind of ['machine', 'facet', 'service', 'instance', 'condition'] as const) {
+  for (const kind of KIND_NAMES) {
     const rows = dirty.get(kind)
     if (rows !== undefined) statements.push(saveResources(kind, rows, state))
   }
@@ -106,7 +106,7 @@ function insertChanges({ changes, now }: WorkingSet): Part {
   }
 }
 
-function observe(kind: KindName, rows: Row<'machine' | 'facet' | 'instance'>[]): Part {
+function observe(kind: ObservedKind, rows: Row<ObservedKind>[]): Part {
   return {
     name: `observe-${kind}`,
     text: `update ${kind} c set observed_at = u.at from unnest($1::int8[], $2::timestamptz[]) u(id, at)

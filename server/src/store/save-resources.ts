@@ -1,5 +1,5 @@
 import { instantFromTimestamp } from '../domain/instant.ts'
-import type { KindName } from '../domain/kind.ts'
+import type { KindName, LabelledKind } from '../domain/kind.ts'
 import type { Row, WorkingSet } from '../domain/working-set.ts'
 import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
 import type { Part } from './one-statement.ts'
@@ -18,7 +18,7 @@ const base = (rows: readonly Row<KindName>[]) => ({
   body: ['bytea', byteaArray(rows.map(({ body }) => body))],
 })
 
-const times = (rows: readonly Row<'machine' | 'service' | 'instance' | 'condition'>[]) => ({
+const times = (rows: readonly Row<Exclude<KindName, 'facet'>>[]) => ({
   created_at: [
     'timestamptz',
     timestamptzArray(rows.map(({ resource }) => instantFromTimestamp(resource.createTime!))),
@@ -33,7 +33,7 @@ const observedAt = (rows: readonly Row<KindName>[]) => ({
   observed_at: ['timestamptz', timestamptzArray(rows.map((row) => row.observedAt))],
 })
 
-const labels = (rows: readonly Row<'machine' | 'service' | 'instance'>[]) => ({
+const labels = (rows: readonly Row<LabelledKind>[]) => ({
   labels: ['jsonb', textArray(rows.map(({ resource }) => JSON.stringify(resource.labels)))],
 })
 

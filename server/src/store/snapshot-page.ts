@@ -1,16 +1,14 @@
-import type { KindName } from '../domain/kind.ts'
+import { KIND_NAMES, type KindName } from '../domain/kind.ts'
 import { revisionCompacted } from '../domain/lost-position.ts'
 import { bodyAt } from './resource-row.ts'
-import { sql } from './sql.ts'
+import { Sql, sql } from './sql.ts'
 import type { Store } from './store.ts'
 
-const TABLES = {
-  machine: sql`machine`,
-  facet: sql`facet`,
-  service: sql`service`,
-  instance: sql`instance`,
-  condition: sql`condition`,
-} as const
+/** Each kind has a table of its name. */
+const TABLES = Object.fromEntries(KIND_NAMES.map((kind) => [kind, new Sql([kind], [])])) as Record<
+  KindName,
+  Sql
+>
 
 export interface SnapshotQuery {
   kind: KindName

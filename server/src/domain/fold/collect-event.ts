@@ -1,6 +1,7 @@
 import type { MachineRef } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import type { IncomingEvent } from '../incoming-event.ts'
 import type { LoadKeys } from '../load-keys.ts'
+import { conditionName, serviceName } from '../resource-name.ts'
 
 /** Asks for the rows that folding an event, already found valid, may look at. */
 export function collectEvent(keys: LoadKeys, { payload }: IncomingEvent): void {
@@ -14,7 +15,7 @@ export function collectEvent(keys: LoadKeys, { payload }: IncomingEvent): void {
     slot: string
   }) => {
     keys.machine(machine!)
-    keys.services.add(service)
+    keys.named('service', serviceName(service))
     keys.instance(machine!, service, slot)
   }
   switch (payload?.$case) {
@@ -34,11 +35,11 @@ export function collectEvent(keys: LoadKeys, { payload }: IncomingEvent): void {
       for (const machine of payload.value.machines) place({ ...payload.value, machine })
       return
     case 'conditionSatisfied':
-      keys.conditions.add(payload.value.condition)
+      keys.named('condition', conditionName(payload.value.condition))
       return
     case 'noteRecorded':
       if (payload.value.machine !== undefined) keys.machine(payload.value.machine)
-      if (payload.value.service !== '') keys.services.add(payload.value.service)
+      if (payload.value.service !== '') keys.named('service', serviceName(payload.value.service))
       return
     case 'resourceAmended':
     case undefined:
