@@ -4,13 +4,15 @@ import { join, resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { parseArgs, parseEnv } from 'node:util'
 import { type BearerToken, parseTokenFile } from './transport/bearer-token.ts'
-import { exposureRefusal } from './transport/grpc-server.ts'
+import { exposureRefusal } from './transport/exposure.ts'
 import { isLoopback, splitAddress } from './transport/loopback.ts'
 
 /** What a server runs with. Everything in it has been checked. */
 export interface Config {
-  /** `host:port`. */
+  /** `host:port`, of gRPC. */
   address: string
+  /** `host:port`, of the HTTP listener. */
+  httpAddress: string
   /** Absolute. Holds the embedded database. */
   dataDir: string
   /** Of an external PostgreSQL. Undefined: the embedded one. */
@@ -39,6 +41,11 @@ export class ConfigError extends Error {
 /** A setting: its flag, its variable, and what it is for. */
 const settings = {
   address: ['HOLDFAST_ADDRESS', 'HOST:PORT', 'where to listen; port 0 takes a free one (127.0.0.1:7420)'],
+  'http-address': [
+    'HOLDFAST_HTTP_ADDRESS',
+    'HOST:PORT',
+    'where to listen for HTTP (127.0.0.1:7421, or a free port when the port of HOLDFAST_ADDRESS is 0)',
+  ],
   'data-dir': ['HOLDFAST_DATA_DIR', 'DIR', 'where the embedded database lives'],
   'database-url': ['DATABASE_URL', 'URL', 'use this PostgreSQL (15 or newer) and not the embedded one'],
   'token-file': ['HOLDFAST_TOKEN_FILE', 'FILE', 'who may call: one "name:token" or "token" a line'],
@@ -77,14 +84,21 @@ export function loadConfig({ argv, env }: ConfigSources): Config {
   const address = read('address') ?? '127.0.0.1:7420'
   const tokens = tokensOf(read('token-file'), violations)
   const tls = tlsOf(read('tls-cert-file'), read('tls-key-file'), violations)
-  const host = splitAddress(address)?.host
-  if (host === undefined) {
-    violations.push(`HOLDFAST_ADDRESS: ${JSON.stringify(address)} is not HOST:PORT, such as 127.0.0.1:7420`)
-  } else if (!isLoopback(host) && (tls === undefined || tokens === undefined)) {
-    violations.push(`HOLDFAST_ADDRESS: ${exposureRefusal(address)}`)
+  const httpAddress = read('http-address') ?? defaultHttpAddress(address)
+  for (const [name, value] of Object.entries({
+    HOLDFAST_ADDRESS: address,
+    HOLDFAST_HTTP_ADDRESS: httpAddress,
+  })) {
+    const host = splitAddress(value)?.host
+    if (host === undefined) {
+      violations.push(`${name}: ${JSON.stringify(value)} is not HOST:PORT, such as 127.0.0.1:7420`)
+    } else if (!isLoopback(host) && (tls === undefined || tokens === undefined)) {
+      violations.push(`${name}: ${exposureRefusal(value)}`)
+    }
   }
   const config: Config = {
     address,
+    httpAddress,
     dataDir: resolve(read('data-dir') ?? defaultDataDir(env)),
     databaseUrl: databaseUrlOf(read('database-url'), violations),
     tokens,
@@ -105,6 +119,11 @@ function defaultDataDir(env: NodeJS.ProcessEnv): string {
   if (env.XDG_STATE_HOME) return join(env.XDG_STATE_HOME, 'holdfast')
   if (process.getuid?.() === 0) return '/var/lib/holdfast'
   return join(env.HOME || homedir(), '.local', 'state', 'holdfast')
+}
+
+/** Who takes a free port for gRPC runs beside another server, and would meet it at a fixed one for HTTP. */
+function defaultHttpAddress(address: string): string {
+  return splitAddress(address)?.port === 0 ? '127.0.0.1:0' : '127.0.0.1:7421'
 }
 
 function layers(

@@ -16,6 +16,7 @@ import type { Store } from './store/store.ts'
 import { ChangeCompaction } from './sweep/change-compaction.ts'
 import { EventUpkeep } from './sweep/event-upkeep.ts'
 import { GrpcServer, maxRequestBytes } from './transport/grpc-server.ts'
+import { HttpServer } from './transport/http/http-server.ts'
 import { rpcStatus } from './transport/status.ts'
 import { serverVersion } from './version.ts'
 
@@ -26,6 +27,8 @@ const descriptorSetUrl = new URL('../../proto/gen/descriptor-set.binpb', import.
 export interface RunningServer extends AsyncDisposable {
   /** `host:port`, with the port that was taken. */
   readonly address: string
+  /** `http://host:port`, with the port that was taken. */
+  readonly httpUrl: string
   /** Drains and ends everything. Further calls wait for the first. */
   stop(): Promise<void>
   /** For the last moment of the process: tells the embedded database to end, and does not wait. */
@@ -52,23 +55,33 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       throw unreachable(error, url)
     })
     cleanups.push(() => store.close())
-    const grpc = new GrpcServer({ ...config, log, descriptorSet: () => readFile(descriptorSetUrl) })
-    await compose(grpc, { store, config, log, cleanups })
+    const descriptorSet = () => readFile(descriptorSetUrl)
+    const grpc = new GrpcServer({ ...config, log, descriptorSet })
+    const http = new HttpServer({ ...config, address: config.httpAddress, log, descriptorSet })
+    await compose({ grpc, http }, { store, config, log, cleanups })
+    cleanups.push(async () => void (await Promise.all([grpc.drain(drainGraceMs), http.drain(drainGraceMs)])))
     const address = await grpc.listen().catch((error: unknown) => {
-      throw cannotListen(error, config.address)
+      throw cannotListen(error, config.address, 'HOLDFAST_ADDRESS')
     })
-    cleanups.push(() => grpc.drain(drainGraceMs))
-    log.info({ address }, 'listening')
+    const httpUrl = await http.listen().catch((error: unknown) => {
+      throw cannotListen(error, config.httpAddress, 'HOLDFAST_HTTP_ADDRESS')
+    })
+    log.info({ address, httpUrl }, 'listening')
     let stopped: Promise<void> | undefined
     const stop = () => {
       stopped ??= undo(cleanups, log)
       return stopped
     }
-    return { address, stop, abandon: () => postgres?.abandon(), [Symbol.asyncDispose]: stop }
+    return { address, httpUrl, stop, abandon: () => postgres?.abandon(), [Symbol.asyncDispose]: stop }
   } catch (error) {
     await undo(cleanups, log)
     throw error
   }
+}
+
+interface Listeners {
+  grpc: GrpcServer
+  http: HttpServer
 }
 
 interface Parts {
@@ -79,12 +92,14 @@ interface Parts {
 }
 
 /** Adds the services, and what ends them: undone in the opposite order, after the streams have ended. */
-async function compose(grpc: GrpcServer, { store, config, log, cleanups }: Parts): Promise<void> {
+async function compose({ grpc, http }: Listeners, { store, config, log, cleanups }: Parts): Promise<void> {
   const { eventRetentionDays, changeRetentionDays } = config
   const ledger = new Ledger({ store, log })
   cleanups.push(() => ledger.stop())
   await ledger.start()
-  grpc.add(ingestServiceDefinition, ingestService({ ledger, eventRetentionDays, rpcStatus }))
+  const ingest = ingestService({ ledger, eventRetentionDays, rpcStatus })
+  grpc.add(ingestServiceDefinition, ingest)
+  http.add({ ingestBatch: ingestServiceDefinition.ingestBatch }, ingest)
   grpc.add(StateServiceService, stateService({ store, ledger }))
   grpc.add(
     AdminServiceService,
@@ -137,20 +152,20 @@ function unreachable(error: unknown, url: string): unknown {
   )
 }
 
-function cannotListen(error: unknown, address: string): unknown {
+function cannotListen(error: unknown, address: string, setting: string): unknown {
   const code = (error as NodeJS.ErrnoException).code
   const why = code === 'EADDRINUSE' ? 'the port is in use' : messageOf(error)
   return new HoldfastError(
     'INTERNAL',
-    `cannot listen on ${address}: ${why}; stop what holds it, or set HOLDFAST_ADDRESS, such as to 127.0.0.1:0 for a free port`,
+    `cannot listen on ${address}: ${why}; stop what holds it, or set ${setting}, such as to 127.0.0.1:0 for a free port`,
     { cause: error },
   )
 }
 
 const help = `Usage: holdfast server [flags]
 
-Starts the server, with a PostgreSQL of its own unless DATABASE_URL is set. Prints "listening on ADDRESS" when
-it is ready. SIGTERM and SIGINT let it finish what is under way; a second one does not.
+Starts the server, with a PostgreSQL of its own unless DATABASE_URL is set. Prints "listening on ADDRESS"
+and "http on http://ADDRESS" when it is ready. SIGTERM and SIGINT let it finish what is under way; a second one does not.
 
 Flags win over variables, variables over the file.
 ${configHelp()}
@@ -184,7 +199,7 @@ export async function runServer(argv: string[]): Promise<number> {
     return 1
   }
   process.once('exit', server.abandon)
-  process.stdout.write(`listening on ${server.address}\n`)
+  process.stdout.write(`listening on ${server.address}\nhttp on ${server.httpUrl}\n`)
   log.info({ signal: await signalled }, 'going down')
   await server.stop()
   process.off('exit', server.abandon)

@@ -16,6 +16,8 @@ const program = fileURLToPath(new URL('run-server.ts', import.meta.url))
 /** A server in this process, with clients. Ends with its `await using`. */
 export interface TestServer extends Clients, AsyncDisposable {
   readonly address: string
+  /** `http://host:port` */
+  readonly httpUrl: string
   /** Of its database. */
   readonly url: string
   /** Every line of its log, parsed. */
@@ -34,7 +36,7 @@ export async function testServer(config: Partial<Config> = {}): Promise<TestServ
   const clients = clientsOf(server.address)
   return {
     ...clients,
-    ...{ address: server.address, url, logged },
+    ...{ address: server.address, httpUrl: server.httpUrl, url, logged },
     async [Symbol.asyncDispose]() {
       clients[Symbol.dispose]()
       await server.stop()
@@ -57,6 +59,8 @@ export interface SpawnOptions {
 /** A server in a process of its own, with clients. Ends with its `await using`. */
 export interface SpawnedServer extends Clients, AsyncDisposable {
   readonly address: string
+  /** `http://host:port` */
+  readonly httpUrl: string
   readonly pid: number
   /** What it wrote to its log so far. */
   readonly log: () => string
@@ -91,7 +95,7 @@ export async function spawnServer(options: SpawnOptions): Promise<SpawnedServer>
       output[name] += text
     })
   }
-  const address = await listening(child, output).catch(async (error: unknown) => {
+  const { address, httpUrl } = await listening(child, output).catch(async (error: unknown) => {
     child.kill('SIGKILL')
     await exited
     throw error
@@ -103,7 +107,7 @@ export async function spawnServer(options: SpawnOptions): Promise<SpawnedServer>
   }
   return {
     ...clients,
-    ...{ address, pid: child.pid!, log: () => output.stderr, kill },
+    ...{ address, httpUrl, pid: child.pid!, log: () => output.stderr, kill },
     async [Symbol.asyncDispose]() {
       clients[Symbol.dispose]()
       // In order, since an embedded database ends with it.
@@ -112,13 +116,17 @@ export async function spawnServer(options: SpawnOptions): Promise<SpawnedServer>
   }
 }
 
-async function listening(child: ChildProcess, output: { stdout: string; stderr: string }): Promise<string> {
+async function listening(
+  child: ChildProcess,
+  output: { stdout: string; stderr: string },
+): Promise<{ address: string; httpUrl: string }> {
   const failed = () => new Error(`the server did not start: ${output.stdout}${output.stderr}`)
   return until(
     'a server process to listen',
     () => {
       if (child.exitCode !== null || child.signalCode !== null) throw failed()
-      return /^listening on (\S+)$/m.exec(output.stdout)?.[1]
+      const ready = /^listening on (\S+)\nhttp on (\S+)$/m.exec(output.stdout)
+      return ready === null ? undefined : { address: ready[1]!, httpUrl: ready[2]! }
     },
     25_000,
   )

@@ -25,6 +25,7 @@ function violations(env: NodeJS.ProcessEnv, argv: string[] = []): string[] {
 test('the defaults', () => {
   expect(loadConfig({ argv: [], env: { XDG_STATE_HOME: '/state' } })).toEqual({
     address: '127.0.0.1:7420',
+    httpAddress: '127.0.0.1:7421',
     dataDir: '/state/holdfast',
     databaseUrl: undefined,
     tokens: undefined,
@@ -90,6 +91,15 @@ test('beyond loopback both TLS and a token are needed', () => {
       expect.stringMatching(/HOLDFAST_TLS_CERT_FILE.*HOLDFAST_TOKEN_FILE/),
     ])
   }
+})
+
+test('the HTTP address: its own rules are those of gRPC, and a free port goes with a free port', () => {
+  expect(loadConfig({ argv: [], env: { HOLDFAST_ADDRESS: '127.0.0.1:0' } }).httpAddress).toBe('127.0.0.1:0')
+  const env = { HOLDFAST_ADDRESS: '127.0.0.1:0', HOLDFAST_HTTP_ADDRESS: 'localhost:80' }
+  expect(loadConfig({ argv: [], env }).httpAddress).toBe('localhost:80')
+  expect(violations({ HOLDFAST_HTTP_ADDRESS: '0.0.0.0:80' })).toEqual([
+    expect.stringMatching(/^HOLDFAST_HTTP_ADDRESS: .*HOLDFAST_TLS_CERT_FILE/),
+  ])
 })
 
 test('a certificate that is none is refused', () => {

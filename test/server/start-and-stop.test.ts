@@ -83,6 +83,20 @@ test('a port in use: one line with what to do, exit code 1', async () => {
   holder.close()
 })
 
+test('a port in use for HTTP: the same, and nothing is left listening', async () => {
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  const { port } = holder.address() as { port: number }
+  const { code, err } = await refused({
+    HOLDFAST_ADDRESS: '127.0.0.1:0',
+    HOLDFAST_HTTP_ADDRESS: `127.0.0.1:${port}`,
+    DATABASE_URL: inject('adminUrl'),
+  })
+  expect(code).toBe(1)
+  expect(err).toEqual([expect.stringMatching(/the port is in use.*HOLDFAST_HTTP_ADDRESS/)])
+  holder.close()
+})
+
 test('a database that cannot be reached: one line that keeps the password, exit code 1', async () => {
   const { code, err } = await refused({ DATABASE_URL: 'postgres://me:s3cret@127.0.0.1:1/db' })
   expect(code).toBe(1)

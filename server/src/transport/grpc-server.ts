@@ -4,14 +4,9 @@ import type { Logger } from 'pino'
 import { HealthService } from '../../../proto/gen/grpc/health/v1/health.ts'
 import { ServerReflectionService } from '../../../proto/gen/grpc/reflection/v1/reflection.ts'
 import type { Handlers } from '../api/handler.ts'
-import {
-  type BearerToken,
-  bearerTokenAuthentication,
-  loopbackAuthentication,
-  noAuthentication,
-} from './bearer-token.ts'
+import { type BearerToken, noAuthentication } from './bearer-token.ts'
+import { authentication } from './exposure.ts'
 import { Health } from './health.ts'
-import { isLoopback, splitAddress } from './loopback.ts'
 import type { Authenticate } from './open-call.ts'
 import { OpenCalls } from './open-calls.ts'
 import { reflectionHandlers, ServerReflectionV1AlphaService } from './reflection.ts'
@@ -56,13 +51,8 @@ export class GrpcServer {
 
   /** Throws when the address is beyond loopback and TLS or tokens are missing. */
   constructor(options: GrpcServerOptions) {
-    const { address, tls, tokens } = options
-    const host = splitAddress(address)?.host
-    if (host === undefined) throw new Error(`${address} is not host:port`)
-    if (!isLoopback(host) && (tls === undefined || tokens === undefined))
-      throw new Error(exposureRefusal(address))
     this.#options = options
-    this.#authenticate = tokens === undefined ? loopbackAuthentication : bearerTokenAuthentication(tokens)
+    this.#authenticate = authentication(options)
   }
 
   /** How many calls are under way. */
@@ -137,14 +127,6 @@ export class GrpcServer {
     this.#server.addService(made.definition, made.implementation)
     return made
   }
-}
-
-/** What to do about an address beyond loopback without TLS and tokens. */
-export function exposureRefusal(address: string): string {
-  return (
-    `${address} can be reached from other machines, which needs both TLS and a token: set HOLDFAST_TLS_CERT_FILE, ` +
-    'HOLDFAST_TLS_KEY_FILE and HOLDFAST_TOKEN_FILE, or listen on loopback, such as 127.0.0.1:7420'
-  )
 }
 
 async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {

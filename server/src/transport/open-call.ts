@@ -3,7 +3,7 @@ import { status as Code, type Metadata } from '@grpc/grpc-js'
 import type { Logger } from 'pino'
 import type { CallContext } from '../api/handler.ts'
 import { HoldfastError } from '../domain/error.ts'
-import { type GrpcStatus, grpcStatus, holdfastErrorOf } from './status.ts'
+import { grpcCode, holdfastErrorOf } from './status.ts'
 
 /** What all four kinds of grpc-js call have. */
 export interface SurfaceCall {
@@ -118,18 +118,17 @@ export class OpenCall implements CallContext {
   }
 
   /** The last word of a call that did not: logs it and says how it ends. */
-  fail(thrown: unknown): GrpcStatus {
+  fail(thrown: unknown): HoldfastError {
     this.#close()
     const ended = this.signal.aborted ? (this.signal.reason as HoldfastError) : undefined
     const error = holdfastErrorOf(thrown, this.requestId)
     // What a handler throws because it was told to stop is not news; a fault on the way out is.
     const final = ended ?? error
-    const status = grpcStatus(final)
-    const entry = { code: Code[status.code], reason: final.reason, ms: this.#tookMs() }
+    const entry = { code: Code[grpcCode(final.reason)], reason: final.reason, ms: this.#tookMs() }
     if (error.reason === 'INTERNAL') this.log.error({ ...entry, err: error.cause ?? error }, 'call failed')
     else if (isTrouble(final)) this.log.warn({ ...entry, err: final.cause }, final.message)
     else if (this.#options.log.isLevelEnabled('debug')) this.log.debug(entry, final.message)
-    return status
+    return final
   }
 
   /** What a handler throws after its call has ended: only a fault is worth a line. */

@@ -21,6 +21,7 @@ import type { Authenticate, OpenCall, SurfaceCall } from './open-call.ts'
 import { draining, type OpenCalls } from './open-calls.ts'
 import { RequestStream } from './request-stream.ts'
 import { writeResponses } from './response-stream.ts'
+import { grpcStatus } from './status.ts'
 import { decoded, decodeOrMark } from './undecodable.ts'
 
 export interface ImplementationOptions {
@@ -146,7 +147,7 @@ async function answerOnce(
     context.succeed()
     respond(null, response)
   } catch (error) {
-    respond(context.fail(error))
+    respond(grpcStatus(context.fail(error)))
     await working?.catch((late) => late === error || context.failLate(late))
   } finally {
     calls.close(context)
@@ -191,7 +192,7 @@ async function answerStream(
     context.succeed()
     call.end()
   } catch (error) {
-    call.emit('error', context.fail(error))
+    call.emit('error', grpcStatus(context.fail(error)))
     await writing?.catch((late) => late === error || context.failLate(late))
   } finally {
     calls.close(context)
