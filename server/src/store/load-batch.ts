@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import type { Alias } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Instant } from '../domain/instant.ts'
 import { decodeRow, isObserved, KIND_NAMES, type KindName, kindName, ResourceKind } from '../domain/kind.ts'
@@ -9,6 +8,7 @@ import { int2Array, int8Array, textArray, uuidArray } from './binary-array.ts'
 import { type EventPartitions, monthOf, partitionOf } from './event-partitions.ts'
 import { allRead, type Part } from './one-statement.ts'
 import { micros } from './pg-types.ts'
+import type { Statement, TextRow } from './pipeline.ts'
 import type { RowCache } from './row-cache.ts'
 
 /** One row of the load: of which kind, and what its kind gives. */
@@ -57,7 +57,7 @@ const resource = (kind: KindName): string =>
   })
 
 /** Everything in `keys`, and where the ledger stands, in one statement. */
-export function loadBatch(keys: LoadKeys, partitions: EventPartitions): pg.QueryConfig {
+export function loadBatch(keys: LoadKeys, partitions: EventPartitions): Statement {
   const parts = [position]
   // In one order, so that there are few combinations of parts.
   for (const kind of KIND_NAMES) {
@@ -68,6 +68,22 @@ export function loadBatch(keys: LoadKeys, partitions: EventPartitions): pg.Query
   if (keys.sources.size > 0) parts.push(sources([...keys.sources.values()]))
   parts.push(...storedEvents(keys, partitions))
   return allRead(parts)
+}
+
+/** A row of the load: its columns come in the order of `select`. */
+export function loadedRow(columns: TextRow): LoadedRow {
+  const [kind, id, revision, createRevision, body, observedAt, name, detail] = columns
+  const whole = (text: string | null | undefined) => (text == null ? null : BigInt(text)) as bigint
+  return {
+    kind: Number(kind),
+    id: whole(id),
+    revision: whole(revision),
+    create_revision: whole(createRevision),
+    body: (body == null ? null : Buffer.from(body.slice(2), 'hex')) as Buffer,
+    observed_at: whole(observedAt),
+    name: name as string,
+    detail: detail as string,
+  }
 }
 
 /** Where the ledger stands, of the rows of a load. */

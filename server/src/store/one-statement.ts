@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import type { Statement } from './pipeline.ts'
 
 /** A part of a statement: SQL with parameters of its own from $1 on. Parts of one name have one text. */
 export interface Part {
@@ -15,18 +15,18 @@ const known = new Map<string, { name: string; text: string }>()
  * Reads everything that the parts read, in one statement. They give the same columns. A statement costs some
  * 60 µs between this process and PostgreSQL, whatever it does, and a lone write would have eight of them.
  */
-export const allRead = (parts: readonly Part[]): pg.QueryConfig =>
+export const allRead = (parts: readonly Part[]): Statement =>
   combined('read', parts, (texts) => texts.join('\nunion all\n'))
 
 /** Does everything that the parts do, in one statement. All see the tables as they were before it. */
-export const allDone = (parts: readonly Part[]): pg.QueryConfig =>
+export const allDone = (parts: readonly Part[]): Statement =>
   combined('write', parts, (texts) => {
     const named = texts.map((text, i) => `${parts[i]!.as ?? `part${i}`} as (${text})`)
     return `with ${named.join(',\n')} select 1`
   })
 
 /** Which parts there are differs from batch to batch, but not by much: each combination is prepared once. */
-function combined(verb: string, parts: readonly Part[], join: (texts: string[]) => string): pg.QueryConfig {
+function combined(verb: string, parts: readonly Part[], join: (texts: string[]) => string): Statement {
   const key = `${verb} ${parts.map(({ name }) => name).join(' ')}`
   let statement = known.get(key)
   if (statement === undefined) {

@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import { type Alias, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Instant } from '../domain/instant.ts'
 import { KIND_NAMES, type KindName, type ObservedKind, ResourceKind } from '../domain/kind.ts'
@@ -8,11 +7,12 @@ import { monthOf, partitionOf } from './event-partitions.ts'
 import { formatGaps } from './load-batch.ts'
 import { allDone, type Part } from './one-statement.ts'
 import { fromMicros } from './pg-types.ts'
+import type { Statement } from './pipeline.ts'
 import { insertEvents, insertTargets } from './save-events.ts'
 import { saveResources } from './save-resources.ts'
 
 /** The statement that writes what a batch decided: each table set-wise, all of them in one round trip. */
-export function saveBatch(state: WorkingSet, headBefore: bigint): pg.QueryConfig {
+export function saveBatch(state: WorkingSet, headBefore: bigint): Statement {
   const statements: Part[] = []
   for (const [partition, events] of byPartition(state.events))
     statements.push(insertEvents(partition, events, state.now))

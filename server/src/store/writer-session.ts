@@ -3,8 +3,9 @@ import pg from 'pg'
 import type { LoadKeys } from '../domain/load-keys.ts'
 import { WorkingSet } from '../domain/working-set.ts'
 import type { EventPartitions } from './event-partitions.ts'
-import { addLoaded, type LoadedRow, loadBatch, positionIn } from './load-batch.ts'
+import { addLoaded, loadBatch, loadedRow, positionIn } from './load-batch.ts'
 import { pgTypes } from './pg-types.ts'
+import { Pipeline, type PipelineResult, type Statement } from './pipeline.ts'
 import { RowCache } from './row-cache.ts'
 import { saveBatch } from './save-batch.ts'
 
@@ -16,6 +17,8 @@ import { saveBatch } from './save-batch.ts'
 export class WriterSession {
   readonly #client: pg.Client
   readonly #cache = new RowCache()
+  /** Names of the statements that this connection has prepared. */
+  readonly #prepared = new Set<string>()
   #failure: Error | undefined
 
   private constructor(client: pg.Client) {
@@ -29,7 +32,6 @@ export class WriterSession {
     const client = new pg.Client({
       connectionString: url,
       types: pgTypes,
-      pipeline: true,
       application_name: 'holdfast-writer',
       connectionTimeoutMillis: 5000,
       keepAlive: true,
@@ -52,9 +54,10 @@ export class WriterSession {
 
   /** Begins a transaction, locks the ledger, and loads what the batch wants to see. */
   async begin(keys: LoadKeys, partitions: EventPartitions): Promise<WorkingSet> {
-    const opened = Promise.all([this.#run({ text: 'begin' }), this.#run({ name: 'lock', text: LOCK })])
-    const loaded = this.#run<LoadedRow>(loadBatch(keys, partitions))
-    const [, { rows }] = await settled([opened, loaded])
+    const rows = (await this.#send(BEGIN, LOCK, loadBatch(keys, partitions))).rows
+      // The lock gives a row of no columns.
+      .filter(({ length }) => length > 0)
+      .map(loadedRow)
     const ledger = positionIn(rows)
     const state = new WorkingSet(ledger, ledger.now, randomUUID)
     addLoaded(state, rows, this.#cache)
@@ -62,18 +65,16 @@ export class WriterSession {
     const machines = [...state.rows.machine.values()].map(({ resource }) => resource)
     const again = keys.afterMachines(machines)
     if (!again.isEmpty) {
-      addLoaded(state, (await this.#run<LoadedRow>(loadBatch(again, partitions))).rows, this.#cache)
+      const more = await this.#send(loadBatch(again, partitions))
+      addLoaded(state, more.rows.map(loadedRow), this.#cache)
     }
     return state
   }
 
   /** Writes what the batch decided, and commits. When this resolves, it is durable. */
   async commit(state: WorkingSet, headBefore: bigint): Promise<void> {
-    const written = this.#run(saveBatch(state, headBefore))
-    const committed = this.#run({ text: 'commit' })
-    const [, result] = await settled([written, committed])
-    // After a failed statement the server answers COMMIT with ROLLBACK, and no error.
-    if (result.command !== 'COMMIT') throw new Error(`the transaction ended with ${result.command}`)
+    const { command } = await this.#send(saveBatch(state, headBefore), COMMIT)
+    if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`)
     for (const rows of Object.values(state.rows)) for (const row of rows.values()) this.#cache.hold(row)
   }
 
@@ -84,7 +85,7 @@ export class WriterSession {
   /** Begins a new epoch if this database is not the one the ledger last knew. Gives the epoch. */
   async ensureEpoch({ force = false } = {}): Promise<bigint> {
     await this.#run({ text: 'begin' })
-    await this.#run({ name: 'lock', text: LOCK })
+    await this.#run({ text: LOCK.text })
     const { rows } = await this.#run<{ epoch: bigint }>({
       text: `
         update ledger set
@@ -106,19 +107,16 @@ export class WriterSession {
     await this.#client.end().catch(() => {})
   }
 
+  /** Sends statements as one message. After one that fails the session is of no use: see GroupWriter. */
+  #send(...statements: Statement[]): Promise<PipelineResult> {
+    return this.#client.query(new Pipeline(statements, this.#prepared)).done
+  }
+
   #run<R extends pg.QueryResultRow = never>(statement: pg.QueryConfig): Promise<pg.QueryResult<R>> {
     return this.#client.query<R>(statement)
   }
 }
 
-const LOCK = 'select 1 from ledger where id = 1 for update'
-
-/** As Promise.all, but waits for all of them also when one fails, so that no answer is left on the wire. */
-async function settled<T extends readonly unknown[]>(
-  promises: T,
-): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }> {
-  const results = await Promise.allSettled(promises)
-  const failed = results.find((result) => result.status === 'rejected')
-  if (failed !== undefined) throw failed.reason
-  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as never
-}
+const BEGIN: Statement = { name: 'begin', text: 'begin', values: [] }
+const LOCK: Statement = { name: 'lock', text: 'select from ledger where id = 1 for update', values: [] }
+const COMMIT: Statement = { name: 'commit', text: 'commit', values: [] }
