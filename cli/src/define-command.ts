@@ -50,5 +50,6 @@ export function addGlobalFlags(command: Command): void {
 
 /** The global flags of a command line: those after the command's name win over those before it. */
 export function globalFlags(command: Command): GlobalFlags {
-  return { ...command.parent?.opts<GlobalFlags>(), ...command.opts<GlobalFlags>() }
+  const before = command.parent === null ? {} : globalFlags(command.parent)
+  return { ...before, ...command.opts<GlobalFlags>() }
 }

@@ -15,7 +15,8 @@ export function defineReports(program: Command, within: Within): void {
   defineNote(program, within)
 }
 
-const NEVER_FAILS = 'It never fails a script: when it cannot be recorded, it warns and exits 0.'
+const NEVER_FAILS =
+  'It is kept on this machine first and sent later when it must be; it never fails a script, but warns and exits 0.'
 
 function defineStarted(program: Command, within: Within): void {
   defineCommand(program, {
@@ -34,7 +35,7 @@ function defineStarted(program: Command, within: Within): void {
     .option('--environment <name>', 'such as production')
     .option('--pid <pid>', 'the process', wholeNumber('--pid', 1, 4_194_304))
     .option('--label <key=value>', 'a label of the instance; may be repeated', labelled)
-    .option('--timeout <duration>', 'how long to wait for the server (2s)', durationMs)
+    .option('--timeout <duration>', 'how long to wait for the server (250ms)', durationMs)
     .action(async (service: string, flags: StartedFlags, command: Command) => {
       await within(
         globalFlags(command),
@@ -58,7 +59,7 @@ function defineStopped(program: Command, within: Within): void {
     .option('--slot <slot>', 'tells several on one machine apart')
     .option('--exit-code <code>', 'of the process', wholeNumber('--exit-code', -2_147_483_648, 2_147_483_647))
     .option('--reason <text>', 'why, in words')
-    .option('--timeout <duration>', 'how long to wait for the server (2s)', durationMs)
+    .option('--timeout <duration>', 'how long to wait for the server (250ms)', durationMs)
     .action(async (service: string, flags: StoppedFlags, command: Command) => {
       await within(
         globalFlags(command),

@@ -4,6 +4,7 @@ import { addGlobalFlags, type Within } from './define-command.ts'
 import { defineListings } from './define-listings.ts'
 import { defineReports } from './define-reports.ts'
 import { defineServing, type Serving } from './define-serving.ts'
+import { defineSpool } from './define-spool.ts'
 import { version } from './version.ts'
 
 const EXAMPLES = `Examples:
@@ -48,6 +49,7 @@ export function buildProgram(within: Within, serving: Serving, output: OutputCon
   defineReports(program, within)
   defineListings(program, within)
   defineChanges(program, within)
+  defineSpool(program, within)
   // Last, so that a command's help begins with its own.
   for (const command of program.commands) if (command.name() !== 'server') addGlobalFlags(command)
   return program

@@ -1,4 +1,7 @@
-/** How long a start or stop script waits for the server, in milliseconds. */
+/** How long a start or stop script waits for the server when its report is kept already, in milliseconds. */
+export const HAND_OVER_MS = 250
+
+/** How long it waits for the server when its report cannot be kept, in milliseconds. */
 export const REPORT_TIMEOUT_MS = 2_000
 
 /** How often a start or stop script tries: over a reconnect, and not through a restart of the server. */

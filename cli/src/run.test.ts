@@ -1,8 +1,13 @@
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Writable } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { run } from './run.ts'
 import { version } from './version.ts'
+
+const dataDir = mkdtempSync(join(tmpdir(), 'holdfast-run-'))
+afterAll(() => rmSync(dataDir, { recursive: true }))
 
 class Captured extends Writable {
   text = ''
@@ -16,7 +21,11 @@ class Captured extends Writable {
 async function holdfast(...argv: string[]): Promise<{ code: number; out: string; err: string }> {
   const stdout = new Captured()
   const stderr = new Captured()
-  const env = { HOLDFAST_ADDRESS: '127.0.0.1:1', XDG_CONFIG_HOME: '/nonexistent' }
+  const env = {
+    HOLDFAST_ADDRESS: '127.0.0.1:1',
+    XDG_CONFIG_HOME: '/nonexistent',
+    HOLDFAST_DATA_DIR: dataDir,
+  }
   const code = await run(argv, { env, stdout, stderr })
   return { code, out: stdout.text, err: stderr.text }
 }
@@ -38,6 +47,7 @@ const COMMANDS = [
   'declare',
   'retire',
   'restore',
+  'spool',
 ]
 
 describe('holdfast', () => {
@@ -104,8 +114,12 @@ describe('holdfast', () => {
   test.each(['started', 'stopped'])('without a server %s warns and exits with 0', async (command) => {
     const { code, out, err } = await holdfast(command, 'offline-tasks')
     expect(code).toBe(0)
-    expect(err).toContain(`'offline-tasks ${command}' is NOT recorded: no server answers at 127.0.0.1:1`)
-    expect(err).toContain('not kept for later')
+    expect(err).toMatch(
+      new RegExp(
+        `'offline-tasks ${command} on .*' is kept .* not sent yet: no server answers at 127.0.0.1:1`,
+      ),
+    )
+    expect(err).toContain('holdfast spool forward')
     expect(out).toBe('')
   })
 

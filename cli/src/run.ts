@@ -42,7 +42,7 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
       const failure = describeFailure(error, address)
       warn(`warning: '${lenience.unrecorded}' is NOT recorded: ${failure.what}`)
       if (failure.code !== exitCode.unreachable) return
-      warn('Reports are not kept for later yet: run the command again when the server is back.')
+      warn('It could not be kept for later either: run the command again when the server is back.')
     }
   }
 

@@ -45,6 +45,7 @@ describe('docs/cli.md', () => {
       'server',
       'services',
       'sources',
+      'spool',
       'started',
       'stopped',
       'timeline',

@@ -1,8 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { globSync, statSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tracked } from '../harness/leaks.ts'
 import { until, within } from '../harness/wait.ts'
+
+const scratch = mkdtempSync(join(tmpdir(), 'holdfast-cli-'))
+let runs = 0
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))
 
 const root = join(import.meta.dirname, '../..')
 
@@ -49,7 +54,14 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
   const began = performance.now()
   const child = spawn(file, args, {
     cwd: root,
-    env: { PATH: process.env.PATH, HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent', ...env },
+    env: {
+      PATH: process.env.PATH,
+      HOME: '/nonexistent',
+      XDG_CONFIG_HOME: '/nonexistent',
+      // One for each run: what one test could not send is not another's.
+      HOLDFAST_DATA_DIR: join(scratch, String(runs++)),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const untrack = tracked(child, `${file} ${args.join(' ')}`)

@@ -1,5 +1,6 @@
+import { event } from '@holdfast/sdk/spooled-event'
 import type { CommandContext } from '../command-context.ts'
-import { printWritten } from '../output/written-line.ts'
+import { keepReport } from '../keep-report.ts'
 import { REPORT_ATTEMPTS, REPORT_TIMEOUT_MS } from '../report-limits.ts'
 import { machineOf } from '../this-machine.ts'
 
@@ -22,15 +23,22 @@ export async function started(
   flags: StartedFlags,
 ): Promise<undefined> {
   const { id, machine } = machineOf(flags.machine, context.settings)
-  const written = await context.client().started(service, {
+  const options = {
     machine,
     version: flags.version,
     slot: flags.slot,
     environment: flags.environment ?? context.settings.environment,
     process: flags.pid === undefined ? undefined : { pid: flags.pid },
     labels: flags.label,
-    timeoutMs: flags.timeout ?? REPORT_TIMEOUT_MS,
-    maxAttempts: REPORT_ATTEMPTS,
+    occurredAt: new Date(),
+  }
+  const outgoing = event.started(service, options)
+  const limits = { timeoutMs: flags.timeout ?? REPORT_TIMEOUT_MS, maxAttempts: REPORT_ATTEMPTS }
+  const direct = () => context.client().started(service, { ...options, ...limits })
+  return await keepReport(context, {
+    what: `${service} started on ${id}`,
+    outgoing,
+    timeoutMs: flags.timeout,
+    direct,
   })
-  await printWritten(context, `${service} started on ${id}`, written)
 }

@@ -1,5 +1,6 @@
+import { event } from '@holdfast/sdk/spooled-event'
 import type { CommandContext } from '../command-context.ts'
-import { printWritten } from '../output/written-line.ts'
+import { keepReport } from '../keep-report.ts'
 import { REPORT_ATTEMPTS, REPORT_TIMEOUT_MS } from '../report-limits.ts'
 import { machineOf } from '../this-machine.ts'
 
@@ -20,13 +21,20 @@ export async function stopped(
   flags: StoppedFlags,
 ): Promise<undefined> {
   const { id, machine } = machineOf(flags.machine, context.settings)
-  const written = await context.client().stopped(service, {
+  const options = {
     machine,
     slot: flags.slot,
     exitCode: flags.exitCode,
     reason: flags.reason,
-    timeoutMs: flags.timeout ?? REPORT_TIMEOUT_MS,
-    maxAttempts: REPORT_ATTEMPTS,
+    occurredAt: new Date(),
+  }
+  const outgoing = event.stopped(service, options)
+  const limits = { timeoutMs: flags.timeout ?? REPORT_TIMEOUT_MS, maxAttempts: REPORT_ATTEMPTS }
+  const direct = () => context.client().stopped(service, { ...options, ...limits })
+  return await keepReport(context, {
+    what: `${service} stopped on ${id}`,
+    outgoing,
+    timeoutMs: flags.timeout,
+    direct,
   })
-  await printWritten(context, `${service} stopped on ${id}`, written)
 }

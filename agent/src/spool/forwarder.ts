@@ -1,0 +1,157 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { EventRefusedError, Holdfast, IngestStats } from '@holdfast/sdk'
+import { decodeEvent } from '@holdfast/sdk/spooled-event'
+import type { Segment, Spool } from './spool.ts'
+
+/** A segment that is settled is replaced by a new one from this size on; a smaller one is gone on with. */
+const worthSealingBytes = 64 * 1024
+const idleMs = 5_000
+const firstWaitMs = 500
+const longestWaitMs = 60_000
+
+export interface Forwarded {
+  /** Events that the server settled now. */
+  settled: number
+  /** Events refused for good, which were put aside. */
+  refused: EventRefusedError[]
+  /** What the last ack said. */
+  stats: IngestStats | undefined
+}
+
+export interface ForwarderOptions {
+  spool: Spool
+  client: Holdfast
+  /** Hears why nothing gets through, each time it is tried. */
+  onTrouble?: (error: unknown, waitMs: number) => void
+}
+
+/**
+ * Sends what a spool holds, oldest first, and removes what the server has settled. Several at once on one spool, and
+ * one that is killed at any point, cost duplicates, which the server counts once.
+ */
+export class Forwarder {
+  readonly #options: ForwarderOptions
+  readonly #stopping = new AbortController()
+  #running: Promise<void> | undefined
+  #nudge: (() => void) | undefined
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options
+  }
+
+  /** Forwards for as long as it is not stopped, with unlimited patience. */
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Something was appended: do not wait for the next round. */
+  nudge(): void {
+    this.#nudge?.()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.nudge()
+    await this.#running
+  }
+
+  /**
+   * Sends what there is now. Rejects with the SDK's error when the server does not take it within `timeoutMs`; what
+   * was settled until then is noted.
+   *
+   * @param options.timeoutMs for all of it. @defaultValue no limit
+   */
+  async drain(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Forwarded> {
+    const deadline = performance.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY)
+    const total: Forwarded = { settled: 0, refused: [], stats: undefined }
+    const segments = this.#options.spool.segments()
+    for (const [index, segment] of segments.entries()) {
+      await this.#drainSegment(segment, index === segments.length - 1, { deadline, total, ...options })
+    }
+    return total
+  }
+
+  async #drainSegment(segment: Segment, newest: boolean, round: Round): Promise<void> {
+    const { spool } = this.#options
+    const bytes = await this.#send(segment, round)
+    if (newest && !segment.sealed && bytes < worthSealingBytes) return
+    const sealed = spool.seal(segment)
+    // What came between the reading and the sealing.
+    await this.#send(sealed, round)
+    const { damagedBytes, tornBytes } = spool.read(sealed)
+    spool.discard(sealed, damagedBytes + tornBytes > 0)
+  }
+
+  /** Sends what of a segment is not settled, and gives the size of its events. */
+  async #send(segment: Segment, { deadline, total, signal }: Round): Promise<number> {
+    const { spool, client } = this.#options
+    const { events } = spool.read(segment)
+    const acked = Math.min(spool.acked(segment), events.length)
+    const size = events.reduce((sum, event) => sum + event.length, 0)
+    if (acked === events.length) return size
+    const stream = client.ingest({
+      source: spool.source,
+      epoch: segment.epoch,
+      firstSeq: acked + 1,
+      onRefused: (error) => {
+        const { reason, detail, metadata } = error
+        spool.setAside({ id: metadata.eventId ?? '', epoch: String(segment.epoch), reason, message: detail })
+        total.refused.push(error)
+      },
+    })
+    const left = () =>
+      deadline === Number.POSITIVE_INFINITY ? undefined : Math.max(1, deadline - performance.now())
+    const until = AbortSignal.any([
+      ...(signal === undefined ? [] : [signal]),
+      ...(left() === undefined ? [] : [AbortSignal.timeout(Math.ceil(left()!))]),
+    ])
+    try {
+      for (const [index, event] of events.entries()) {
+        if (index >= acked) await stream.send({ ...decodeEvent(event), seq: index + 1 }, { signal: until })
+      }
+      await stream.flush({ timeoutMs: left(), signal })
+    } finally {
+      const { stats } = stream
+      total.stats = stats
+      total.settled += stats.acked
+      if (stats.ackedSeq > acked) spool.noteAcked(segment, stats.ackedSeq)
+      await stream.close({ timeoutMs: 1 }).catch(() => {})
+    }
+    return size
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping
+    const { onTrouble } = this.#options
+    for (let failures = 0; !signal.aborted; ) {
+      let waitMs = idleMs
+      try {
+        await this.drain({ signal })
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) return
+        waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** failures++) * (0.5 + Math.random() / 2)
+        onTrouble?.(error, waitMs)
+      }
+      await this.#nudgedWithin(waitMs, signal)
+    }
+  }
+
+  async #nudgedWithin(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    const timer = new AbortController()
+    const nudged = new Promise<void>((resolve) => {
+      this.#nudge = resolve
+    })
+    await Promise.race([nudged, delay(ms, undefined, { signal: timer.signal }).catch(() => {})])
+    timer.abort()
+    this.#nudge = undefined
+  }
+}
+
+interface Round {
+  /** By `performance.now()`. */
+  deadline: number
+  total: Forwarded
+  signal?: AbortSignal
+}

@@ -1,0 +1,5 @@
+// For those who append to the spool and those who forward it.
+export { dataDirOf, spoolDirOf } from './data-dir.ts'
+export { type Forwarded, Forwarder, type ForwarderOptions } from './forwarder.ts'
+export { agentSocketOf, forwardLine, nudgeAgent } from './nudge.ts'
+export { type RefusedRecord, type Segment, Spool } from './spool.ts'

@@ -1,0 +1,46 @@
+import { dataDirOf, Forwarder, Spool, spoolDirOf } from '@holdfast/agent/spool'
+import type { CommandContext } from '../command-context.ts'
+import { printable } from '../output/terminal-text.ts'
+
+/** `holdfast spool status`. */
+export async function spoolStatus(context: CommandContext): Promise<undefined> {
+  const spool = openSpool(context)
+  const segments = spool.segments().map((segment) => {
+    const { events, damagedBytes, tornBytes } = spool.read(segment)
+    return { waiting: Math.max(0, events.length - spool.acked(segment)), damaged: damagedBytes + tornBytes }
+  })
+  const status = {
+    directory: spool.directory,
+    source: spool.source,
+    waiting: segments.reduce((sum, { waiting }) => sum + waiting, 0),
+    segments: segments.length,
+    damagedBytes: segments.reduce((sum, { damaged }) => sum + damaged, 0),
+    setAside: spool.damaged(),
+    refused: spool.refused(),
+  }
+  if (context.settings.output === 'json') {
+    return void (await context.print(`${JSON.stringify([status], undefined, 2)}\n`))
+  }
+  const lines = [
+    `directory  ${status.directory}`,
+    `source     ${status.source}`,
+    `waiting    ${status.waiting}`,
+    ...(status.damagedBytes > 0 ? [`damaged    ${status.damagedBytes} bytes that are no report`] : []),
+    ...status.setAside.map((name) => `set aside  ${name}`),
+    ...status.refused.map(({ reason, message }) => `refused    ${reason}: ${message}`),
+  ]
+  await context.print(`${lines.map(printable).join('\n')}\n`)
+}
+
+/** `holdfast spool forward`. */
+export async function spoolForward(context: CommandContext, flags: { timeout?: number }): Promise<undefined> {
+  const spool = openSpool(context)
+  const forwarder = new Forwarder({ spool, client: context.client() })
+  const { settled, refused } = await forwarder.drain({ timeoutMs: flags.timeout ?? 30_000 })
+  for (const error of refused) context.warn(`the server refuses for good: ${error.detail}`)
+  await context.print(`forwarded ${settled - refused.length}, refused ${refused.length}\n`)
+}
+
+function openSpool({ env }: CommandContext): Spool {
+  return new Spool(spoolDirOf(dataDirOf(env)))
+}

@@ -1,0 +1,156 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Forwarder, Spool } from '@holdfast/agent/spool'
+import { Holdfast } from '@holdfast/sdk'
+import { decodeEvent, event } from '@holdfast/sdk/spooled-event'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { failOnLeaks } from '../harness/leaks.ts'
+import { testServer } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
+
+failOnLeaks()
+
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'holdfast-spool-'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+const started = (service: string) => event.started(service, { machine: 'worker-0' })
+
+/** The services of what a spool holds, oldest first. */
+function services(spool: Spool): string[] {
+  return spool.segments().flatMap((segment) =>
+    spool.read(segment).events.map((bytes) => {
+      const { payload } = decodeEvent(bytes)
+      return payload.$case === 'instanceStarted' ? payload.value.service : ''
+    }),
+  )
+}
+
+const idsIn = (spool: Spool): string[] =>
+  spool.segments().flatMap((segment) => spool.read(segment).events.map((bytes) => decodeEvent(bytes).id!))
+
+test('kill -9 of eight appenders at once: what any of them was told is there, whole and once', async () => {
+  const program = join(import.meta.dirname, 'append-forever.ts')
+  const appenders = Array.from({ length: 8 }, (_, index) => {
+    const args = ['--conditions=holdfast-source', program, directory, `service-${index}`]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    const told: string[] = []
+    child.stdout.setEncoding('utf8').on('data', (text: string) => told.push(text))
+    return { child, told: () => told.join('').split('\n').slice(0, -1) }
+  })
+  await until('each to append', () => appenders.every(({ told }) => told().length > 20))
+  await Promise.all(
+    appenders.map(({ child }) => {
+      child.kill('SIGKILL')
+      return once(child, 'close')
+    }),
+  )
+  const spool = new Spool(directory)
+  const ids = idsIn(spool)
+  expect(new Set(ids).size).toBe(ids.length)
+  const kept = new Set(ids)
+  expect(appenders.flatMap(({ told }) => told()).filter((id) => !kept.has(id))).toEqual([])
+})
+
+test('two processes that begin a spool at once have one source', () => {
+  expect(new Spool(directory).source).toBe(new Spool(directory).source)
+})
+
+test('damage costs what it hit: the rest is sent, and the segment is set aside', async () => {
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address })
+  const spool = new Spool(directory)
+  for (const name of ['one', 'two', 'three']) spool.append(started(name))
+  const { path } = spool.segments()[0]!
+  const bytes = readFileSync(path)
+  bytes[Math.floor(bytes.length / 2)]! ^= 0xff
+  writeFileSync(path, bytes)
+  appendFileSync(path, 'HFs1 torn')
+  spool.seal(spool.segments()[0]!)
+  const { settled } = await new Forwarder({ spool, client }).drain()
+  expect(settled).toBe(2)
+  expect(spool.damaged()).toHaveLength(1)
+  spool.append(started('four'))
+  expect(services(spool)).toEqual(['four'])
+})
+
+test('a clock that was set back begins no older epoch', () => {
+  const spool = new Spool(directory)
+  spool.append(started('one'))
+  const [first] = spool.segments()
+  spool.discard(spool.seal(first!), false)
+  vi.useFakeTimers({ now: 1_000 })
+  try {
+    spool.append(started('two'))
+  } finally {
+    vi.useRealTimers()
+  }
+  expect(spool.segments()[0]!.epoch).toBeGreaterThan(first!.epoch)
+})
+
+test('a full disk: the appender is told, and what was kept before is whole', async (context) => {
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', directory])
+  if (mounted.status !== 0) {
+    process.stderr.write('SKIPPED: a full disk needs root, to mount a small one\n')
+    context.skip()
+  }
+  try {
+    const spool = new Spool(directory)
+    const told: string[] = []
+    expect(() => {
+      for (;;) told.push(spool.append(started('a-service')))
+    }).toThrow(/ENOSPC|fit on the disk/)
+    expect(idsIn(spool)).toEqual(told)
+  } finally {
+    spawnSync('umount', [directory])
+  }
+})
+
+test('I2: two forwarders at once on one spool: every event once', async () => {
+  await using server = await testServer()
+  const spool = new Spool(directory)
+  const names = Array.from({ length: 200 }, (_, index) => `service-${index}`)
+  for (const name of names) spool.append(started(name))
+  await using one = Holdfast.lazy({ address: server.address })
+  await using two = Holdfast.lazy({ address: server.address })
+  await Promise.all([one, two].map((client) => new Forwarder({ spool, client }).drain()))
+  const seen: string[] = []
+  for await (const entry of one.listTimeline({ filter: 'machine = worker-0' })) {
+    const payload = entry.event?.payload
+    if (payload?.$case === 'instanceStarted') seen.push(payload.value.service)
+  }
+  expect(seen.sort()).toEqual(names.sort())
+})
+
+test('a refused event is put aside with its reason, and its neighbours land', async () => {
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address })
+  const spool = new Spool(directory)
+  for (const name of ['one', 'no such name!', 'three']) spool.append(started(name))
+  const { settled, refused } = await new Forwarder({ spool, client }).drain()
+  expect({ settled, refused: refused.length }).toEqual({ settled: 3, refused: 1 })
+  expect(spool.refused()).toMatchObject([
+    { reason: 'INVALID_REQUEST', id: expect.stringMatching(/^[0-9a-f-]{36}$/) },
+  ])
+  expect((await new Forwarder({ spool, client }).drain()).settled).toBe(0)
+})
+
+test('a forwarder that runs sends what is appended when it is nudged, and stops', async () => {
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address })
+  const spool = new Spool(directory)
+  const forwarder = new Forwarder({ spool, client })
+  forwarder.start()
+  spool.append(started('late'))
+  await until('the report', async () => {
+    forwarder.nudge()
+    const [segment] = spool.segments()
+    return segment === undefined || spool.acked(segment) === 1
+  })
+  await forwarder.stop()
+})
