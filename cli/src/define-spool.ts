@@ -7,7 +7,7 @@ export function defineSpool(program: Command, within: Within): void {
   const spool = defineCommand(program, {
     declaration: 'spool',
     summary: 'What is kept on this machine until the server has it',
-    examples: ['holdfast spool status', 'holdfast spool forward'],
+    examples: ['holdfast spool status', 'holdfast spool forward', 'holdfast spool export FILE'],
   })
   const status = spool
     .command('status')
@@ -26,5 +26,30 @@ export function defineSpool(program: Command, within: Within): void {
         (await import('./commands/spool.ts')).spoolForward(context, flags),
       )
     })
-  for (const command of [status, forward]) addGlobalFlags(command)
+  const key = spool
+    .command('key')
+    .description('Print the public key that bundles of this machine are signed with.')
+    .action(async (_flags: object, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/spool-bundle.ts')).spoolKey(context),
+      )
+    })
+  const exporting = spool
+    .command('export <file>')
+    .description('Write what waits to a signed bundle, to be carried. It stays in the spool.')
+    .action(async (file: string, _flags: object, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/spool-bundle.ts')).spoolExport(context, file),
+      )
+    })
+  const importing = spool
+    .command('import <files...>')
+    .description('Load bundles of other machines. What came by another path counts once.')
+    .requiredOption('--trusted-keys <file>', 'public keys, one a line, of the machines to believe')
+    .action(async (files: string[], flags: { trustedKeys: string }, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/spool-bundle.ts')).spoolImport(context, files, flags),
+      )
+    })
+  for (const command of [status, forward, key, exporting, importing]) addGlobalFlags(command)
 }

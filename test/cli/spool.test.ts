@@ -1,4 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -51,4 +54,68 @@ test('ten reports while the server is away: all ten are there once, in order, wi
   expect(times).toEqual(times.toSorted((a: number, b: number) => a - b))
   expect(times[0]).toBeGreaterThanOrEqual(before)
   expect(times.at(-1)).toBeLessThanOrEqual(after)
+})
+
+test('I2: a bundle carried by file, twice and beside a forward: the isolated machine appears, once', async () => {
+  const dataDir = join(directory, 'isolated')
+  const away = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_DATA_DIR: dataDir }
+  for (const service of ['one', 'two']) await holdfast(['started', service, '--machine', 'isolated-0'], away)
+  const [bundle, keys] = [join(directory, 'bundle'), join(directory, 'keys')]
+  expect(await printed(['spool', 'export', bundle], away)).toBe(`exported 2 to ${bundle}\n`)
+  writeFileSync(keys, `# trusted\n${await printed(['spool', 'key'], away)}`)
+
+  await using server = await testServer()
+  const there = { HOLDFAST_ADDRESS: server.address }
+  const load = ['spool', 'import', bundle, '--trusted-keys', keys]
+  expect(await printed(load, there)).toContain('2 new, 0 known before, 0 refused')
+  expect(await printed(load, there)).toContain('0 new, 2 known before, 0 refused')
+  await printed(['spool', 'forward'], { ...away, ...there })
+  expect(JSON.parse(await printed(['timeline', '-o', 'json'], there))).toHaveLength(2)
+  expect(await printed(['machines'], there)).toContain('isolated-0')
+})
+
+test('a bundle that was changed, or of an unknown key, is not loaded, and says why', async () => {
+  const dataDir = join(directory, 'refused')
+  const away = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_DATA_DIR: dataDir }
+  await holdfast(['started', 'one', '--machine', 'isolated-0'], away)
+  const [bundle, keys] = [join(directory, 'changed'), join(directory, 'other-keys')]
+  await printed(['spool', 'export', bundle], away)
+  const load = ['spool', 'import', bundle, '--trusted-keys', keys]
+  writeFileSync(keys, '# none\n')
+  await using server = await testServer()
+  const there = { HOLDFAST_ADDRESS: server.address }
+  const unknown = await holdfast(load, there)
+  expect(unknown).toMatchObject({ code: 1, err: expect.stringContaining('is not trusted') })
+  writeFileSync(keys, await printed(['spool', 'key'], away))
+  const bytes = readFileSync(bundle)
+  bytes[bytes.length - 1]! ^= 1
+  writeFileSync(bundle, bytes)
+  const changed = await holdfast(load, there)
+  expect(changed).toMatchObject({ code: 1, err: expect.stringContaining('was changed') })
+  expect(JSON.parse(await printed(['timeline', '-o', 'json'], there))).toEqual([])
+})
+
+test.each(['HTTPS_PROXY', 'HTTP_PROXY'])('through the proxy that %s names', async (variable) => {
+  await using server = await testServer()
+  const asked: string[] = []
+  const proxy = createServer().on('connect', (request, socket) => {
+    asked.push(request.url ?? '')
+    const [host, port] = server.address.split(':')
+    const upstream = connect(Number(port), host, () => {
+      socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')
+      upstream.pipe(socket).pipe(upstream)
+    })
+    for (const end of [upstream, socket]) end.on('error', () => {})
+  })
+  await once(proxy.listen(0, '127.0.0.1'), 'listening')
+  const env = {
+    HOLDFAST_ADDRESS: 'holdfast.example:7420',
+    HOLDFAST_TLS: 'false',
+    [variable]: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+  }
+  expect(await printed(['started', 'airship', '--machine', 'web-0', '--timeout', '5s'], env)).toContain(
+    'revision',
+  )
+  expect(asked).toEqual(['holdfast.example:7420'])
+  proxy.close()
 })

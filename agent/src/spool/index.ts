@@ -1,4 +1,5 @@
 // For those who append to the spool and those who forward it.
+export { BundleRefusedError, loadBundle, packBundle, publicKeyOf } from './bundle.ts'
 export { dataDirOf, spoolDirOf } from './data-dir.ts'
 export { type Forwarded, Forwarder, type ForwarderOptions } from './forwarder.ts'
 export { agentSocketOf, forwardLine, nudgeAgent } from './nudge.ts'
