@@ -10,7 +10,7 @@ export interface BenchOptions {
   quick: boolean
   /** How many times each figure is measured; the median counts. */
   runs: number
-  /** Of `ingest`: how many events to send in one go, watching the server's memory. */
+  /** Of `ingest`: how many to send in one go, watching the server's memory. Of `spool`: how many it holds (1 million). */
   events: number | undefined
   /** Of `reads`: a directory whose database is kept, and used again by the next run. */
   data: string | undefined

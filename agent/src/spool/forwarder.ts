@@ -89,13 +89,22 @@ export class Forwarder {
     const acked = Math.min(spool.acked(segment), events.length)
     const size = events.reduce((sum, event) => sum + event.length, 0)
     if (acked === events.length) return size
+    let postponed: { error: EventRefusedError; seq: number } | undefined
     const stream = client.ingest({
       source: spool.source,
       epoch: segment.epoch,
       firstSeq: acked + 1,
       onRefused: (error) => {
         const { reason, detail, metadata } = error
-        spool.setAside({ id: metadata.eventId ?? '', epoch: String(segment.epoch), reason, message: detail })
+        const seq = Number(metadata.eventSeq)
+        // The one refusal that passes: the event and what follows it are sent again.
+        if (reason === 'QUOTA_EXCEEDED') {
+          postponed ??= { error, seq }
+          return
+        }
+        const id = metadata.eventId ?? ''
+        const kept = events[seq - 1]?.toString('base64') ?? ''
+        spool.setAside({ id, epoch: String(segment.epoch), reason, message: detail, event: kept })
         total.refused.push(error)
       },
     })
@@ -114,9 +123,11 @@ export class Forwarder {
       const { stats } = stream
       total.stats = stats
       total.settled += stats.acked
-      if (stats.ackedSeq > acked) spool.noteAcked(segment, stats.ackedSeq)
+      const upTo = postponed === undefined ? stats.ackedSeq : Math.min(stats.ackedSeq, postponed.seq - 1)
+      if (upTo > acked) spool.noteAcked(segment, upTo)
       await stream.close({ timeoutMs: 1 }).catch(() => {})
     }
+    if (postponed !== undefined) throw postponed.error
     return size
   }
 

@@ -37,6 +37,8 @@ export interface RefusedRecord {
   epoch: string
   reason: string
   message: string
+  /** Its bytes in base64, for whoever wants to mend it. */
+  event: string
 }
 
 /**
@@ -60,12 +62,17 @@ export class Spool {
 
   /** Keeps an event: it is on disk when this returns. Gives its id. Throws when the disk does not take it. */
   append(outgoing: OutgoingEvent): string {
-    const { id, bytes } = encodeEvent(outgoing)
-    const record = encodeRecord(bytes)
-    while (!this.#appended(record)) {
-      // Sealed meanwhile: whether the forwarder has seen the record cannot be known.
+    return this.appendAll([outgoing])[0]!
+  }
+
+  /** Keeps events that belong together with one write and one fsync; a few megabytes at most. */
+  appendAll(outgoing: readonly OutgoingEvent[]): string[] {
+    const encoded = outgoing.map(encodeEvent)
+    const records = Buffer.concat(encoded.map(({ bytes }) => encodeRecord(bytes)))
+    while (!this.#appended(records)) {
+      // Sealed meanwhile: whether the forwarder has seen the records cannot be known.
     }
-    return id
+    return encoded.map(({ id }) => id)
   }
 
   /** Oldest first. */
