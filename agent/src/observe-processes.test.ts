@@ -18,13 +18,13 @@ function process(pid: number, commandArgs: string[] = []): ObservedProcess {
 }
 
 test('what fits is left as it is', () => {
-  const observation = { processes: [process(1, ['a'.repeat(4_000)])], complete: true }
+  const observation = { processes: [process(1, ['a'.repeat(4_000)])], complete: true, listComplete: true }
   expect(fitted(observation)).toEqual(observation)
 })
 
 test('long command lines are cut first, and that leaves the list complete', () => {
   const processes = Array.from({ length: 1_000 }, (_, pid) => process(pid, ['a'.repeat(4_000)]))
-  const observation = fitted({ processes, complete: true })
+  const observation = fitted({ processes, complete: true, listComplete: true })
   expect(observation.complete).toBe(true)
   expect(observation.processes).toHaveLength(1_000)
   expect(observation.processes[0]?.commandArgs[0]?.length).toBeLessThan(4_000)
@@ -32,10 +32,12 @@ test('long command lines are cut first, and that leaves the list complete', () =
 
 test('a list that was cut is not complete', () => {
   const many = Array.from({ length: MAX_PROCESSES + 1 }, (_, pid) => process(pid))
-  const observation = fitted({ processes: many, complete: true })
+  const observation = fitted({ processes: many, complete: true, listComplete: true })
   expect(observation.complete).toBe(false)
   expect(observation.processes.length).toBeLessThanOrEqual(MAX_PROCESSES)
-  expect(fitted({ processes: many.slice(0, 100), complete: true }, 1_000).complete).toBe(false)
+  expect(fitted({ processes: many.slice(0, 100), complete: true, listComplete: true }, 1_000).complete).toBe(
+    false,
+  )
 })
 
 test.each([

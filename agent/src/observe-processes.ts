@@ -38,8 +38,8 @@ export async function observeProcesses(): Promise<ProcessObservation> {
   }
   const ports = await listeningPorts(processes.map((one) => one.pid))
   for (const one of processes) one.listeningPorts = ports.byPid.get(one.pid) ?? []
-  const seesAll = ports.complete && !(await hidesProcesses())
-  return fitted({ processes, complete: seesAll })
+  const listComplete = !(await hidesProcesses())
+  return fitted({ processes, complete: ports.complete && listComplete, listComplete })
 }
 
 /** The observation, cut to what one event may hold. */
@@ -47,10 +47,10 @@ export function fitted(
   observation: ProcessObservation,
   maxBytes = MAX_OBSERVATION_BYTES,
 ): ProcessObservation {
-  let { processes, complete } = observation
+  let { processes, complete, listComplete } = observation
   if (processes.length > MAX_PROCESSES) {
     processes = processes.slice(0, MAX_PROCESSES)
-    complete = false
+    complete = listComplete = false
   }
   for (const commandBytes of [1_024, 256, 64]) {
     if (sizeOf(processes) <= maxBytes) break
@@ -60,12 +60,12 @@ export function fitted(
     }))
   }
   let size = sizeOf(processes)
-  if (size > maxBytes) complete = false
+  if (size > maxBytes) complete = listComplete = false
   while (size > maxBytes) {
     processes = processes.slice(0, Math.floor(processes.length * 0.9))
     size = sizeOf(processes)
   }
-  return { processes, complete }
+  return { processes, complete, listComplete }
 }
 
 /** Whether the mount options of /proc keep other users' processes from this one. */
@@ -126,5 +126,5 @@ async function otherProcesses(): Promise<ProcessObservation> {
       residentBytes: one.memRss * 1_024,
     }
   })
-  return fitted({ processes, complete: false })
+  return fitted({ processes, complete: false, listComplete: false })
 }

@@ -14,6 +14,8 @@ export interface ObservedProcess {
   /** The control group; empty at the root of the hierarchy. */
   controlGroup: string
   residentBytes: number
+  /** The version, as the executable tells it when asked. */
+  version?: string | undefined
 }
 
 /** A list of processes. */
@@ -21,6 +23,8 @@ export interface ProcessObservation {
   processes: ObservedProcess[]
   /** False when something could not be seen: then a process that is missing says nothing. */
   complete: boolean
+  /** True when no process is missing, whatever is unknown of their ports. */
+  listComplete: boolean
 }
 
 /** The most bytes of command arguments that are kept of one process. */

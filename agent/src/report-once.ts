@@ -2,6 +2,7 @@ import type { CallOptions, Holdfast, Revision } from '@holdfast/sdk'
 import type { AttributeValue, ProbeFailure } from './facet-draft.ts'
 import { observeMachine } from './observe-machine.ts'
 import { observeProcesses } from './observe-processes.ts'
+import { readVersions } from './program-version.ts'
 
 /** What was reported, and what could not be seen. */
 export interface ReportedMachine {
@@ -34,6 +35,7 @@ export async function reportOnce(
   const { id, ...call } = options
   const occurredAt = new Date()
   const [machine, seen] = await Promise.all([observeMachine({ id }), observeProcesses()])
+  await readVersions(seen.processes)
   const whole: Record<string, Record<string, AttributeValue>> = {}
   const partial: Record<string, Record<string, AttributeValue>> = {}
   for (const facet of machine.facets) (facet.complete ? whole : partial)[facet.facet] = facet.attributes
@@ -43,6 +45,7 @@ export async function reportOnce(
     facets: whole,
     processes: seen.processes,
     processesComplete: seen.complete,
+    processesListed: seen.listComplete,
   })
   if (Object.keys(partial).length > 0) {
     const written = await holdfast.observe(machine.identity, {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { ListingFlags } from './commands/listing.ts'
 import type { TimelineFlags } from './commands/timeline.ts'
 import type { WatchFlags } from './commands/watch.ts'
-import { defineCommand, globalFlags, type Within } from './define-command.ts'
+import { type CommandText, defineCommand, globalFlags, type Within } from './define-command.ts'
 import { pastPoint, wholeNumber } from './option-value.ts'
 
 /** The commands that read. */
@@ -25,6 +25,10 @@ function listing(command: Command): Command {
     .option('--as-of <point>', 'as it was: a time, an age (10m, 2h, 3d) or a revision', pastPoint)
     .option('--limit <number>', 'at most so many; otherwise all', limit)
 }
+
+/** A listing of resources, with its flags. */
+export const defineListing = (program: Command, text: CommandText): Command =>
+  ordered(defineCommand(program, text))
 
 function ordered(command: Command): Command {
   return listing(command).option('--order-by <field>', "a field, or 'FIELD desc'; otherwise by name")

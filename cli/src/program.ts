@@ -1,6 +1,7 @@
 import { Command, type OutputConfiguration } from 'commander'
 import { defineChanges } from './define-changes.ts'
 import { addGlobalFlags, type Within } from './define-command.ts'
+import { defineDiscovery } from './define-discovery.ts'
 import { defineListings } from './define-listings.ts'
 import { defineReports } from './define-reports.ts'
 import { defineServing, type Serving } from './define-serving.ts'
@@ -48,6 +49,7 @@ export function buildProgram(within: Within, serving: Serving, output: OutputCon
   defineServing(program, within, serving)
   defineReports(program, within)
   defineListings(program, within)
+  defineDiscovery(program, within)
   defineChanges(program, within)
   defineSpool(program, within)
   // Last, so that a command's help begins with its own.

@@ -53,6 +53,8 @@ export interface ProcessInput {
   controlGroup?: string | undefined
   /** Resident memory, bytes. */
   residentBytes?: number | undefined
+  /** The version, as the executable tells it. */
+  version?: string | undefined
 }
 
 /** Which instance of a service. */
@@ -202,14 +204,21 @@ export const event = {
    * A machine's processes were listed; at most 10,000. Replaces the last list.
    *
    * @param complete false when the scan could not see everything: then absence means nothing.
+   * @param listComplete true when no process is missing, though ports of some may be: then a service of which there
+   * is no process at all is absent.
    */
   processes(
     machine: MachineInput,
     processes: readonly ProcessInput[],
-    options: EventOptions & { complete?: boolean | undefined } = {},
+    options: EventOptions & { complete?: boolean | undefined; listComplete?: boolean | undefined } = {},
   ): OutgoingEvent {
-    const { complete = true } = options
-    const value = { machine: machineRef(machine), processes: processes.map(processOf), complete }
+    const { complete = true, listComplete = false } = options
+    const value = {
+      machine: machineRef(machine),
+      processes: processes.map(processOf),
+      complete,
+      listComplete,
+    }
     return outgoing(options, { $case: 'processesObserved', value })
   },
 
@@ -261,5 +270,6 @@ function processOf(input: ProcessInput): Process {
     listeningPorts: [...(input.listeningPorts ?? [])],
     controlGroup: input.controlGroup ?? '',
     residentBytes: BigInt(input.residentBytes ?? 0),
+    version: input.version ?? '',
   }
 }

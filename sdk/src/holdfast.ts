@@ -1,4 +1,6 @@
 import type { GetServerInfoResponse, Source } from '../../proto/gen/holdfast/v1/admin_service.ts'
+import type { DiscoveryRule, Finding } from '../../proto/gen/holdfast/v1/discovery.ts'
+import type { SimulateRuleResponse } from '../../proto/gen/holdfast/v1/discovery_service.ts'
 import type { Machine } from '../../proto/gen/holdfast/v1/machine.ts'
 import type { Instance, Service } from '../../proto/gen/holdfast/v1/service.ts'
 import type { TimelineEntry } from '../../proto/gen/holdfast/v1/timeline.ts'
@@ -7,6 +9,7 @@ import * as changes from './changes.ts'
 import type { CallOptions, ConnectOptions } from './connect-options.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionState } from './connection-state.ts'
+import * as discovery from './discovery.ts'
 import { type Environment, readEnvironment } from './environment.ts'
 import { DeadlineExceededError, UnavailableError } from './errors.ts'
 import * as events from './event.ts'
@@ -144,10 +147,16 @@ export class Holdfast implements AsyncDisposable {
    * await holdfast.observe('web-0', { facets: { hardware: { 'host.cpu.logical.count': 8 } } })
    */
   async observe(machine: MachineInput, options: ObservationOptions): Promise<Written> {
-    const { processes, processesComplete, occurredAt } = options
+    const { processes, processesComplete, processesListed, occurredAt } = options
     const observed = [events.event.observed(machine, options)]
     if (processes !== undefined) {
-      observed.push(events.event.processes(machine, processes, { occurredAt, complete: processesComplete }))
+      observed.push(
+        events.event.processes(machine, processes, {
+          occurredAt,
+          complete: processesComplete,
+          listComplete: processesListed,
+        }),
+      )
     }
     return this.#write(observed, options)
   }
@@ -231,6 +240,38 @@ export class Holdfast implements AsyncDisposable {
     return reads.listSources(this.#connection, options)
   }
 
+  /** Lists what discovery found. */
+  listFindings(options: reads.ListOptions = {}): Paginator<Finding> {
+    return discovery.listFindings(this.#connection, options)
+  }
+
+  /**
+   * Decides about a finding, by `{machine}~{service}` or `{machine}~{service}~{slot}`. Accepting makes its instance.
+   *
+   * @throws NotFoundError, ConflictError
+   * @example
+   * await holdfast.resolveFinding('web-0~redis', { decision: 'accepted' })
+   */
+  async resolveFinding(
+    name: string,
+    options: changes.ChangeOptions & { decision: discovery.FindingDecision },
+  ): Promise<discovery.ResolvedFinding> {
+    return await discovery.resolveFinding(this.#connection, name, options)
+  }
+
+  /** Lists the rules that findings are found by, in the order in which they are tried. */
+  async listDiscoveryRules(options: CallOptions = {}): Promise<DiscoveryRule[]> {
+    return await discovery.listDiscoveryRules(this.#connection, options)
+  }
+
+  /** Shows what a rule would find in the last scan of each machine. Saves nothing. @throws InvalidRequestError */
+  async simulateRule(
+    rule: discovery.RuleInput,
+    options: discovery.SimulateRuleOptions = {},
+  ): Promise<SimulateRuleResponse> {
+    return await discovery.simulateRule(this.#connection, rule, options)
+  }
+
   /** Sets labels of a machine; an empty value removes one. @throws NotFoundError, ConflictError */
   async updateMachine(name: string, options: changes.UpdateMachineOptions): Promise<changes.ChangedMachine> {
     return await changes.updateMachine(this.#connection, name, options)
@@ -274,6 +315,8 @@ export interface ObservationOptions extends events.ObserveOptions, CallOptions {
   processes?: readonly events.ProcessInput[] | undefined
   /** Whether the list is all there is; if not, absence means nothing. @defaultValue true */
   processesComplete?: boolean | undefined
+  /** Whether no process is missing, though some of their ports may be. @defaultValue false */
+  processesListed?: boolean | undefined
 }
 
 function unreachable(address: string, error: UnavailableError | DeadlineExceededError): UnavailableError {

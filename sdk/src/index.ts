@@ -5,6 +5,11 @@ export type {
   GetServerInfoResponse as ServerInfo,
   Source,
 } from '../../proto/gen/holdfast/v1/admin_service.ts'
+export type { DiscoveryRule, Finding, FindingTraits } from '../../proto/gen/holdfast/v1/discovery.ts'
+export type {
+  SimulateRuleResponse,
+  SimulateRuleResponse_Match,
+} from '../../proto/gen/holdfast/v1/discovery_service.ts'
 export type { Event } from '../../proto/gen/holdfast/v1/event.ts'
 export type {
   Alias,
@@ -29,6 +34,12 @@ export type {
 } from './changes.ts'
 export type { CallOptions, ConnectOptions, TlsOptions } from './connect-options.ts'
 export type { ConnectionState } from './connection-state.ts'
+export type {
+  FindingDecision,
+  ResolvedFinding,
+  RuleInput,
+  SimulateRuleOptions,
+} from './discovery.ts'
 // Errors.
 export type { FieldViolation } from './error-details.ts'
 export {

@@ -2,6 +2,12 @@
 // programs that print or keep what they read. Not loaded by `@holdfast/sdk` itself, which starts faster without.
 export { Timestamp } from '../../proto/gen/google/protobuf/timestamp.ts'
 export { GetServerInfoResponse as ServerInfo, Source } from '../../proto/gen/holdfast/v1/admin_service.ts'
+export {
+  DiscoveryRule,
+  Finding,
+  Finding_Decision,
+  Finding_State,
+} from '../../proto/gen/holdfast/v1/discovery.ts'
 export { DeploymentRecorded_Status, Event } from '../../proto/gen/holdfast/v1/event.ts'
 export {
   Alias,

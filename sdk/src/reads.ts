@@ -177,12 +177,12 @@ export function listSources(connection: Connection, options: PageOptions): Pagin
 
 const defaultPageSize = 200
 
-function listFields(options: ListOptions, pageToken: string) {
+export function listFields(options: ListOptions, pageToken: string) {
   const { pageSize = defaultPageSize, filter = '', orderBy = '', asOf } = options
   return { pageSize, pageToken, filter, orderBy, ...asOfFields(asOf) }
 }
 
-function pageOf<T>(
+export function pageOf<T>(
   items: T[],
   { revision, nextPageToken }: { revision: bigint; nextPageToken: string },
 ): Page<T> {
@@ -204,7 +204,7 @@ export function present<T>(message: T | undefined): T {
  *
  * @throws CompactedError when the server no longer keeps the beginning.
  */
-async function isBeginning(connection: Connection, options: ReadOptions): Promise<boolean> {
+export async function isBeginning(connection: Connection, options: ReadOptions): Promise<boolean> {
   if (options.asOf !== 0n) return false
   const { compactedRevision } = await getServerInfo(connection, options)
   if (compactedRevision === 0n) return true

@@ -13,7 +13,7 @@ export interface WatchPosition {
 export type WatchStart = Omit<WatchPosition, 'snapshotCursor'> &
   Partial<Pick<WatchPosition, 'snapshotCursor'>>
 
-/** A resource of any kind: `{ $case: 'machine', value: Machine }`, or `facet`, `service`, `instance`, `condition`. */
+/** A resource of any kind: `{ $case: 'machine', value: Machine }`, or `facet`, `service`, `instance`, `condition`, `finding`. */
 export type WatchedResource = NonNullable<Resource['resource']>
 
 /** One resource after a change. */

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
 import { AdminServiceService } from '../../proto/gen/holdfast/v1/admin_service.ts'
+import { DiscoveryServiceService } from '../../proto/gen/holdfast/v1/discovery_service.ts'
 import { StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
 import { adminService } from './api/admin-service.ts'
 import { ingestServiceDefinition } from './api/decode-ingest.ts'
+import { discoveryService } from './api/discovery-service.ts'
 import { ingestService } from './api/ingest-service.ts'
 import { stateService } from './api/state-service.ts'
 import { type Config, ConfigError, configHelp, loadConfig } from './config.ts'
@@ -101,6 +103,7 @@ async function compose({ grpc, http }: Listeners, { store, config, log, cleanups
   grpc.add(ingestServiceDefinition, ingest)
   http.add({ ingestBatch: ingestServiceDefinition.ingestBatch }, ingest)
   grpc.add(StateServiceService, stateService({ store, ledger }))
+  grpc.add(DiscoveryServiceService, discoveryService({ store, ledger }))
   grpc.add(
     AdminServiceService,
     adminService({

@@ -106,6 +106,16 @@ export class MemoryLedger {
   #load(state: WorkingSet, keys: LoadKeys): void {
     for (const name of [...keys.names.values()].flatMap((names) => [...names]))
       this.#loadRow(state, this.#rows.get(name))
+    // Of the machines that are scanned the database gives the findings and what belongs to them; here, of all.
+    if (keys.scanned.length > 0) {
+      const findings = this.all('finding')
+      for (const finding of findings) {
+        const instance = `instances/${finding.name.slice('findings/'.length)}`
+        for (const name of [finding.name, instance, `services/${finding.service}`]) {
+          this.#loadRow(state, this.#rows.get(name))
+        }
+      }
+    }
     for (const alias of keys.aliases.values()) {
       for (const { alias: known, machineId } of this.aliases.values()) {
         if (aliasKey(known) !== aliasKey(alias)) continue

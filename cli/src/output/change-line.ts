@@ -1,5 +1,5 @@
 import type { Revision, WatchedChange, WatchedResource } from '@holdfast/sdk'
-import { Machine_Lifecycle } from '@holdfast/sdk/messages'
+import { Finding_State, Machine_Lifecycle } from '@holdfast/sdk/messages'
 import { byteSize } from './byte-size.ts'
 import { localTimeOfDay } from './relative-time.ts'
 import { shortName } from './short-name.ts'
@@ -56,6 +56,12 @@ function summary(resource: WatchedResource): { text: string; tone: Tone } {
         ({ environment, version }) => `${environment} ${version}`,
       )
       return { text: declared.length === 0 ? 'KNOWN' : words('DECLARED', declared.join(', ')), tone: 'plain' }
+    }
+    case 'finding': {
+      const { state, version, rule } = resource.value
+      const word = Object.entries(Finding_State).find(([, number]) => number === state)?.[0] ?? ''
+      const tone = state === Finding_State.VANISHED ? 'bad' : 'plain'
+      return { text: words(word, version, `(${rule})`), tone }
     }
     case 'condition':
       return { text: words('SATISFIED', resource.value.reason), tone: 'good' }

@@ -1,4 +1,5 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
+import { Finding_Decision, Finding_State } from '../../../proto/gen/holdfast/v1/discovery.ts'
 import { type Alias, Alias_Kind, Machine_Lifecycle } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { type Instance, Instance_State } from '../../../proto/gen/holdfast/v1/service.ts'
 import type { FieldChange } from '../../../proto/gen/holdfast/v1/timeline.ts'
@@ -66,6 +67,18 @@ function fieldsOf(resource: Resource | undefined): Fields {
     case 'instance':
       setInstance(resource.resource.value, set, setAll)
       break
+    case 'finding': {
+      const finding = resource.resource.value
+      set('state', nameIn(Finding_State, finding.state))
+      set('decision', nameIn(Finding_Decision, finding.decision))
+      set('version', finding.version)
+      set('rule', finding.rule)
+      set('process.pid', finding.process?.pid)
+      set('process.user.name', finding.process?.userName)
+      set('process.executable.path', finding.process?.executablePath)
+      set('listening_ports', finding.process?.listeningPorts.join(' '))
+      break
+    }
     case 'condition': {
       const condition = resource.resource.value
       set('satisfy_time', timeOf(condition.satisfyTime))

@@ -1,5 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { PackedFacet } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
+import { Finding } from '../../../proto/gen/holdfast/v1/discovery.ts'
 import { Facet, Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
 import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
@@ -16,6 +17,7 @@ export const ResourceKind = {
   service: 3,
   instance: 4,
   condition: 5,
+  finding: 9,
 } as const satisfies Record<string, number>
 
 export type KindName = keyof typeof ResourceKind
@@ -23,7 +25,12 @@ export type KindName = keyof typeof ResourceKind
 export type ResourceKind = (typeof ResourceKind)[KindName]
 
 /** The kinds that are seen: their `observed_at` moves without a revision. */
-export const OBSERVED_KINDS = ['machine', 'facet', 'instance'] as const satisfies readonly KindName[]
+export const OBSERVED_KINDS = [
+  'machine',
+  'facet',
+  'instance',
+  'finding',
+] as const satisfies readonly KindName[]
 export type ObservedKind = (typeof OBSERVED_KINDS)[number]
 
 /** The kinds that bear labels. */
@@ -40,6 +47,7 @@ const messages = {
   service: Service,
   instance: Instance,
   condition: Condition,
+  finding: Finding,
 } satisfies Record<KindName, unknown>
 
 /** The message of each kind. */

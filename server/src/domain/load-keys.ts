@@ -24,6 +24,8 @@ export class LoadKeys {
   readonly aliases = new Map<string, Alias>()
   readonly sources = new Map<string, { source: string; epoch: number }>()
   readonly events: EventKey[] = []
+  /** Machines whose findings are wanted, with the services and instances of these. */
+  readonly scanned: MachineRef[] = []
   /** References that bring strong aliases. */
   readonly #refs = new Set<MachineRef>()
   readonly #conflictsOf = new Set<string>()
@@ -67,6 +69,12 @@ export class LoadKeys {
     this.#want(ref, (keys, machine) => {
       keys.named('facet', facetName(machine, facet))
     })
+  }
+
+  /** All that discovery knows of a machine. */
+  scan(ref: MachineRef): void {
+    this.machine(ref)
+    this.scanned.push(ref)
   }
 
   source(source: string, epoch: number): void {

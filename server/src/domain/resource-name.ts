@@ -28,6 +28,13 @@ export const facetName = (machine: string, facet: string): string => `machines/$
 export const instanceName = ({ machine, service, slot }: InstanceKey): string =>
   slot === MAIN_SLOT ? `instances/${machine}~${service}` : `instances/${machine}~${service}~${slot}`
 
+export const findingName = (key: InstanceKey): string =>
+  `findings/${instanceName(key).slice('instances/'.length)}`
+
+/** The parts of `findings/{machine}~{service}[~{slot}]`. */
+export const parseFindingName = (name: string): InstanceKey | undefined =>
+  name.startsWith('findings/') ? parseInstanceName(`instances/${name.slice('findings/'.length)}`) : undefined
+
 /** The id in `machines/{id}`; undefined when `name` is not such a name. */
 export const parseMachineName = (name: string): string | undefined => parseId('machines/', name)
 
@@ -121,6 +128,12 @@ export function serviceNameViolation(field: string, value: string): FieldViolati
 export function instanceNameViolation(field: string, value: string): FieldViolation | undefined {
   const form = `instances/{machine}~{service}, with ~{slot} after it for a slot other than ${MAIN_SLOT}`
   return nameViolation(field, value, { parsed: parseInstanceName(value), form })
+}
+
+/** `findings/{machine}~{service}`, with `~{slot}` for a slot other than `main`. */
+export function findingNameViolation(field: string, value: string): FieldViolation | undefined {
+  const form = `findings/{machine}~{service}, with ~{slot} after it for a slot other than ${MAIN_SLOT}`
+  return nameViolation(field, value, { parsed: parseFindingName(value), form })
 }
 
 /** At most 64 labels; keys as words of up to 128 bytes, values as text of up to 1,024 bytes. */

@@ -252,7 +252,7 @@ export class WorkingSet {
   }
 
   /** Moves "last seen" without a revision. Never backwards. */
-  observe(row: Row<'machine'> | Row<'facet'> | Row<'instance'>, at: Instant): void {
+  observe(row: { [K in ObservedKind]: Row<K> }[ObservedKind], at: Instant): void {
     const before = row.observedAt
     if (at <= before) return
     row.observedAt = at

@@ -91,6 +91,25 @@ export const ConditionEntity = defineEntity({
   properties: { ...resource, ...stamped },
 })
 
+export const FindingEntity = defineEntity({
+  name: 'Finding',
+  tableName: 'finding',
+  properties: {
+    ...resource,
+    ...stamped,
+    observed_at: p.datetime(),
+    machine_id: p.bigint(),
+    machine: p.string(),
+    service: p.string(),
+    slot: p.string(),
+    state: p.smallint(),
+    state_at: p.datetime().nullable(),
+    decision: p.smallint(),
+    rule: p.string(),
+    version: p.string(),
+  },
+})
+
 export const SourceEntity = defineEntity({
   name: 'Source',
   tableName: 'source',
@@ -109,5 +128,6 @@ export const entities = [
   ServiceEntity,
   InstanceEntity,
   ConditionEntity,
+  FindingEntity,
   SourceEntity,
 ]

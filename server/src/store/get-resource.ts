@@ -10,6 +10,7 @@ const TABLES = {
   machine: { table: sql`machine`, observed: true },
   service: { table: sql`service`, observed: false },
   instance: { table: sql`instance`, observed: true },
+  finding: { table: sql`finding`, observed: true },
 } as const
 
 /** A resource by its full name as of a revision; undefined when there was none. */

@@ -1,7 +1,7 @@
 import type { Filter } from '../domain/filter/filter.ts'
 import type { KindMessage } from '../domain/kind.ts'
 import type { Order } from '../domain/order.ts'
-import { parseInstanceName } from '../domain/resource-name.ts'
+import { parseFindingName, parseInstanceName } from '../domain/resource-name.ts'
 import type { FilterColumn } from './filter-sql.ts'
 import { LISTINGS, type ListedKind } from './listed-kind.ts'
 import type { Page } from './page.ts'
@@ -27,7 +27,7 @@ export interface ResourceQuery<K extends ListedKind> {
 export const keyLength = (order: Order): number => (order.field === 'name' ? 1 : 2)
 
 /**
- * A page of machines, services or instances as of one revision. A page may be shorter than asked for, or
+ * A page of a kind as of one revision. A page may be shorter than asked for, or
  * empty, while there is more: a page looks at a bounded number of rows.
  */
 export function listResources<K extends ListedKind>(
@@ -45,7 +45,10 @@ export function listResources<K extends ListedKind>(
     // Part of the identity, so its index can be walked as that of the name can.
     const column = listing.columns.get(field.name) as FilterColumn & { type: 'text' }
     const part = field.name as 'machine' | 'service'
-    const keyOf = ({ name }: ResourceRow) => [parseInstanceName(name)![part], name]
+    const keyOf = ({ name }: ResourceRow) => [
+      (kind === 'finding' ? parseFindingName(name) : parseInstanceName(name))![part],
+      name,
+    ]
     return walkRows(store, {
       listing,
       order: { columns: [column.column, sql`t.name`], descending },

@@ -1,11 +1,16 @@
 import type { FilterFields } from '../domain/filter/field.ts'
-import { INSTANCE_FIELDS, MACHINE_FIELDS, SERVICE_FIELDS } from '../domain/filter/resource-fields.ts'
+import {
+  FINDING_FIELDS,
+  INSTANCE_FIELDS,
+  MACHINE_FIELDS,
+  SERVICE_FIELDS,
+} from '../domain/filter/resource-fields.ts'
 import type { KindMessage } from '../domain/kind.ts'
 import type { FilterColumn, FilterColumns } from './filter-sql.ts'
 import { type Sql, sql } from './sql.ts'
 
 /** The kinds that have lists. */
-export type ListedKind = 'machine' | 'service' | 'instance'
+export type ListedKind = 'machine' | 'service' | 'instance' | 'finding'
 
 /** How a kind of resource lies in its table, which every statement calls `t`. */
 export interface Listing<K extends ListedKind> {
@@ -100,8 +105,32 @@ const INSTANCES: Listing<'instance'> = {
   ]),
 }
 
+const FINDINGS: Listing<'finding'> = {
+  kind: 'finding',
+  table: sql`finding`,
+  collection: 'findings/',
+  fields: FINDING_FIELDS,
+  small: false,
+  indexed: new Set(['machine', 'service', 'state']),
+  observed: true,
+  columns: new Map<string, FilterColumn>([
+    ['name', text(sql`t.name`, 'findings/')],
+    ['machine', text(sql`t.machine`)],
+    ['service', text(sql`t.service`)],
+    ['slot', text(sql`t.slot`)],
+    ['state', number(sql`t.state`)],
+    ['decision', number(sql`t.decision`)],
+    ['rule', text(sql`t.rule`)],
+    ['version', text(sql`t.version`)],
+    ['create_time', time(sql`t.created_at`)],
+    ['update_time', time(sql`t.updated_at`)],
+    ['state_time', time(sql`t.state_at`, true)],
+  ]),
+}
+
 export const LISTINGS: { readonly [K in ListedKind]: Listing<K> } = {
   machine: MACHINES,
   service: SERVICES,
   instance: INSTANCES,
+  finding: FINDINGS,
 }

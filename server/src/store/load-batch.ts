@@ -1,7 +1,9 @@
-import type { Alias } from '../../../proto/gen/holdfast/v1/machine.ts'
+import type { Alias, MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { isStrong } from '../domain/alias.ts'
 import type { Instant } from '../domain/instant.ts'
 import { decodeRow, isObserved, KIND_NAMES, type KindName, kindName, ResourceKind } from '../domain/kind.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
+import { machineName } from '../domain/resource-name.ts'
 import type { Gap } from '../domain/sequence.ts'
 import type { LedgerPosition, Row, WorkingSet } from '../domain/working-set.ts'
 import { int2Array, int8Array, textArray, uuidArray } from './binary-array.ts'
@@ -64,6 +66,7 @@ export function loadBatch(keys: LoadKeys, partitions: EventPartitions): Statemen
     const names = keys.names.get(kind)
     if (names !== undefined) parts.push(named(kind, [...names]))
   }
+  if (keys.scanned.length > 0) parts.push(...discovered(keys.scanned))
   if (keys.aliases.size > 0) parts.push(machinesByAlias([...keys.aliases.values()]))
   if (keys.sources.size > 0) parts.push(sources([...keys.sources.values()]))
   parts.push(...storedEvents(keys, partitions))
@@ -120,6 +123,34 @@ const named = (kind: KindName, names: string[]): Part => ({
   text: `${resource(kind)} from ${kind} where name = any($1::text[])`,
   values: [textArray(names)],
 })
+
+/** The findings of machines, with the instances and services that they are or may become. */
+function discovered(refs: MachineRef[]): Part[] {
+  const strong = refs.flatMap(({ aliases }) => aliases.filter(isStrong))
+  const values = [
+    textArray(refs.map(({ id }) => machineName(id))),
+    int2Array(strong.map(({ kind }) => kind)),
+    textArray(strong.map(({ value }) => value)),
+  ]
+  const found = `finding f where f.machine_id in (
+    select m.id from machine m where m.name = any($1::text[]) union
+    select a.machine_id from unnest($2::int2[], $3::text[]) k(kind, value)
+    join machine_alias a on a.kind = k.kind and a.value = k.value)`
+  return [
+    { name: 'found', text: `${resource('finding')} from ${found}`, values },
+    {
+      name: 'found-instances',
+      text: `${resource('instance')} from instance
+        where name in (select 'instances/' || substr(f.name, 10) from ${found})`,
+      values,
+    },
+    {
+      name: 'found-services',
+      text: `${resource('service')} from service where name in (select 'services/' || f.service from ${found})`,
+      values,
+    },
+  ]
+}
 
 /** All that share an alias, so that a clash is seen and not only the match. A machine that is found by its name
  * as well comes twice, which costs less than a sort of the bodies. */

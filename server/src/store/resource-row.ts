@@ -46,7 +46,7 @@ export function resourceOf<K extends KindName>(kind: K, row: ResourceRow, at: Re
 }
 
 /** The number of `observed_time` in the message of each kind that has it. */
-const OBSERVED_TIME = { machine: 14, instance: 20, service: undefined } as const
+const OBSERVED_TIME = { machine: 14, instance: 20, finding: 21, service: undefined } as const
 
 /**
  * The resource of a row as protobuf, without decoding what is stored: decoding and encoding a thousand

@@ -72,7 +72,7 @@ function upsertRows(table: KindName, columns: Record<string, unknown[]>): Part {
 }
 
 /** A facet or instance is only ever changed with its machine at hand. */
-const machineId = (state: WorkingSet, { resource }: Row<'facet'> | Row<'instance'>): bigint =>
+const machineId = (state: WorkingSet, { resource }: Row<'facet' | 'instance' | 'finding'>): bigint =>
   state.find('machine', resource.machine)!.id
 
 const serviceId = (state: WorkingSet, { resource }: Row<'instance'>): bigint =>
@@ -130,6 +130,26 @@ const upsert = {
       ],
       running_version: text(rows, (instance) => instance.runningVersion),
       deployed_version: text(rows, (instance) => instance.deployedVersion),
+    }),
+  finding: (rows: Row<'finding'>[], state: WorkingSet) =>
+    upsertRows('finding', {
+      ...base(rows),
+      ...times(rows),
+      ...observedAt(rows),
+      machine_id: ['int8', int8Array(rows.map((row) => machineId(state, row)))],
+      machine: text(rows, (finding) => finding.machine.slice('machines/'.length)),
+      service: text(rows, (finding) => finding.service),
+      slot: text(rows, (finding) => finding.slot),
+      state: ['int2', int2Array(rows.map(({ resource }) => resource.state))],
+      state_at: [
+        'timestamptz',
+        timestamptzArray(
+          rows.map(({ resource }) => (resource.stateTime ? instantFromTimestamp(resource.stateTime) : null)),
+        ),
+      ],
+      decision: ['int2', int2Array(rows.map(({ resource }) => resource.decision))],
+      rule: text(rows, (finding) => finding.rule),
+      version: text(rows, (finding) => finding.version),
     }),
   condition: (rows: Row<'condition'>[]) => upsertRows('condition', { ...base(rows), ...times(rows) }),
 }

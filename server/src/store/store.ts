@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { HoldfastError } from '../domain/error.ts'
 import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
+import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
 import { pgTypes } from './pg-types.ts'
 import { storeError } from './store-error.ts'
@@ -53,7 +54,7 @@ export class Store {
         entities,
         extensions: [Migrator],
         migrations: {
-          migrationsList: [InitialSchema],
+          migrationsList: [InitialSchema, Findings],
           snapshot: false,
           transactional: true,
           allOrNothing: true,

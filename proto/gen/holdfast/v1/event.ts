@@ -95,8 +95,13 @@ export interface ProcessesObserved {
     | undefined;
   /** What was seen; at most 10,000. */
   processes: Process[];
-  /** False when the scan could not see everything: then absence means nothing. */
+  /** False when the scan could not see everything: then absence means nothing, but for `list_complete`. */
   complete: boolean;
+  /**
+   * True when no process is missing, though ports of some may be: then a service of which there is no process at
+   * all is absent. Only looked at when `complete` is false.
+   */
+  listComplete: boolean;
 }
 
 /** A service started on a machine. */
@@ -933,7 +938,7 @@ export const MachineObserved_LabelsEntry: MessageFns<MachineObserved_LabelsEntry
 };
 
 function createBaseProcessesObserved(): ProcessesObserved {
-  return { machine: undefined, processes: [], complete: false };
+  return { machine: undefined, processes: [], complete: false, listComplete: false };
 }
 
 export const ProcessesObserved: MessageFns<ProcessesObserved> = {
@@ -946,6 +951,9 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
     }
     if (message.complete !== false) {
       writer.uint32(24).bool(message.complete);
+    }
+    if (message.listComplete !== false) {
+      writer.uint32(32).bool(message.listComplete);
     }
     return writer;
   },
@@ -987,6 +995,14 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
             message.complete = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.listComplete = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1006,6 +1022,11 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
         ? object.processes.map((e: any) => Process.fromJSON(e))
         : [],
       complete: isSet(object.complete) ? globalThis.Boolean(object.complete) : false,
+      listComplete: isSet(object.listComplete)
+        ? globalThis.Boolean(object.listComplete)
+        : isSet(object.list_complete)
+        ? globalThis.Boolean(object.list_complete)
+        : false,
     };
   },
 
@@ -1020,6 +1041,9 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
     if (message.complete !== false) {
       obj.complete = message.complete;
     }
+    if (message.listComplete !== false) {
+      obj.listComplete = message.listComplete;
+    }
     return obj;
   },
 
@@ -1033,6 +1057,7 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
       : undefined;
     message.processes = object.processes?.map((e) => Process.fromPartial(e)) || [];
     message.complete = object.complete ?? false;
+    message.listComplete = object.listComplete ?? false;
     return message;
   },
 };

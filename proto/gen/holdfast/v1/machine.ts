@@ -329,6 +329,8 @@ export interface Process {
   controlGroup: string;
   /** Resident memory, bytes. */
   residentBytes: bigint;
+  /** The version that the agent read from the executable, such as by `redis-server --version`. Empty: not known. */
+  version: string;
 }
 
 /** The processes of a machine at one time. Replaced by the next scan; not part of the state's history. */
@@ -1544,6 +1546,7 @@ function createBaseProcess(): Process {
     listeningPorts: [],
     controlGroup: "",
     residentBytes: 0n,
+    version: "",
   };
 }
 
@@ -1591,6 +1594,9 @@ export const Process: MessageFns<Process> = {
         throw new globalThis.Error("value provided for field message.residentBytes of type uint64 too large");
       }
       writer.uint32(80).uint64(message.residentBytes);
+    }
+    if (message.version !== "") {
+      writer.uint32(90).string(message.version);
     }
     return writer;
   },
@@ -1698,6 +1704,14 @@ export const Process: MessageFns<Process> = {
             message.residentBytes = reader.uint64() as bigint;
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1758,6 +1772,7 @@ export const Process: MessageFns<Process> = {
         : isSet(object.resident_bytes)
         ? BigInt(object.resident_bytes)
         : 0n,
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
     };
   },
 
@@ -1793,6 +1808,9 @@ export const Process: MessageFns<Process> = {
     if (message.residentBytes !== 0n) {
       obj.residentBytes = message.residentBytes.toString();
     }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
     return obj;
   },
 
@@ -1815,6 +1833,7 @@ export const Process: MessageFns<Process> = {
     message.residentBytes = (object.residentBytes !== undefined && object.residentBytes !== null)
       ? BigInt(object.residentBytes)
       : 0n;
+    message.version = object.version ?? "";
     return message;
   },
 };

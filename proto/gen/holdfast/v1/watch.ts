@@ -4,6 +4,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { Finding } from "./discovery.ts";
 import { Facet, Machine } from "./machine.ts";
 import { Condition, Instance, Service } from "./service.ts";
 
@@ -21,7 +22,7 @@ export interface WatchPosition {
 export interface WatchStateRequest {
   /**
    * As in the lists, over all kinds of resource at once: `kind` (`machine`, `facet`, `service`,
-   * `instance`, `condition`), `name`, `machine`, `service`, `environment`, `state`, `running_version`,
+   * `instance`, `condition`, `finding`), `name`, `machine`, `service`, `environment`, `state`, `running_version`,
    * `deployed_version`, `slot`, `lifecycle`, `labels`. A resource that has no such field does not match.
    * At most 4 KiB.
    */
@@ -178,6 +179,9 @@ export interface Resource {
     | //
     /** A condition. */
     { $case: "condition"; value: Condition }
+    | //
+    /** Something that discovery found. */
+    { $case: "finding"; value: Finding }
     | undefined;
 }
 
@@ -1126,6 +1130,9 @@ export const Resource: MessageFns<Resource> = {
       case "condition":
         Condition.encode(message.resource.value, writer.uint32(42).fork()).join();
         break;
+      case "finding":
+        Finding.encode(message.resource.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1183,6 +1190,14 @@ export const Resource: MessageFns<Resource> = {
             message.resource = { $case: "condition", value: Condition.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.resource = { $case: "finding", value: Finding.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1207,6 +1222,8 @@ export const Resource: MessageFns<Resource> = {
         ? { $case: "instance", value: Instance.fromJSON(object.instance) }
         : isSet(object.condition)
         ? { $case: "condition", value: Condition.fromJSON(object.condition) }
+        : isSet(object.finding)
+        ? { $case: "finding", value: Finding.fromJSON(object.finding) }
         : undefined,
     };
   },
@@ -1223,6 +1240,8 @@ export const Resource: MessageFns<Resource> = {
       obj.instance = Instance.toJSON(message.resource.value);
     } else if (message.resource?.$case === "condition") {
       obj.condition = Condition.toJSON(message.resource.value);
+    } else if (message.resource?.$case === "finding") {
+      obj.finding = Finding.toJSON(message.resource.value);
     }
     return obj;
   },
@@ -1260,6 +1279,12 @@ export const Resource: MessageFns<Resource> = {
       case "condition": {
         if (object.resource?.value !== undefined && object.resource?.value !== null) {
           message.resource = { $case: "condition", value: Condition.fromPartial(object.resource.value) };
+        }
+        break;
+      }
+      case "finding": {
+        if (object.resource?.value !== undefined && object.resource?.value !== null) {
+          message.resource = { $case: "finding", value: Finding.fromPartial(object.resource.value) };
         }
         break;
       }

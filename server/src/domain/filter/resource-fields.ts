@@ -1,3 +1,4 @@
+import { type Finding, Finding_Decision, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import { type Machine, Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { type Instance, Instance_State, type Service } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { filterFields } from './field.ts'
@@ -20,6 +21,7 @@ const idIn =
 export const machineId = idIn('machines/')
 export const serviceId = idIn('services/')
 const instanceId = idIn('instances/')
+const findingId = idIn('findings/')
 
 /** What filters of ListMachines may name. */
 export const MACHINE_FIELDS = filterFields<Machine>(
@@ -60,6 +62,21 @@ export const INSTANCE_FIELDS = filterFields<Instance>(
   { name: 'update_time', type: 'time', get: (i) => i.updateTime },
   { name: 'state_time', type: 'time', get: (i) => i.stateTime },
   { name: 'labels', type: 'map', get: (i) => i.labels },
+)
+
+/** What filters of ListFindings may name. */
+export const FINDING_FIELDS = filterFields<Finding>(
+  { name: 'name', type: 'id', collection: 'findings/', get: (f) => findingId(f.name) },
+  { name: 'machine', type: 'id', collection: 'machines/', get: (f) => machineId(f.machine) },
+  { name: 'service', type: 'id', collection: 'services/', get: (f) => f.service },
+  { name: 'slot', type: 'text', get: (f) => f.slot },
+  { name: 'state', type: 'enum', values: sentValues(Finding_State), get: (f) => f.state },
+  { name: 'decision', type: 'enum', values: sentValues(Finding_Decision), get: (f) => f.decision },
+  { name: 'rule', type: 'text', get: (f) => f.rule },
+  { name: 'version', type: 'text', get: (f) => f.version },
+  { name: 'create_time', type: 'time', get: (f) => f.createTime },
+  { name: 'update_time', type: 'time', get: (f) => f.updateTime },
+  { name: 'state_time', type: 'time', get: (f) => f.stateTime },
 )
 
 /** Fields that never change while a resource lives: what a read of the past may ask of rows as they are now. */

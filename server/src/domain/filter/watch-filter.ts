@@ -7,7 +7,13 @@ import { type Field, type FilterFields, filterFields } from './field.ts'
 import { and, type Filter, not, or } from './filter.ts'
 import { matcher } from './matches.ts'
 import { canonicalFilter, parseFilter } from './parser.ts'
-import { INSTANCE_FIELDS, MACHINE_FIELDS, machineId, SERVICE_FIELDS } from './resource-fields.ts'
+import {
+  FINDING_FIELDS,
+  INSTANCE_FIELDS,
+  MACHINE_FIELDS,
+  machineId,
+  SERVICE_FIELDS,
+} from './resource-fields.ts'
 
 /** A filter over all kinds of resource at once. */
 export interface WatchFilter {
@@ -69,6 +75,7 @@ const FIELDS: { [K in KindName]: FilterFields<KindMessage[K]> } = {
     'slot',
     'labels',
   ),
+  finding: pick('finding', FINDING_FIELDS, 'name', 'machine', 'service', 'slot'),
   condition: filterFields<Condition>(kindField('condition'), {
     name: 'name',
     type: 'id',

@@ -24,7 +24,7 @@ export function collectEvent(keys: LoadKeys, { payload }: IncomingEvent): void {
       for (const { facet } of payload.value.facets) keys.facet(payload.value.machine!, facet)
       return
     case 'processesObserved':
-      keys.machine(payload.value.machine!)
+      keys.scan(payload.value.machine!)
       return
     case 'instanceStarted':
     case 'instanceStopped':

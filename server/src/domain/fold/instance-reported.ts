@@ -113,7 +113,7 @@ function foldReport(
 }
 
 /** Whether two reports mean the same process. Without a pid and its start, a new start is a restart. */
-function sameProcess(a: Process | undefined, b: Process | undefined): boolean {
+export function sameProcess(a: Process | undefined, b: Process | undefined): boolean {
   if (a === undefined || b === undefined || a.pid === 0n || a.pid !== b.pid) return false
   return (
     a.creationTime !== undefined &&

@@ -2,6 +2,7 @@ import type { PackedFacet, PackedMachineObserved } from '../../../../proto/gen/h
 import type { ProcessesObserved } from '../../../../proto/gen/holdfast/v1/event.ts'
 import type { HardwareSummary } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import type { Origin } from '../basis.ts'
+import { foldScan } from '../discovery/fold-scan.ts'
 import { refuseViolations } from '../error.ts'
 import type { IncomingEvent } from '../incoming-event.ts'
 import { timestampFromInstant } from '../instant.ts'
@@ -120,7 +121,10 @@ function checked<T>(facet: number, act: () => T): T {
   }
 }
 
-/** A scan replaces the one before, beside the state: processes come and go too often for revisions. */
+/**
+ * A scan replaces the one before, beside the state: processes come and go too often for revisions. What discovery
+ * finds in it is state.
+ */
 export function foldProcessesObserved(
   state: WorkingSet,
   event: IncomingEvent,
@@ -134,8 +138,9 @@ export function foldProcessesObserved(
     complete: observed.complete,
     processes: observed.processes,
   })
+  if (!isRetired(machine)) foldScan(state, machine, observed, origin)
   if (state.head === before) return { effect: Effect.NONE, machine, kept: undefined }
-  // The first word of a machine, or of a key of it, is kept; its processes are not.
+  // What changed is kept; the processes are not: those that matter are in what they changed.
   const value = { ...observed, processes: [] }
   return {
     effect: Effect.CHANGED,

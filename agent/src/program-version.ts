@@ -1,0 +1,101 @@
+import { lstat, readlink, stat } from 'node:fs/promises'
+import type { ObservedProcess } from './observed-process.ts'
+import { runProbe } from './run-probe.ts'
+
+/** What executables answer with their version, by name, and with which argument. */
+const VERSION_ARGUMENT: Record<string, string> = {
+  'redis-server': '--version',
+  'valkey-server': '--version',
+  nginx: '-v',
+  postgres: '--version',
+  mysqld: '--version',
+  mariadbd: '--version',
+  mongod: '--version',
+  memcached: '--version',
+  haproxy: '-v',
+  apache2: '-v',
+  httpd: '-v',
+  dockerd: '--version',
+  containerd: '--version',
+  sshd: '-V',
+  etcd: '--version',
+  prometheus: '--version',
+  consul: '--version',
+  vault: '--version',
+  rsyslogd: '-v',
+  chronyd: '--version',
+}
+
+/**
+ * Sets the versions of the processes whose executables are known to tell it when asked. They are run as the user of
+ * their process, so that nobody gets this process's rights by the name of a program; one of another mount namespace,
+ * such as a container's, is not run at all. What gives no version in time is left without one.
+ */
+export async function readVersions(
+  processes: readonly ObservedProcess[],
+  known: VersionCache = new Map(),
+): Promise<void> {
+  const asked = new Map<string, Promise<string>>()
+  const ownNamespace = await namespaceOf('self')
+  for (const one of processes) {
+    const program = programOf(one)
+    if (program === undefined || one.executablePath === '') continue
+    const key = `${program}\n${one.executablePath}\n${one.userName}`
+    let version = asked.get(key)
+    if (version === undefined) {
+      version = versionOf(one, program, { known, ownNamespace })
+      asked.set(key, version)
+    }
+    const found = await version
+    if (found !== '') one.version = found
+  }
+}
+
+/** The name by which a version is asked: of one file that is several programs, the one that it was started as. */
+function programOf({ executableName, commandArgs }: ObservedProcess): string | undefined {
+  const called = (commandArgs[0] ?? '').split(' ', 1)[0]!.replace(/:$/, '').replace(/^.*\//, '')
+  return [called, executableName].find((name) => Object.hasOwn(VERSION_ARGUMENT, name))
+}
+
+/** Versions by executable, its time of change and its user: an executable is asked once. */
+export type VersionCache = Map<string, string>
+
+async function versionOf(
+  one: ObservedProcess,
+  program: string,
+  { known, ownNamespace }: { known: VersionCache; ownNamespace: string | undefined },
+): Promise<string> {
+  try {
+    if ((await namespaceOf(one.pid)) !== ownNamespace) return ''
+    const { uid, gid } = await lstat(`/proc/${one.pid}`)
+    const { mtimeMs, ino } = await stat(one.executablePath)
+    const key = [program, one.executablePath, ino, mtimeMs, uid].join('\n')
+    const before = known.get(key)
+    if (before !== undefined) return before
+    const asRoot = process.getuid?.() === 0
+    if (!asRoot && uid !== process.getuid?.()) return ''
+    const outcome = await runProbe(one.executablePath, [VERSION_ARGUMENT[program]!], {
+      argv0: program,
+      ...(asRoot ? { uid, gid } : {}),
+    })
+    const version = 'output' in outcome ? versionIn(outcome.output) : ''
+    known.set(key, version)
+    return version
+  } catch {
+    // The process has ended, or its executable is gone.
+    return ''
+  }
+}
+
+/** The first thing in a text that looks like a version, such as `7.0.15` in `Redis server v=7.0.15 sha=…`. */
+export function versionIn(text: string): string {
+  return /(?:^|[^A-Za-z0-9.])v?=?(\d+(?:\.\d+)+[\w.+~-]{0,40}|\d+\.\d+)/.exec(text.slice(0, 4_096))?.[1] ?? ''
+}
+
+async function namespaceOf(pid: number | 'self'): Promise<string | undefined> {
+  try {
+    return await readlink(`/proc/${pid}/ns/mnt`)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,80 @@
+import { dateFromTimestamp, type FindingDecision } from '@holdfast/sdk'
+import { Finding, Finding_State } from '@holdfast/sdk/messages'
+import type { CommandContext } from '../command-context.ts'
+import { printChanged } from '../output/changed-line.ts'
+import { relativeTime } from '../output/relative-time.ts'
+import { shortName } from '../output/short-name.ts'
+import type { Cell, Column } from '../output/table.ts'
+import type { Tone } from '../output/terminal-text.ts'
+import { resolvePast } from '../past.ts'
+import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
+
+/** `holdfast findings`. */
+export async function findings(context: CommandContext, flags: ListingFlags): Promise<undefined> {
+  const holdfast = context.client()
+  const pages = holdfast
+    .listFindings({
+      filter: flags.filter,
+      orderBy: flags.orderBy,
+      pageSize: pageSizeFor(flags.limit),
+      asOf: await resolvePast(holdfast, flags.asOf),
+    })
+    .pages()
+  const listing = {
+    noun: 'findings',
+    columns: columnsAt(new Date()),
+    toJson: (finding: Finding) => Finding.toJSON(finding),
+  }
+  await printListing(context, pages, listing, flags.limit)
+}
+
+/** `holdfast accept`, `ignore` and `enforce`: the findings one after another. */
+export async function resolve(
+  context: CommandContext,
+  names: string[],
+  { decision, reason }: { decision: FindingDecision; reason?: string | undefined },
+): Promise<undefined> {
+  const holdfast = context.client()
+  for (const name of names) {
+    const { finding, revision } = await holdfast.resolveFinding(name, { decision, reason })
+    const what = `${shortName(finding.name)} is ${stateCell(finding).text}`
+    await printChanged(context, what, Finding.toJSON(finding), revision)
+  }
+}
+
+const TONES: Partial<Record<Finding['state'], Tone>> = {
+  [Finding_State.UNDECIDED]: 'warning',
+  [Finding_State.MONITORED]: 'good',
+  [Finding_State.CHANGED]: 'warning',
+  [Finding_State.VANISHED]: 'bad',
+  [Finding_State.IGNORED]: 'faint',
+}
+
+function stateCell({ state, present }: Finding): Exclude<Cell, string> {
+  const word = Object.entries(Finding_State).find(([, number]) => number === state)?.[0] ?? 'unknown'
+  const absent = state === Finding_State.ENFORCED && !present
+  return {
+    text: absent ? 'enforced, absent' : word.toLowerCase(),
+    tone: absent ? 'bad' : (TONES[state] ?? 'plain'),
+  }
+}
+
+function columnsAt(now: Date): Column<Finding>[] {
+  return [
+    { header: 'FINDING', cell: ({ name }) => shortName(name) },
+    { header: 'STATE', cell: stateCell },
+    { header: 'VERSION', cell: ({ version }) => version },
+    { header: 'USER', cell: ({ process }) => process?.userName ?? '' },
+    { header: 'PORTS', cell: ({ process }) => process?.listeningPorts.join(',') ?? '' },
+    { header: 'EXECUTABLE', cell: ({ process }) => process?.executablePath || process?.executableName || '' },
+    { header: 'RULE', cell: ({ rule }) => rule },
+    {
+      header: 'SINCE',
+      cell: ({ stateTime }) => relativeTime(stateTime && dateFromTimestamp(stateTime), now),
+    },
+    {
+      header: 'SEEN',
+      cell: ({ observedTime }) => relativeTime(observedTime && dateFromTimestamp(observedTime), now),
+    },
+  ]
+}

@@ -1,0 +1,71 @@
+import type { Command } from 'commander'
+import type { ListingFlags } from './commands/listing.ts'
+import type { SimulateFlags } from './commands/rules.ts'
+import { defineCommand, globalFlags, type Within } from './define-command.ts'
+import { defineListing } from './define-listings.ts'
+import { collected } from './option-value.ts'
+
+/** The commands about what was found without anybody having told. */
+export function defineDiscovery(program: Command, within: Within): void {
+  defineListing(program, {
+    declaration: 'findings',
+    summary: 'List what runs on the machines, reported or not',
+    examples: [
+      'holdfast findings',
+      "holdfast findings --filter 'state = UNDECIDED AND service = redis'",
+      "holdfast findings --filter 'state = VANISHED' -o json",
+    ],
+  }).action(async (flags: ListingFlags, command: Command) => {
+    await within(globalFlags(command), async (context) =>
+      (await import('./commands/findings.ts')).findings(context, flags),
+    )
+  })
+  for (const [verb, decision, summary] of [
+    ['accept', 'accepted', 'Take findings for services: their instances follow the scans'],
+    ['ignore', 'ignored', 'Say that findings are of no interest'],
+    ['enforce', 'enforced', 'Say that findings must run'],
+    ['undecide', 'undecided', 'Take back what was decided about findings'],
+  ] as const) {
+    defineCommand(program, {
+      declaration: `${verb} <findings...>`,
+      summary,
+      examples: [`holdfast ${verb} web-0~redis`],
+    })
+      .option('--reason <text>', 'why, for the timeline')
+      .action(async (names: string[], { reason }: { reason?: string }, command: Command) => {
+        await within(globalFlags(command), async (context) =>
+          (await import('./commands/findings.ts')).resolve(context, names, { decision, reason }),
+        )
+      })
+  }
+
+  defineCommand(program, {
+    declaration: 'rules',
+    summary: 'List the rules that findings are found by',
+    examples: ['holdfast rules'],
+  }).action(async (_flags: object, command: Command) => {
+    await within(globalFlags(command), async (context) =>
+      (await import('./commands/rules.ts')).rules(context),
+    )
+  })
+
+  defineCommand(program, {
+    declaration: 'simulate-rule',
+    summary: 'Show what a rule would find in the last scans',
+    examples: [
+      "holdfast simulate-rule --executable ruby --argv 'puma .*\\[(?P<app>\\w+)\\]' --service '{app}'",
+    ],
+  })
+    .option('--executable <name>', 'the name of the executable; may be repeated', collected)
+    .option('--argv <pattern>', 'a regular expression (RE2) that the arguments must hold')
+    .option('--user <name>', 'the user; may be repeated', collected)
+    .requiredOption('--service <template>', "the service, such as redis or '{1}'")
+    .option('--slot <template>', "the slot, such as '{port}'")
+    .option('--version <template>', "the version, such as '{2}'")
+    .option('--machine <id>', 'only this machine')
+    .action(async (flags: SimulateFlags, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/rules.ts')).simulateRule(context, flags),
+      )
+    })
+}

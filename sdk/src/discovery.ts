@@ -1,0 +1,93 @@
+import type { DiscoveryRule, Finding } from '../../proto/gen/holdfast/v1/discovery.ts'
+import type { SimulateRuleResponse } from '../../proto/gen/holdfast/v1/discovery_service.ts'
+import type { ChangeOptions } from './changes.ts'
+import type { CallOptions } from './connect-options.ts'
+import type { Connection } from './connection.ts'
+import { nameOf } from './machine-ref.ts'
+import { Paginator } from './paginator.ts'
+import { isBeginning, type ListOptions, listFields, pageOf, present } from './reads.ts'
+import type { Revision } from './revision.ts'
+import { rpc } from './rpc.ts'
+
+/** What can be decided about a finding. `undecided` takes the decision back. */
+export type FindingDecision = 'undecided' | 'accepted' | 'ignored' | 'enforced'
+
+/** A finding after a decision. */
+export interface ResolvedFinding {
+  finding: Finding
+  /** The revision of the change; the last one if nothing changed. A read at it sees the change. */
+  revision: Revision
+}
+
+/** A rule to try. Only what it says. */
+export type RuleInput = Partial<Omit<DiscoveryRule, 'name' | 'builtin'>>
+
+/** What {@link Holdfast.simulateRule} takes. */
+export interface SimulateRuleOptions extends CallOptions {
+  /** Only this machine. @defaultValue all, at most 10,000 */
+  machine?: string | undefined
+}
+
+const decisions = { undecided: 0, accepted: 1, ignored: 2, enforced: 3 } as const
+
+const discoveryService = async () =>
+  (await import('../../proto/gen/holdfast/v1/discovery_service.ts')).DiscoveryServiceDefinition
+
+export function listFindings(connection: Connection, options: ListOptions): Paginator<Finding> {
+  return new Paginator(async (pageToken) => {
+    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
+    const { methods, fullName } = await discoveryService()
+    const request = listFields(options, pageToken)
+    const page = await connection.unary(rpc({ fullName }, methods.listFindings), request, options)
+    return pageOf(page.findings, page)
+  })
+}
+
+export async function resolveFinding(
+  connection: Connection,
+  name: string,
+  { decision, ...options }: ChangeOptions & { decision: FindingDecision },
+): Promise<ResolvedFinding> {
+  const definition = await discoveryService()
+  const { etag = '', reason = '' } = options
+  const request = { name: nameOf('findings', name), decision: decisions[decision], etag, reason }
+  const method = rpc(definition, definition.methods.resolveFinding)
+  const { finding, revision } = await connection.unary(method, request, options)
+  return { finding: present(finding), revision: revision as Revision }
+}
+
+export async function listDiscoveryRules(
+  connection: Connection,
+  options: CallOptions,
+): Promise<DiscoveryRule[]> {
+  const definition = await discoveryService()
+  const method = rpc(definition, definition.methods.listDiscoveryRules)
+  return (await connection.unary(method, {}, options)).rules
+}
+
+export async function simulateRule(
+  connection: Connection,
+  rule: RuleInput,
+  options: SimulateRuleOptions,
+): Promise<SimulateRuleResponse> {
+  const definition = await discoveryService()
+  const whole: DiscoveryRule = {
+    name: '',
+    description: '',
+    priority: 0,
+    executables: [],
+    argvPattern: '',
+    users: [],
+    controlGroupPattern: '',
+    listeningPorts: [],
+    serviceTemplate: '',
+    slotTemplate: '',
+    versionTemplate: '',
+    defaultPort: 0,
+    builtin: false,
+    ...rule,
+  }
+  const machine = options.machine === undefined ? '' : nameOf('machines', options.machine)
+  const method = rpc(definition, definition.methods.simulateRule)
+  return await connection.unary(method, { rule: whole, machine }, options)
+}

@@ -1,0 +1,89 @@
+import { setImmediate } from 'node:timers/promises'
+import { Finding_Decision } from '../../../proto/gen/holdfast/v1/discovery.ts'
+import type {
+  DiscoveryServiceService,
+  SimulateRuleRequest,
+  SimulateRuleResponse,
+} from '../../../proto/gen/holdfast/v1/discovery_service.ts'
+import { BUILTIN_RULES } from '../domain/discovery/builtin-rules.ts'
+import { matchScan } from '../domain/discovery/match-scan.ts'
+import { ResolveFinding } from '../domain/discovery/resolve-finding.ts'
+import { CompiledRule } from '../domain/discovery/rule.ts'
+import { ruleViolations } from '../domain/discovery/rule-violations.ts'
+import {
+  findingNameViolation,
+  machineNameViolation,
+  parseFindingName,
+  proseViolation,
+} from '../domain/resource-name.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Store } from '../store/store.ts'
+import { walkScans } from '../store/walk-scans.ts'
+import type { Handlers } from './handler.ts'
+import { listPage } from './list-request.ts'
+import { check } from './page-request.ts'
+
+const MAX_MACHINES = 10_000
+const MAX_MATCHES = 200
+const MAX_COMMAND_LINE = 256
+
+/** What discovery found, and what is decided about it. */
+export function discoveryService({
+  store,
+  ledger,
+}: {
+  store: Store
+  ledger: Ledger
+}): Handlers<typeof DiscoveryServiceService> {
+  return {
+    listFindings: (request) => listPage(store, request, { method: 'ListFindings', kind: 'finding' }),
+
+    async resolveFinding({ name, decision, etag, reason }, { principal, signal }) {
+      const known = decision in NAMES
+      check([
+        findingNameViolation('name', name),
+        proseViolation('reason', reason, { maxBytes: 4096 }),
+        known ? undefined : { field: 'decision', description: 'is none of ACCEPTED, IGNORED, ENFORCED' },
+      ])
+      const key = parseFindingName(name)!
+      return await ledger.submit(new ResolveFinding({ key, decision, etag, reason, principal }), signal)
+    },
+
+    async listDiscoveryRules() {
+      return { rules: BUILTIN_RULES.map(({ rule }) => rule) }
+    },
+
+    simulateRule: (request, { signal }) => simulate(store, request, signal),
+  }
+}
+
+const NAMES: Record<number, true> = Object.fromEntries(
+  [0, Finding_Decision.ACCEPTED, Finding_Decision.IGNORED, Finding_Decision.ENFORCED].map((n) => [n, true]),
+)
+
+async function simulate(
+  store: Store,
+  { rule, machine }: SimulateRuleRequest,
+  signal: AbortSignal,
+): Promise<SimulateRuleResponse> {
+  check([
+    ...(rule === undefined ? [{ field: 'rule', description: 'is required' }] : ruleViolations('rule', rule)),
+    machine === '' ? undefined : machineNameViolation('machine', machine),
+  ])
+  const rules = [new CompiledRule(rule!)]
+  const answer: SimulateRuleResponse = { matches: [], matchCount: 0, machineCount: 0 }
+  const scans = walkScans(store, { machine: machine || undefined, limit: MAX_MACHINES })
+  for await (const { machine, scan } of scans) {
+    signal.throwIfAborted()
+    answer.machineCount++
+    for (const { service, slot, version, process } of matchScan(rules, scan.processes).values()) {
+      answer.matchCount++
+      if (answer.matches.length >= MAX_MATCHES) continue
+      const commandLine = process.commandArgs.join(' ').slice(0, MAX_COMMAND_LINE)
+      answer.matches.push({ machine, service, slot, version, commandLine, pid: process.pid })
+    }
+    // Others are served between two machines: 10,000 of them take seconds.
+    if (answer.machineCount % 10 === 0) await setImmediate()
+  }
+  return answer
+}

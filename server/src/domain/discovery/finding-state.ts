@@ -1,0 +1,52 @@
+import {
+  type Finding,
+  Finding_Decision,
+  Finding_State,
+  type FindingTraits,
+} from '../../../../proto/gen/holdfast/v1/discovery.ts'
+import type { Process } from '../../../../proto/gen/holdfast/v1/machine.ts'
+
+/** Above are the ports that the kernel hands out: they differ from start to start. */
+const FIRST_EPHEMERAL_PORT = 32_768
+
+/** What of a process should not change unnoticed once it is accepted. */
+export const traitsOf = (process: Process | undefined): FindingTraits => ({
+  userName: process?.userName ?? '',
+  executablePath: process?.executablePath ?? '',
+  listeningPorts: (process?.listeningPorts ?? []).filter((port) => port < FIRST_EPHEMERAL_PORT),
+})
+
+/** Where a finding stands, of what was decided and what is seen. */
+export function stateOf({
+  decision,
+  present,
+  accepted,
+  process,
+}: Pick<Finding, 'decision' | 'present' | 'accepted' | 'process'>): Finding['state'] {
+  switch (decision) {
+    case Finding_Decision.IGNORED:
+      return Finding_State.IGNORED
+    case Finding_Decision.ENFORCED:
+      return Finding_State.ENFORCED
+    case Finding_Decision.ACCEPTED:
+      if (!present) return Finding_State.VANISHED
+      return accepted === undefined || sameTraits(accepted, traitsOf(process))
+        ? Finding_State.MONITORED
+        : Finding_State.CHANGED
+    default:
+      return present ? Finding_State.UNDECIDED : Finding_State.VANISHED
+  }
+}
+
+/** Whether a finding has a part in an instance. */
+export const isMonitored = ({ decision }: Finding): boolean =>
+  decision === Finding_Decision.ACCEPTED || decision === Finding_Decision.ENFORCED
+
+function sameTraits(a: FindingTraits, b: FindingTraits): boolean {
+  return (
+    a.userName === b.userName &&
+    a.executablePath === b.executablePath &&
+    a.listeningPorts.length === b.listeningPorts.length &&
+    a.listeningPorts.every((port, i) => port === b.listeningPorts[i])
+  )
+}

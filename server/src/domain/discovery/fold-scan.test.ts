@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest'
+import { Finding_Decision, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
+import { Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
+import { MemoryLedger, noon } from '../../../../test/harness/memory-ledger.ts'
+import { at, batch, report, started, stopped } from '../../../../test/harness/reports.ts'
+import { timestampFromInstant } from '../instant.ts'
+import { parseFindingName } from '../resource-name.ts'
+import { ResolveFinding } from './resolve-finding.ts'
+
+const redis = (pid: number, more: object = {}) => ({
+  pid: BigInt(pid),
+  executableName: 'redis-server',
+  executablePath: '/usr/bin/redis-server',
+  commandArgs: ['/usr/bin/redis-server', '127.0.0.1:6379'],
+  userName: 'redis',
+  listeningPorts: [6379],
+  creationTime: timestampFromInstant(noon(pid - 10_000)),
+  version: '7.0.15',
+  ...more,
+})
+
+const scan = (seconds: number, processes: object[], complete = true) =>
+  batch([report('processesObserved', { machine: at('web-0'), processes, complete }, { at: seconds })])
+
+const resolve = (decision: keyof typeof Finding_Decision, name = 'findings/web-0~redis') =>
+  new ResolveFinding({
+    key: parseFindingName(name)!,
+    decision: Finding_Decision[decision] as 0 | 1 | 2 | 3,
+    etag: '',
+    reason: '',
+    principal: 'ann',
+  })
+
+const finding = (ledger: MemoryLedger, name = 'findings/web-0~redis') => ledger.get('finding', name)
+const instance = (ledger: MemoryLedger) => ledger.get('instance', 'instances/web-0~redis')
+
+test('what runs is found, undecided, and is no instance yet; seen again it makes no revision', () => {
+  const ledger = new MemoryLedger()
+  ledger.do(scan(0, [redis(1)]))
+  expect(finding(ledger)).toMatchObject({
+    state: Finding_State.UNDECIDED,
+    rule: 'redis',
+    version: '7.0.15',
+    process: { userName: 'redis', listeningPorts: [6379] },
+  })
+  expect(ledger.all('instance')).toEqual([])
+  const { head } = ledger
+  ledger.do(scan(60, [redis(1, { residentBytes: 12n })]))
+  expect(ledger.head).toBe(head)
+  expect(ledger.observedAt('findings/web-0~redis')).toBe(noon(60))
+})
+
+test('accepted, its instance follows: running, vanished in a complete scan, back again', () => {
+  const ledger = new MemoryLedger()
+  ledger.do(scan(0, [redis(1)]))
+  ledger.do(resolve('ACCEPTED'))
+  expect(finding(ledger).state).toBe(Finding_State.MONITORED)
+  expect(instance(ledger)).toMatchObject({
+    state: Instance_State.RUNNING,
+    runningVersion: '7.0.15',
+    process: { pid: 1n },
+  })
+  ledger.do(scan(60, [], false))
+  expect(finding(ledger).state).toBe(Finding_State.MONITORED)
+  expect(instance(ledger).state).toBe(Instance_State.RUNNING)
+  ledger.do(scan(120, []))
+  expect(finding(ledger)).toMatchObject({ state: Finding_State.VANISHED, present: false })
+  expect(instance(ledger).state).toBe(Instance_State.VANISHED)
+  ledger.do(scan(180, [redis(2, { version: '7.2.0' })]))
+  expect(finding(ledger).state).toBe(Finding_State.MONITORED)
+  expect(instance(ledger)).toMatchObject({ state: Instance_State.RUNNING, runningVersion: '7.2.0' })
+})
+
+test('another user or port than were accepted is a change, until it is accepted again', () => {
+  const ledger = new MemoryLedger()
+  ledger.do(scan(0, [redis(1)]))
+  ledger.do(resolve('ACCEPTED'))
+  ledger.do(scan(60, [redis(2, { userName: 'root' })]))
+  expect(finding(ledger).state).toBe(Finding_State.CHANGED)
+  ledger.do(resolve('ACCEPTED'))
+  expect(finding(ledger).state).toBe(Finding_State.MONITORED)
+})
+
+test('a scan that arrives late overturns nothing', () => {
+  const ledger = new MemoryLedger()
+  ledger.do(scan(60, [redis(1)]))
+  ledger.do(resolve('ACCEPTED'))
+  ledger.do(scan(30, []))
+  expect(finding(ledger).state).toBe(Finding_State.MONITORED)
+})
+
+describe('decisions', () => {
+  test('ignored it stays ignored, gone and back', () => {
+    const ledger = new MemoryLedger()
+    ledger.do(scan(0, [redis(1)]))
+    ledger.do(resolve('IGNORED'))
+    ledger.do(scan(60, []))
+    ledger.do(scan(120, [redis(2)]))
+    expect(finding(ledger)).toMatchObject({ state: Finding_State.IGNORED, decidedBy: 'ann' })
+    expect(ledger.all('instance')).toEqual([])
+  })
+
+  test('enforced it stays enforced, and its instance tells that it is gone', () => {
+    const ledger = new MemoryLedger()
+    ledger.do(scan(0, [redis(1)]))
+    ledger.do(resolve('ENFORCED'))
+    ledger.do(scan(60, []))
+    expect(finding(ledger)).toMatchObject({ state: Finding_State.ENFORCED, present: false })
+    expect(instance(ledger).state).toBe(Instance_State.VANISHED)
+  })
+
+  test('the same decision twice makes one revision', () => {
+    const ledger = new MemoryLedger()
+    ledger.do(scan(0, [redis(1)]))
+    const first = ledger.do(resolve('ACCEPTED'))
+    expect(ledger.do(resolve('ACCEPTED')).revision).toBe(first.revision)
+  })
+
+  test('of what is not there they are refused', () => {
+    const ledger = new MemoryLedger()
+    expect(() => ledger.do(resolve('ACCEPTED'))).toThrow('there is no findings/web-0~redis')
+  })
+})
+
+describe('with the reports of scripts', () => {
+  test('what a script reported is accepted at the next scan, and keeps the version of the script', () => {
+    const ledger = new MemoryLedger()
+    ledger.do(
+      batch([report('instanceStarted', { machine: at('web-0'), service: 'redis', version: '2026-1' })]),
+    )
+    ledger.do(scan(60, [redis(1)]))
+    ledger.do(scan(120, [redis(1)]))
+    expect(finding(ledger).state).toBe(Finding_State.MONITORED)
+    expect(instance(ledger)).toMatchObject({ runningVersion: '2026-1', process: { pid: 1n } })
+  })
+
+  test('a stop stays a stop while it does not run', () => {
+    const ledger = new MemoryLedger()
+    ledger.do(scan(0, [redis(1)]))
+    ledger.do(resolve('ACCEPTED'))
+    ledger.do(batch([stopped('web-0', 'redis', { at: 30 })]))
+    ledger.do(scan(60, []))
+    expect(instance(ledger).state).toBe(Instance_State.STOPPED)
+    ledger.do(batch([started('web-0', 'redis', { at: 90 })]))
+    expect(instance(ledger).state).toBe(Instance_State.RUNNING)
+  })
+})

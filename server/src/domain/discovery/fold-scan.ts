@@ -1,0 +1,185 @@
+import { type Finding, Finding_Decision, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
+import type { ProcessesObserved } from '../../../../proto/gen/holdfast/v1/event.ts'
+import { type Process, Process as ProcessMessage } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
+import { basisOf, isOlder, type Origin } from '../basis.ts'
+import { sameProcess } from '../fold/instance-reported.ts'
+import { instanceAt, resolveService } from '../fold/resource.ts'
+import { instantFromTimestamp, timestampFromInstant } from '../instant.ts'
+import { findingName, idOf, instanceName } from '../resource-name.ts'
+import type { Row, WorkingSet } from '../working-set.ts'
+import { BUILTIN_RULES } from './builtin-rules.ts'
+import { isMonitored, stateOf, traitsOf } from './finding-state.ts'
+import { type Match, matchScan } from './match-scan.ts'
+
+/** Works a list of processes into the findings of its machine, and those that are accepted into their instances. */
+export function foldScan(
+  state: WorkingSet,
+  machine: Row<'machine'>,
+  { processes, complete, listComplete }: ProcessesObserved,
+  origin: Origin,
+): void {
+  const matches = matchScan(BUILTIN_RULES, processes)
+  const services = new Set([...matches.values()].map(({ service }) => service))
+  for (const row of [...state.rows.finding.values()]) {
+    const finding = row.resource
+    if (finding.machine !== machine.resource.name || isLate(row, origin)) continue
+    const key = `${finding.service}~${finding.slot}`
+    const match = matches.get(key)
+    matches.delete(key)
+    if (match !== undefined) seeAgain(state, row, match, origin)
+    // Absence counts only when everything was seen, or at least everything that this could be.
+    else if (finding.present && (complete || (listComplete && !services.has(finding.service)))) {
+      loseSight(state, row, origin)
+    }
+  }
+  for (const match of matches.values()) {
+    const place = { machine: idOf(machine.resource.name), service: match.service, slot: match.slot }
+    const found = state.find('finding', findingName(place))
+    if (found === undefined) {
+      state.put('finding', newFinding(state, { machine, match, origin }), origin.effectiveAt)
+    }
+  }
+}
+
+/** A scan that is older than what the finding rests on says nothing of it. */
+function isLate({ resource, observedAt }: Row<'finding'>, { effectiveAt }: Origin): boolean {
+  const { presentTime } = resource
+  return (
+    effectiveAt < observedAt || (presentTime !== undefined && effectiveAt < instantFromTimestamp(presentTime))
+  )
+}
+
+function seeAgain(state: WorkingSet, row: Row<'finding'>, match: Match, origin: Origin): void {
+  const before = row.resource
+  const instance = state.find('instance', instanceNameOf(before))
+  let seen: Finding = {
+    ...before,
+    present: true,
+    presentTime: before.present ? before.presentTime : timestampFromInstant(origin.effectiveAt),
+    rule: match.rule,
+    version: match.version || before.version,
+    process: match.process,
+  }
+  // Somebody has spoken of this instance, so that it is a service is decided.
+  if (
+    seen.decision === Finding_Decision.UNSPECIFIED &&
+    instance !== undefined &&
+    before.decideTime === undefined
+  ) {
+    seen = {
+      ...seen,
+      decision: Finding_Decision.ACCEPTED,
+      decideTime: state.nowTimestamp,
+      decidedBy: origin.source,
+      decideReason: 'its instance was reported already',
+      accepted: traitsOf(match.process),
+    }
+  }
+  putFinding(state, row, seen, origin)
+  if (isMonitored(row.resource)) putRunning(state, row.resource, origin)
+}
+
+function loseSight(state: WorkingSet, row: Row<'finding'>, origin: Origin): void {
+  const before = row.resource
+  const lost = { ...before, present: false, presentTime: timestampFromInstant(origin.effectiveAt) }
+  state.put('finding', { ...lost, ...stateSince(before, lost, origin) }, row.observedAt)
+  const instance = state.find('instance', instanceNameOf(before))
+  if (!isMonitored(before) || instance?.resource.state !== Instance_State.RUNNING) return
+  if (isOlder(origin, instance.resource.runningBasis, instance.observedAt)) return
+  state.put('instance', {
+    ...instance.resource,
+    state: Instance_State.VANISHED,
+    stateTime: timestampFromInstant(origin.effectiveAt),
+    runningBasis: basisOf(origin),
+  })
+}
+
+function putFinding(state: WorkingSet, row: Row<'finding'>, seen: Finding, origin: Origin): void {
+  const before = row.resource
+  const same =
+    before.present &&
+    before.rule === seen.rule &&
+    before.version === seen.version &&
+    before.decision === seen.decision &&
+    sameBytes(before.process, seen.process)
+  if (same) state.observe(row, origin.effectiveAt)
+  else state.put('finding', { ...seen, ...stateSince(before, seen, origin) }, origin.effectiveAt)
+}
+
+/** Brings the instance of an accepted finding up to what is seen. */
+export function putRunning(state: WorkingSet, finding: Finding, origin: Origin): void {
+  const machine = state.find('machine', finding.machine)!
+  resolveService(state, finding.service)
+  const { row, instance } = instanceAt(state, machine, finding)
+  if (row !== undefined && isOlder(origin, instance.runningBasis, row.observedAt)) return
+  const running = instance.state === Instance_State.RUNNING
+  // Who started it may not have told the process, and then this is it.
+  const goesOn = running && (instance.process === undefined || sameProcess(instance.process, finding.process))
+  // A script knows better than a look at the executable which version it started.
+  const version = (goesOn && instance.runningVersion) || finding.version || instance.runningVersion
+  if (row !== undefined && goesOn && instance.process !== undefined && version === instance.runningVersion) {
+    state.observe(row, origin.effectiveAt)
+    return
+  }
+  const next: Instance = {
+    ...instance,
+    state: Instance_State.RUNNING,
+    stateTime: goesOn
+      ? instance.stateTime
+      : (finding.process?.creationTime ?? timestampFromInstant(origin.effectiveAt)),
+    runningVersion: version,
+    process: finding.process,
+    exitCode: undefined,
+    runningBasis: basisOf(origin),
+  }
+  state.put('instance', next, origin.effectiveAt)
+}
+
+const instanceNameOf = ({ machine, service, slot }: Finding): string =>
+  instanceName({ machine: idOf(machine), service, slot })
+
+/** The state of a finding, and since when: as before while it stays the same. */
+function stateSince(before: Finding, after: Finding, origin: Origin): Pick<Finding, 'state' | 'stateTime'> {
+  const state = stateOf(after)
+  return {
+    state,
+    stateTime: state === before.state ? before.stateTime : timestampFromInstant(origin.effectiveAt),
+  }
+}
+
+function newFinding(
+  state: WorkingSet,
+  { machine, match, origin }: { machine: Row<'machine'>; match: Match; origin: Origin },
+): Finding {
+  const { service, slot } = match
+  return {
+    name: findingName({ machine: idOf(machine.resource.name), service, slot }),
+    uid: state.newUid(),
+    etag: '',
+    createTime: undefined,
+    updateTime: undefined,
+    revision: 0n,
+    machine: machine.resource.name,
+    service,
+    slot,
+    state: Finding_State.UNDECIDED,
+    stateTime: timestampFromInstant(origin.effectiveAt),
+    decision: Finding_Decision.UNSPECIFIED,
+    decideTime: undefined,
+    decidedBy: '',
+    decideReason: '',
+    rule: match.rule,
+    version: match.version,
+    process: match.process,
+    present: true,
+    presentTime: timestampFromInstant(origin.effectiveAt),
+    accepted: undefined,
+    observedTime: undefined,
+  }
+}
+
+function sameBytes(a: Process | undefined, b: Process | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return Buffer.compare(ProcessMessage.encode(a).finish(), ProcessMessage.encode(b).finish()) === 0
+}
