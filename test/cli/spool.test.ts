@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { type AddressInfo, connect, createServer as createSocketServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { agentSocketOf } from '@holdfast/agent/spool'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
@@ -118,4 +119,29 @@ test.each(['HTTPS_PROXY', 'HTTP_PROXY'])('through the proxy that %s names', asyn
   )
   expect(asked).toEqual(['holdfast.example:7420'])
   proxy.close()
+})
+
+test('an agent on the same data directory is told, and the script waits for no server', async () => {
+  const dataDir = mkdtempSync(join(directory, 'agent-'))
+  const heard: string[] = []
+  const agent = createSocketServer((socket) => {
+    socket.setEncoding('utf8').on('data', (text: string) => heard.push(text))
+  })
+  await once(agent.listen(agentSocketOf(dataDir)), 'listening')
+  const env = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_DATA_DIR: dataDir }
+  expect(await printed(['started', 'airship', '--machine', 'web-0'], env)).toBe(
+    'airship started on web-0 (the agent sends it)\n',
+  )
+  await expect.poll(() => heard.join('')).toBe('forward\n')
+  agent.close()
+})
+
+test('an agent that was killed has left its socket: the report goes to the server', async () => {
+  const dataDir = mkdtempSync(join(directory, 'dead-agent-'))
+  writeFileSync(agentSocketOf(dataDir), '')
+  await using server = await testServer()
+  const env = { HOLDFAST_ADDRESS: server.address, HOLDFAST_DATA_DIR: dataDir }
+  expect(await printed(['started', 'airship', '--machine', 'web-0', '--timeout', '5s'], env)).toMatch(
+    /revision/,
+  )
 })
