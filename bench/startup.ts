@@ -33,7 +33,11 @@ const wallMs: number[] = []
 const bareMs: number[] = []
 for (let turn = 0; turn < (options.quick ? 5 : 20); turn++) {
   const args = ['started', 'offline-tasks', '--machine', 'worker-0', '--version', String(turn)]
-  wallMs.push(await runToEnd(holdfastCommand, args, { env: { HOLDFAST_ADDRESS: server.answer } }))
+  wallMs.push(
+    await runToEnd(holdfastCommand, args, {
+      env: { HOLDFAST_ADDRESS: server.answer, HOLDFAST_DATA_DIR: join(scratch.path, 'spool') },
+    }),
+  )
   bareMs.push(await runToEnd(process.execPath, ['--eval', ''], {}))
 }
 report.figure('node, nothing to do', [latencies(bareMs)])

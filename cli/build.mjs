@@ -1,7 +1,8 @@
 // Bundles the command line with the SDK and grpc-js into dist/. Each command is a chunk of its own, so that
 // `holdfast started` loads nothing that listings or the agent need. The server is not bundled.
 import { spawnSync } from 'node:child_process'
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -48,9 +49,12 @@ if (existsSync(dist)) renameSync(dist, old)
 renameSync(fresh, dist)
 rmSync(old, { recursive: true, force: true })
 
-// Fills the compile cache, so that the first real call is as fast as the next. Nothing listens on port 1.
+// Fills the compile cache, so that the first real call is as fast as the next. Nothing listens on port 1, and the
+// report is kept in a spool that is thrown away: in the real one it would be sent some day.
+const dataDir = mkdtempSync(join(tmpdir(), 'holdfast-warm-up-'))
 const args = [join(dist, 'main.js'), 'started', 'warm-up', '--machine', 'none', '--timeout', '1ms']
 spawnSync(process.execPath, args, {
   stdio: 'ignore',
-  env: { ...process.env, HOLDFAST_ADDRESS: '127.0.0.1:1' },
+  env: { ...process.env, HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_DATA_DIR: dataDir },
 })
+rmSync(dataDir, { recursive: true, force: true })

@@ -2,12 +2,13 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { globSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import { tracked } from '../harness/leaks.ts'
 import { until, within } from '../harness/wait.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-cli-'))
 let runs = 0
-process.once('exit', () => rmSync(scratch, { recursive: true, force: true }))
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 const root = join(import.meta.dirname, '../..')
 
