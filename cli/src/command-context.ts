@@ -8,7 +8,7 @@ export interface CommandContext {
   /** Opens a client; it is closed when the command ends. Does not dial. */
   client(options?: ClientOptions): Holdfast
   /** Writes to stdout, and waits until it was taken. */
-  print(text: string): Promise<void>
+  print(text: string | Uint8Array): Promise<void>
   /** Writes a line to stderr. */
   warn(line: string): void
   paint: Paint

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import type { ListingFlags } from './commands/listing.ts'
+import type { LogFlags } from './commands/log.ts'
+import type { RunsFlags } from './commands/runs.ts'
 import type { TimelineFlags } from './commands/timeline.ts'
 import type { WatchFlags } from './commands/watch.ts'
 import { type CommandText, defineCommand, globalFlags, type Within } from './define-command.ts'
@@ -11,6 +13,8 @@ export function defineListings(program: Command, within: Within): void {
   defineServices(program, within)
   defineInstances(program, within)
   defineVersions(program, within)
+  defineRuns(program, within)
+  defineLog(program, within)
   defineTimeline(program, within)
   defineWatch(program, within)
   defineSources(program, within)
@@ -100,6 +104,46 @@ function defineVersions(program: Command, within: Within): void {
       (await import('./commands/versions.ts')).versions(context, service, flags),
     )
   })
+}
+
+function defineRuns(program: Command, within: Within): void {
+  listing(
+    defineCommand(program, {
+      declaration: 'runs [service]',
+      summary: 'List deploys, converges, migrations and tasks, newest first',
+      examples: [
+        'holdfast runs airship --limit 20',
+        'holdfast runs --machine web-0 --state failed',
+        "holdfast runs --filter 'kind = CONVERGE AND environment = production' -o json",
+      ],
+    }),
+  )
+    .option('--machine <id>', 'only those that it is a target of')
+    .option('--state <state>', 'running, succeeded, failed, cancelled or abandoned')
+    .action(async (service: string | undefined, flags: RunsFlags, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/runs.ts')).runs(context, service, flags),
+      )
+    })
+}
+
+function defineLog(program: Command, within: Within): void {
+  defineCommand(program, {
+    declaration: 'log <run>',
+    summary: 'Print the log of a run',
+    more: 'Bytes as they came; on a terminal, only colours are let through.',
+    examples: [
+      'holdfast log 0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b',
+      'holdfast log 0195a1b2-7c3d-7e4f-8a5b-6c7d8e9f0a1b --follow',
+    ],
+  })
+    .option('-f, --follow', 'go on until the run has ended')
+    .option('--tail <bytes>', 'only so many bytes before the end', wholeNumber('--tail', 1, 1_000_000_000))
+    .action(async (run: string, flags: LogFlags, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/log.ts')).log(context, run, flags),
+      )
+    })
 }
 
 function defineTimeline(program: Command, within: Within): void {

@@ -34,7 +34,7 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
         address = opened.address
         return opened
       }
-      const print = (text: string) => written(stdout, text)
+      const print = (text: string | Uint8Array) => written(stdout, text)
       code =
         (await work({ settings, client, print, warn, paint: paintFor(stdout, env), env })) ?? exitCode.done
     } catch (error) {
@@ -68,7 +68,7 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
   }
 }
 
-function written(stream: NodeJS.WritableStream, text: string): Promise<void> {
+function written(stream: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(text, (error) => (error ? reject(error) : resolve()))
   })

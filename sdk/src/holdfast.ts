@@ -2,6 +2,7 @@ import type { GetServerInfoResponse, Source } from '../../proto/gen/holdfast/v1/
 import type { DiscoveryRule, Finding } from '../../proto/gen/holdfast/v1/discovery.ts'
 import type { SimulateRuleResponse } from '../../proto/gen/holdfast/v1/discovery_service.ts'
 import type { Machine } from '../../proto/gen/holdfast/v1/machine.ts'
+import type { Run, RunTarget } from '../../proto/gen/holdfast/v1/run.ts'
 import type { Instance, Service } from '../../proto/gen/holdfast/v1/service.ts'
 import type { TimelineEntry } from '../../proto/gen/holdfast/v1/timeline.ts'
 import type { VersionCell } from '../../proto/gen/holdfast/v1/version.ts'
@@ -18,6 +19,9 @@ import { IngestStream } from './ingest-stream.ts'
 import type { MachineInput } from './machine-ref.ts'
 import type { Paginator } from './paginator.ts'
 import * as reads from './reads.ts'
+import type * as runs from './run.ts'
+import { type LogPiece, type ReadRunLogOptions, readRunLog } from './run-log-reader.ts'
+import { listRuns, listRunTargets } from './run-reads.ts'
 import { type WatchOptions, watchState } from './watch.ts'
 import type { WatchEvent } from './watch-event.ts'
 import { type Written, writeEvents } from './writes.ts'
@@ -293,6 +297,45 @@ export class Holdfast implements AsyncDisposable {
     options: changes.DeclareServiceOptions,
   ): Promise<changes.ChangedService> {
     return await changes.declareService(this.#connection, name, options)
+  }
+
+  /**
+   * Starts a run, and gives what tells of it: its log, its targets, its end. Tried again, it is the same run.
+   *
+   * @example
+   * await using run = await holdfast.startRun({ kind: 'deploy', service: 'airship', version: '20110502', machines: ['web-0'] })
+   * await run.log('migrating\n')
+   * await run.target('web-0', 'succeeded')
+   * await run.finish('succeeded')
+   */
+  async startRun(options: runs.StartRunOptions): Promise<runs.Run> {
+    return await (await import('./run.ts')).startRun(this.#connection, options)
+  }
+
+  /** Reads one run. @throws NotFoundError */
+  async getRun(name: string, options: reads.ReadOptions = {}): Promise<Run> {
+    return await (await import('./run-reads.ts')).getRun(this.#connection, name, options)
+  }
+
+  /** Lists runs, the one that began last first. */
+  listRuns(options: Omit<reads.ListOptions, 'orderBy'> = {}): Paginator<Run> {
+    return listRuns(this.#connection, options)
+  }
+
+  /** Lists the machines that a run is about, and what became of each. */
+  listRunTargets(name: string, options: reads.PageOptions = {}): Paginator<RunTarget> {
+    return listRunTargets(this.#connection, name, options)
+  }
+
+  /**
+   * Reads the log of a run, and with `follow` goes on until the run has ended. Comes back by itself where it
+   * was when its server goes away. `break` ends the call at the server.
+   *
+   * @example
+   * for await (const { data } of holdfast.readRunLog(run.name, { follow: true })) process.stdout.write(data)
+   */
+  readRunLog(name: string, options: ReadRunLogOptions = {}): AsyncIterable<LogPiece> {
+    return { [Symbol.asyncIterator]: () => readRunLog(this.#connection, name, options) }
   }
 
   /** The server's version, limits, clock and last revision. */

@@ -20,6 +20,7 @@ export type {
   Process,
   ProcessScan,
 } from '../../proto/gen/holdfast/v1/machine.ts'
+export type { Run, RunTarget, TargetCounts } from '../../proto/gen/holdfast/v1/run.ts'
 export type { Basis, Condition, Instance, Service } from '../../proto/gen/holdfast/v1/service.ts'
 export type { FieldChange, TimelineEntry } from '../../proto/gen/holdfast/v1/timeline.ts'
 export type { VersionCell } from '../../proto/gen/holdfast/v1/version.ts'
@@ -83,6 +84,17 @@ export type { AliasKind, MachineInput, MachineRefInput } from './machine-ref.ts'
 export type { Page, Paginator } from './paginator.ts'
 export type { GetMachineOptions, ListOptions, PageOptions, ReadOptions, TimelineOptions } from './reads.ts'
 export { type AsOf, dateFromTimestamp, type Revision, revision, timestampFromDate } from './revision.ts'
+// Runs.
+export {
+  type FinishOptions,
+  type LogOptions,
+  Run as RunHandle,
+  type RunEnd,
+  type RunKind,
+  type StartRunOptions,
+  type TargetOutcome,
+} from './run.ts'
+export type { LogPiece, ReadRunLogOptions } from './run-log-reader.ts'
 export { firstToken } from './token-file.ts'
 // Watching.
 export type { WatchOptions } from './watch.ts'

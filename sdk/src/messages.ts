@@ -21,6 +21,16 @@ export {
   Process,
   ProcessScan,
 } from '../../proto/gen/holdfast/v1/machine.ts'
+export {
+  LogEntry,
+  LogEntry_Stream,
+  Run,
+  Run_Kind,
+  Run_State,
+  RunTarget,
+  RunTarget_Outcome,
+  TargetCounts,
+} from '../../proto/gen/holdfast/v1/run.ts'
 export { Basis, Condition, Instance, Instance_State, Service } from '../../proto/gen/holdfast/v1/service.ts'
 export { FieldChange, TimelineEntry, TimelineEntry_Effect } from '../../proto/gen/holdfast/v1/timeline.ts'
 export { VersionCell, VersionCell_Drift } from '../../proto/gen/holdfast/v1/version.ts'

@@ -3,16 +3,20 @@ import { readFile } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
 import { AdminServiceService } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { DiscoveryServiceService } from '../../proto/gen/holdfast/v1/discovery_service.ts'
+import { RunServiceService } from '../../proto/gen/holdfast/v1/run_service.ts'
 import { StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
 import { adminService } from './api/admin-service.ts'
 import { ingestServiceDefinition } from './api/decode-ingest.ts'
 import { discoveryService } from './api/discovery-service.ts'
 import { ingestService } from './api/ingest-service.ts'
+import { runService } from './api/run-service.ts'
 import { stateService } from './api/state-service.ts'
 import { type Config, ConfigError, configHelp, loadConfig } from './config.ts'
 import { HoldfastError } from './domain/error.ts'
 import { MAX_BATCH_EVENTS } from './domain/event-validation.ts'
 import { Ledger } from './ledger/ledger.ts'
+import { LogFeed } from './ledger/log-feed.ts'
+import { LogWriter } from './ledger/log-writer.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './store/embedded-postgres.ts'
 import type { Store } from './store/store.ts'
 import { ChangeCompaction } from './sweep/change-compaction.ts'
@@ -99,6 +103,12 @@ async function compose({ grpc, http }: Listeners, { store, config, log, cleanups
   const ledger = new Ledger({ store, log })
   cleanups.push(() => ledger.stop())
   await ledger.start()
+  const logFeed = new LogFeed({ url: store.url, log })
+  cleanups.push(() => logFeed.stop())
+  await logFeed.start()
+  const logWriter = new LogWriter({ store, feed: logFeed })
+  cleanups.push(() => logWriter.stop())
+  grpc.add(RunServiceService, runService({ store, ledger, logWriter, logFeed }))
   const ingest = ingestService({ ledger, eventRetentionDays, rpcStatus })
   grpc.add(ingestServiceDefinition, ingest)
   http.add({ ingestBatch: ingestServiceDefinition.ingestBatch }, ingest)

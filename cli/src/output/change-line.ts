@@ -2,6 +2,7 @@ import type { Revision, WatchedChange, WatchedResource } from '@holdfast/sdk'
 import { Finding_State, Machine_Lifecycle } from '@holdfast/sdk/messages'
 import { byteSize } from './byte-size.ts'
 import { localTimeOfDay } from './relative-time.ts'
+import { runStateWord } from './run-words.ts'
 import { shortName } from './short-name.ts'
 import { stateWord } from './state-word.ts'
 import { type Paint, printable, type Tone } from './terminal-text.ts'
@@ -62,6 +63,13 @@ function summary(resource: WatchedResource): { text: string; tone: Tone } {
       const word = Object.entries(Finding_State).find(([, number]) => number === state)?.[0] ?? ''
       const tone = state === Finding_State.VANISHED ? 'bad' : 'plain'
       return { text: words(word, version, `(${rule})`), tone }
+    }
+    case 'run': {
+      const { service, version, targets } = resource.value
+      const { text, tone } = runStateWord(resource.value.state)
+      const of =
+        targets === undefined || targets.total === 0 ? '' : `${targets.succeeded} of ${targets.total} done`
+      return { text: words(text.toUpperCase(), shortName(service), version, of), tone }
     }
     case 'condition':
       return { text: words('SATISFIED', resource.value.reason), tone: 'good' }

@@ -4,6 +4,7 @@ import {
   type TimelineEntry,
   TimelineEntry_Effect,
 } from '@holdfast/sdk/messages'
+import { runKindWord, runStateWord } from './run-words.ts'
 import { shortName } from './short-name.ts'
 import type { Cell } from './table.ts'
 import { shortened } from './terminal-text.ts'
@@ -42,6 +43,24 @@ export function eventText(entry: TimelineEntry): Cell {
         message && `(${shortened(message, 60)})`,
       )
       return { text, tone: status === DeploymentRecorded_Status.FAILED ? 'bad' : 'plain' }
+    }
+    case 'runStarted': {
+      const { kind, service, version, author, title } = payload.value
+      return words(runKindWord(kind), service, version, 'began', `by ${author}`, title && `(${title})`)
+    }
+    case 'runFinished': {
+      const { kind, service, version, state, message } = payload.value
+      const { text, tone } = runStateWord(state)
+      const why = message && `(${shortened(message, 60)})`
+      return {
+        text: words(runKindWord(kind), service, version, text, why),
+        tone: tone === 'bad' ? tone : 'plain',
+      }
+    }
+    case 'runTargetsReported': {
+      const { succeeded, failed, skipped, run } = payload.value
+      const counts = Object.entries({ succeeded, failed, skipped }).filter(([, count]) => count > 0)
+      return words('run', shortName(run), counts.map(([what, count]) => `${count} ${what}`).join(', '))
     }
     case 'conditionSatisfied':
       return words(

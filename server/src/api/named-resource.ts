@@ -6,7 +6,7 @@ import { type ReadPoint, type ReadTime, resolveReadPoint } from '../store/read-p
 import type { Store } from '../store/store.ts'
 
 /** Reads one resource as a request asks. Throws NOT_FOUND when there was none then. */
-export async function namedResource<K extends ListedKind>(
+export async function namedResource<K extends ListedKind | 'run'>(
   store: Store,
   kind: K,
   request: ReadTime & { name: string },

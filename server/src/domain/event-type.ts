@@ -12,6 +12,9 @@ export const EventType = {
   deploymentRecorded: 15,
   conditionSatisfied: 16,
   noteRecorded: 17,
+  runStarted: 22,
+  runFinished: 23,
+  runTargetsReported: 24,
   resourceAmended: 30,
 } as const satisfies Record<EventCase, number>
 

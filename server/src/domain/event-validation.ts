@@ -83,8 +83,11 @@ function payloadChecks({ payload }: IncomingEvent, checks: Check[]): void {
       })
       return
     case 'resourceAmended':
+    case 'runStarted':
+    case 'runFinished':
+    case 'runTargetsReported':
       checks.push({
-        field: 'resource_amended',
+        field: payload.$case.replace(/[A-Z]/g, '_$&').toLowerCase(),
         description: 'is written by the server only; call the method that makes the change',
       })
       return

@@ -1,6 +1,7 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import { Finding_Decision, Finding_State } from '../../../proto/gen/holdfast/v1/discovery.ts'
 import { type Alias, Alias_Kind, Machine_Lifecycle } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
 import { type Instance, Instance_State } from '../../../proto/gen/holdfast/v1/service.ts'
 import type { FieldChange } from '../../../proto/gen/holdfast/v1/timeline.ts'
 import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
@@ -77,6 +78,16 @@ function fieldsOf(resource: Resource | undefined): Fields {
       set('process.user.name', finding.process?.userName)
       set('process.executable.path', finding.process?.executablePath)
       set('listening_ports', finding.process?.listeningPorts.join(' '))
+      break
+    }
+    case 'run': {
+      const run = resource.resource.value
+      set('state', nameIn(Run_State, run.state))
+      set('message', run.message)
+      set('exit_code', run.exitCode)
+      for (const [count, value] of Object.entries(run.targets ?? {})) {
+        if (value > 0) set(`targets.${count}`, value)
+      }
       break
     }
     case 'condition': {

@@ -2,6 +2,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { PackedFacet } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
 import { Finding } from '../../../proto/gen/holdfast/v1/discovery.ts'
 import { Facet, Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
+import { Run } from '../../../proto/gen/holdfast/v1/run.ts'
 import { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
 import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
 import { encode } from './encode.ts'
@@ -18,6 +19,7 @@ export const ResourceKind = {
   instance: 4,
   condition: 5,
   finding: 9,
+  run: 8,
 } as const satisfies Record<string, number>
 
 export type KindName = keyof typeof ResourceKind
@@ -48,6 +50,7 @@ const messages = {
   instance: Instance,
   condition: Condition,
   finding: Finding,
+  run: Run,
 } satisfies Record<KindName, unknown>
 
 /** The message of each kind. */

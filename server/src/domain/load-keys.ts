@@ -26,6 +26,10 @@ export class LoadKeys {
   readonly events: EventKey[] = []
   /** Machines whose findings are wanted, with the services and instances of these. */
   readonly scanned: MachineRef[] = []
+  /** Targets of runs, with their machines and, for a deploy, instances: by the run's name, those of these ids. */
+  readonly runTargets = new Map<string, Set<string>>()
+  /** Runs of which every target that is pending is asked for, likewise. */
+  readonly pendingTargets = new Set<string>()
   /** References that bring strong aliases. */
   readonly #refs = new Set<MachineRef>()
   readonly #conflictsOf = new Set<string>()
@@ -33,8 +37,11 @@ export class LoadKeys {
 
   /** Whether there is nothing to ask for. */
   get isEmpty(): boolean {
-    const { names, aliases, sources, events } = this
-    return names.size === 0 && aliases.size === 0 && sources.size === 0 && events.length === 0
+    const { names, aliases, sources, events, runTargets, pendingTargets } = this
+    return (
+      events.length === 0 &&
+      [names, aliases, sources, runTargets, pendingTargets].every(({ size }) => size === 0)
+    )
   }
 
   /** A resource by its name. */
@@ -75,6 +82,13 @@ export class LoadKeys {
   scan(ref: MachineRef): void {
     this.machine(ref)
     this.scanned.push(ref)
+  }
+
+  /** Targets of a run, by the ids of their machines. */
+  targetsOf(run: string, machines: readonly string[]): void {
+    const ids = this.runTargets.get(run) ?? new Set()
+    for (const id of machines) ids.add(id)
+    this.runTargets.set(run, ids)
   }
 
   source(source: string, epoch: number): void {

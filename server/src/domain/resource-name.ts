@@ -15,6 +15,7 @@ export const MAX_ID_LENGTH = 128
 
 const ID = /^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$/
 const FACET = /^[a-z0-9_-]{1,63}$/
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
 const SPACE = /\s/u
 
@@ -23,6 +24,7 @@ export const idOf = (name: string): string => name.slice(name.indexOf('/') + 1)
 
 export const machineName = (id: string): string => `machines/${id}`
 export const serviceName = (id: string): string => `services/${id}`
+export const runName = (id: string): string => `runs/${id}`
 export const conditionName = (id: string): string => `conditions/${id}`
 export const facetName = (machine: string, facet: string): string => `machines/${machine}/facets/${facet}`
 export const instanceName = ({ machine, service, slot }: InstanceKey): string =>
@@ -40,6 +42,12 @@ export const parseMachineName = (name: string): string | undefined => parseId('m
 
 /** The id in `services/{id}`; undefined when `name` is not such a name. */
 export const parseServiceName = (name: string): string | undefined => parseId('services/', name)
+
+/** The id in `runs/{id}`, a UUID in lower case; undefined when `name` is not such a name. */
+export function parseRunName(name: string): string | undefined {
+  const id = name.startsWith('runs/') ? name.slice('runs/'.length) : ''
+  return UUID.test(id) ? id : undefined
+}
 
 /** The id in `conditions/{id}`, which may hold `:` and `/`; undefined when `name` is not such a name. */
 export function parseConditionName(name: string): string | undefined {
@@ -122,6 +130,12 @@ export function machineNameViolation(field: string, value: string): FieldViolati
 /** `services/{id}`. */
 export function serviceNameViolation(field: string, value: string): FieldViolation | undefined {
   return nameViolation(field, value, { parsed: parseServiceName(value), form: 'services/{id}' })
+}
+
+/** `runs/{id}`. */
+export function runNameViolation(field: string, value: string): FieldViolation | undefined {
+  if (parseRunName(value) !== undefined) return undefined
+  return { field, description: `must be runs/{id}, the id being a UUID in lower case; got ${shown(value)}` }
 }
 
 /** `instances/{machine}~{service}`, with `~{slot}` for a slot other than `main`. */

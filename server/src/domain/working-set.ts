@@ -1,5 +1,6 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import type { Alias, Machine, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
+import type { RunTarget_Outcome } from '../../../proto/gen/holdfast/v1/run.ts'
 import { aliasKey, isStrong } from './alias.ts'
 import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
 import { KIND_NAMES, type KindName, type LedgerMessage, type ObservedKind } from './kind.ts'
@@ -30,6 +31,17 @@ export interface ChangeRecord {
   body: Buffer
   /** The resource before this revision; undefined for a new one. */
   before: Buffer | undefined
+}
+
+/** A machine that a run is about, and what became of it. Kept beside the run, without history. */
+export interface TargetRow {
+  runId: bigint
+  /** The id of the machine. */
+  machine: string
+  outcome: RunTarget_Outcome
+  message: string
+  reportedAt: Instant
+  startedAt: Instant
 }
 
 /** An event to be stored. */
@@ -86,6 +98,9 @@ export class WorkingSet {
   readonly events: EventRecord[] = []
   readonly dirty = new Set<Row<KindName>>()
   readonly observed = new Set<Row<ObservedKind>>()
+  /** The targets of runs that are loaded or made, by run and machine. */
+  readonly targets = new Map<string, TargetRow>()
+  readonly changedTargets = new Set<string>()
   readonly scans = new Map<bigint, { observedAt: Instant; scan: ProcessScan }>()
   /** What became of an alias of a machine, by `aliasKey` and machine; the last word counts. */
   readonly aliases = new Map<string, { alias: Alias; machineId: bigint; gone: boolean }>()
@@ -260,6 +275,19 @@ export class WorkingSet {
     this.#undo.push(() => {
       row.observedAt = before
     })
+  }
+
+  /** A target of a run that is loaded. */
+  target(run: Row<'run'>, machine: string): TargetRow | undefined {
+    return this.targets.get(`${run.id}\n${machine}`)
+  }
+
+  putTarget(target: TargetRow): void {
+    const key = `${target.runId}\n${target.machine}`
+    this.#set(this.targets, key, target)
+    if (this.changedTargets.has(key)) return
+    this.changedTargets.add(key)
+    this.#undo.push(() => this.changedTargets.delete(key))
   }
 
   /** Puts the last scan of a machine's processes, unless a later one is there. */

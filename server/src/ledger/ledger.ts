@@ -13,7 +13,12 @@ export class Ledger {
 
   constructor({ store, log }: { store: Store; log: Logger }) {
     this.feed = new Feed({ store, log })
-    this.#notifier = new Notifier({ url: store.url, log, onHint: () => this.feed.refresh() })
+    this.#notifier = new Notifier({
+      url: store.url,
+      log,
+      channel: 'holdfast_head',
+      onHint: () => this.feed.refresh(),
+    })
     this.#writer = new GroupWriter({
       store,
       log,

@@ -1,12 +1,11 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
 
-const CHANNEL = 'holdfast_head'
 const MIN_INTERVAL_MS = 5
 const RECONNECT_MS = 1000
 
 /**
- * Tells the other servers on this database that the head has moved, and hears it from them. A hint and no
+ * Tells the other servers on this database that the head, or a log, has moved, and hears it from them. A hint and no
  * more: the feed polls behind it. Sent after the commit on a connection of its own, since a NOTIFY inside a
  * transaction takes a lock of the whole database at commit; at most one every 5 ms, however many commits.
  */
@@ -14,13 +13,20 @@ export class Notifier {
   readonly #url: string
   readonly #log: Logger
   readonly #onHint: () => void
+  readonly #channel: string
   #client: pg.Client | undefined
   #sending = false
   #wanted = false
   #stopped = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor({ url, log, onHint }: { url: string; log: Logger; onHint: () => void }) {
+  constructor({
+    url,
+    log,
+    channel,
+    onHint,
+  }: { url: string; log: Logger; channel: 'holdfast_head' | 'holdfast_run_log'; onHint: () => void }) {
+    this.#channel = channel
     this.#url = url
     this.#log = log
     this.#onHint = onHint
@@ -45,7 +51,7 @@ export class Notifier {
     })
     await client.connect()
     own = (client as pg.Client & { processID: number }).processID
-    await client.query(`listen ${CHANNEL}`)
+    await client.query(`listen ${this.#channel}`)
     // Stopped while it was connecting again.
     if (this.#stopped) {
       await client.end()
@@ -75,7 +81,7 @@ export class Notifier {
     while (this.#wanted && this.#client !== undefined) {
       this.#wanted = false
       try {
-        await this.#client.query(`notify ${CHANNEL}`)
+        await this.#client.query(`notify ${this.#channel}`)
       } catch {
         break
       }

@@ -11,6 +11,7 @@ const TABLES = {
   service: { table: sql`service`, observed: false },
   instance: { table: sql`instance`, observed: true },
   finding: { table: sql`finding`, observed: true },
+  run: { table: sql`run`, observed: false },
 } as const
 
 /** A resource by its full name as of a revision; undefined when there was none. */

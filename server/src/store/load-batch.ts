@@ -1,46 +1,25 @@
 import type { Alias, MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { isStrong } from '../domain/alias.ts'
 import type { Instant } from '../domain/instant.ts'
-import { decodeRow, isObserved, KIND_NAMES, type KindName, kindName, ResourceKind } from '../domain/kind.ts'
+import { decodeRow, KIND_NAMES, type KindName, kindName } from '../domain/kind.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
 import { machineName } from '../domain/resource-name.ts'
 import type { Gap } from '../domain/sequence.ts'
 import type { LedgerPosition, Row, WorkingSet } from '../domain/working-set.ts'
 import { int2Array, int8Array, textArray, uuidArray } from './binary-array.ts'
 import { type EventPartitions, monthOf, partitionOf } from './event-partitions.ts'
+import { addTarget, runTargets } from './load-run-targets.ts'
+import { LoadedKind, type LoadedRow, resource, select } from './loaded-row.ts'
 import { allRead, type Part } from './one-statement.ts'
 import { micros } from './pg-types.ts'
 import type { Statement, TextRow } from './pipeline.ts'
 import type { RowCache } from './row-cache.ts'
 
-/** One row of the load: of which kind, and what its kind gives. */
-export interface LoadedRow {
-  kind: number
-  id: bigint
-  revision: bigint
-  create_revision: bigint
-  body: Buffer
-  observed_at: bigint | null
-  name: string
-  detail: string
-}
-
-/** Kinds of loaded rows beside those of resources. */
-const LEDGER = 0
-const SOURCE = 101
-const STORED_EVENT = 102
-
-const select = (kind: number, columns: Partial<Record<Exclude<keyof LoadedRow, 'kind'>, string>>): string =>
-  `select ${kind}::int2 as kind, ${columns.id ?? 'null::int8'} as id, ${columns.revision ?? 'null::int8'} as revision,
-    ${columns.create_revision ?? 'null::int8'} as create_revision, ${columns.body ?? 'null::bytea'} as body,
-    ${columns.observed_at ?? 'null::int8'} as observed_at, ${columns.name ?? 'null::text'} as name,
-    ${columns.detail ?? 'null::text'} as detail`
-
 // The time that decides is read here, after the ledger's row is locked: in the statement that locks it, a
 // volatile function is evaluated before the lock is waited for.
 const position: Part = {
   name: 'ledger',
-  text: `${select(LEDGER, {
+  text: `${select(LoadedKind.ledger, {
     id: 'epoch',
     revision: 'head',
     create_revision: 'next_id',
@@ -48,15 +27,6 @@ const position: Part = {
   })} from ledger where id = 1`,
   values: [],
 }
-
-const resource = (kind: KindName): string =>
-  select(ResourceKind[kind], {
-    id: 'id',
-    revision: 'revision',
-    create_revision: 'create_revision',
-    body: 'body',
-    ...(isObserved(kind) ? { observed_at: micros('observed_at') } : {}),
-  })
 
 /** Everything in `keys`, and where the ledger stands, in one statement. */
 export function loadBatch(keys: LoadKeys, partitions: EventPartitions): Statement {
@@ -69,6 +39,7 @@ export function loadBatch(keys: LoadKeys, partitions: EventPartitions): Statemen
   if (keys.scanned.length > 0) parts.push(...discovered(keys.scanned))
   if (keys.aliases.size > 0) parts.push(machinesByAlias([...keys.aliases.values()]))
   if (keys.sources.size > 0) parts.push(sources([...keys.sources.values()]))
+  parts.push(...runTargets(keys))
   parts.push(...storedEvents(keys, partitions))
   return allRead(parts)
 }
@@ -91,16 +62,17 @@ export function loadedRow(columns: TextRow): LoadedRow {
 
 /** Where the ledger stands, of the rows of a load. */
 export function positionIn(rows: readonly LoadedRow[]): LedgerPosition & { now: Instant } {
-  const { id, revision, create_revision, observed_at } = rows.find(({ kind }) => kind === LEDGER)!
+  const { id, revision, create_revision, observed_at } = rows.find(({ kind }) => kind === LoadedKind.ledger)!
   return { epoch: id, head: revision, nextId: create_revision, now: observed_at as Instant }
 }
 
 /** Adds the rows of a load to what a batch sees. */
 export function addLoaded(state: WorkingSet, rows: readonly LoadedRow[], cache: RowCache): void {
   for (const row of rows) {
-    if (row.kind === LEDGER) continue
-    if (row.kind === SOURCE) addSource(state, row)
-    else if (row.kind === STORED_EVENT) state.storedEvents.add(`${row.name}\n${row.detail}`)
+    if (row.kind === LoadedKind.ledger) continue
+    if (row.kind === LoadedKind.source) addSource(state, row)
+    else if (row.kind === LoadedKind.storedEvent) state.storedEvents.add(`${row.name}\n${row.detail}`)
+    else if (row.kind === LoadedKind.target) addTarget(state, row)
     else state.add(currentRow(kindName(row.kind), row, cache))
   }
 }
@@ -164,7 +136,7 @@ const machinesByAlias = (aliases: Alias[]): Part => ({
 
 const sources = (wanted: { source: string; epoch: number }[]): Part => ({
   name: 'source',
-  text: `${select(SOURCE, {
+  text: `${select(LoadedKind.source, {
     id: 's.id',
     revision: 'e.epoch',
     create_revision: 'e.high_water',
@@ -207,7 +179,7 @@ function storedEvents(keys: LoadKeys, partitions: EventPartitions): Part[] {
     name: partition,
     // A probe of the index for each id. As a plain join PostgreSQL reads all events of the source while it
     // has no statistics of the partition yet: 50 ms instead of 5 for 1,000 ids beside 50,000 rows.
-    text: `${select(STORED_EVENT, { name: '$1::text', detail: 'k.id::text' })}
+    text: `${select(LoadedKind.storedEvent, { name: '$1::text', detail: 'k.id::text' })}
       from unnest($2::uuid[]) k(id) cross join lateral (
         select 1 from ${partition} e
         where e.source_id = (select id from source where name = $1::text) and e.id = k.id limit 1) stored`,

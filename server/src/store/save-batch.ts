@@ -34,6 +34,7 @@ export function saveBatch(state: WorkingSet, headBefore: bigint): Statement {
   if (gone !== undefined) statements.push(aliases('delete', gone))
   if (claimed !== undefined) statements.push(aliases('insert', claimed))
   if (state.scans.size > 0) statements.push(upsertScans(state))
+  if (state.changedTargets.size > 0) statements.push(upsertTargets(state))
   const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
   if (sources.length > 0) statements.push(...saveSources(sources, state.now))
   statements.push(
@@ -127,6 +128,25 @@ function aliases(verb: 'insert' | 'delete', list: { alias: Alias; machineId: big
       ? `insert into machine_alias (kind, value, machine_id) select * from ${given} on conflict do nothing`
       : `delete from machine_alias where (kind, value, machine_id) in (select * from ${given})`
   return { name: `aliases-${verb}`, text, values }
+}
+
+function upsertTargets({ targets, changedTargets }: WorkingSet): Part {
+  const rows = [...changedTargets].map((key) => targets.get(key)!)
+  return {
+    name: 'save-run-targets',
+    text: `insert into run_target (run_id, machine, outcome, message, reported_at, started_at)
+      select * from unnest($1::int8[], $2::text[], $3::int2[], $4::text[], $5::timestamptz[], $6::timestamptz[])
+      on conflict (run_id, machine) do update
+      set outcome = excluded.outcome, message = excluded.message, reported_at = excluded.reported_at`,
+    values: [
+      int8Array(rows.map(({ runId }) => runId)),
+      textArray(rows.map(({ machine }) => machine)),
+      int2Array(rows.map(({ outcome }) => outcome)),
+      textArray(rows.map(({ message }) => message)),
+      timestamptzArray(rows.map(({ reportedAt }) => reportedAt)),
+      timestamptzArray(rows.map(({ startedAt }) => startedAt)),
+    ],
+  }
 }
 
 function upsertScans({ scans }: WorkingSet): Part {

@@ -151,5 +151,30 @@ const upsert = {
       rule: text(rows, (finding) => finding.rule),
       version: text(rows, (finding) => finding.version),
     }),
+  run: (rows: Row<'run'>[]) =>
+    upsertRows('run', {
+      ...base(rows),
+      ...times(rows),
+      ...labels(rows),
+      started_at: [
+        'timestamptz',
+        timestamptzArray(rows.map(({ resource }) => instantFromTimestamp(resource.startTime!))),
+      ],
+      ended_at: [
+        'timestamptz',
+        timestamptzArray(
+          rows.map(({ resource }) => (resource.endTime ? instantFromTimestamp(resource.endTime) : null)),
+        ),
+      ],
+      kind: ['int2', int2Array(rows.map(({ resource }) => resource.kind))],
+      state: ['int2', int2Array(rows.map(({ resource }) => resource.state))],
+      service: text(rows, (run) => run.service.slice('services/'.length)),
+      version: text(rows, (run) => run.version),
+      environment: text(rows, (run) => run.environment),
+      slot: text(rows, (run) => run.slot),
+      author: text(rows, (run) => run.author),
+      title: text(rows, (run) => run.title),
+      parent: text(rows, (run) => run.parent.slice('runs/'.length)),
+    }),
   condition: (rows: Row<'condition'>[]) => upsertRows('condition', { ...base(rows), ...times(rows) }),
 }

@@ -7,6 +7,7 @@ import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
+import { Runs } from './migrations/runs.ts'
 import { pgTypes } from './pg-types.ts'
 import { storeError } from './store-error.ts'
 import { WriterSession } from './writer-session.ts'
@@ -54,7 +55,7 @@ export class Store {
         entities,
         extensions: [Migrator],
         migrations: {
-          migrationsList: [InitialSchema, Findings],
+          migrationsList: [InitialSchema, Findings, Runs],
           snapshot: false,
           transactional: true,
           allOrNothing: true,

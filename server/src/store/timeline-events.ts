@@ -145,7 +145,7 @@ function between({ start, end, after }: TimelineQuery, { time, source, id }: Key
 }
 
 /** Types that are few among all events: the index event_rare of the schema has them apart. */
-const RARE_TYPES = new Set([15, 16, 30])
+const RARE_TYPES = new Set([15, 16, 22, 23, 24, 30])
 
 const rareType = ({ type }: TimelineFilter): Sql | undefined =>
   type !== undefined && RARE_TYPES.has(type) ? sql`e.type = ${type}::int4` : undefined

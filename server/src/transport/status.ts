@@ -23,11 +23,14 @@ export function grpcCode(reason: Reason): Code {
     case 'NOT_FOUND':
       return Code.NOT_FOUND
     case 'SEQ_REUSED':
+    case 'RUN_ID_REUSED':
       return Code.ALREADY_EXISTS
     case 'EPOCH_CHANGED':
+    case 'RUN_FINISHED':
       return Code.FAILED_PRECONDITION
     case 'ETAG_MISMATCH':
       return Code.ABORTED
+    case 'LOG_GAP':
     case 'REVISION_COMPACTED':
     case 'REVISION_AHEAD':
     case 'EVENT_TOO_OLD':

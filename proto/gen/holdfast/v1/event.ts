@@ -6,6 +6,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Struct } from "../../google/protobuf/struct.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { MachineRef, Process } from "./machine.ts";
+import { Run_Kind, run_KindFromJSON, run_KindToJSON, Run_State, run_StateFromJSON, run_StateToJSON } from "./run.ts";
 
 /** Something that a source says happened. Immutable; `(source, id)` is its identity. */
 export interface Event {
@@ -49,6 +50,15 @@ export interface Event {
     | //
     /** Somebody or something left a remark. Changes no state. */
     { $case: "noteRecorded"; value: NoteRecorded }
+    | //
+    /** A run began. Written by the server only; refused in Ingest. */
+    { $case: "runStarted"; value: RunStarted }
+    | //
+    /** A run ended. Written by the server only; refused in Ingest. */
+    { $case: "runFinished"; value: RunFinished }
+    | //
+    /** A run told of targets. Written by the server only; refused in Ingest. */
+    { $case: "runTargetsReported"; value: RunTargetsReported }
     | //
     /** A resource was changed by a call to this API. Written by the server only; refused in Ingest. */
     { $case: "resourceAmended"; value: ResourceAmended }
@@ -269,6 +279,52 @@ export interface NoteRecorded {
   attributes: { [key: string]: any } | undefined;
 }
 
+/** A run began. */
+export interface RunStarted {
+  /** `runs/{id}`. */
+  run: string;
+  /** What kind of work it is. */
+  kind: Run_Kind;
+  /** The id of the service. Empty when it is about none. */
+  service: string;
+  /** The version. Empty when there is none. */
+  version: string;
+  /** Who runs it. */
+  author: string;
+  /** What it is, in a line. */
+  title: string;
+}
+
+/** A run ended. */
+export interface RunFinished {
+  /** `runs/{id}`. */
+  run: string;
+  /** What kind of work it is. */
+  kind: Run_Kind;
+  /** The id of the service. Empty when it is about none. */
+  service: string;
+  /** The version. Empty when there is none. */
+  version: string;
+  /** Who ran it. */
+  author: string;
+  /** How it ended. */
+  state: Run_State;
+  /** In words. */
+  message: string;
+}
+
+/** A run told what became of some of its targets. */
+export interface RunTargetsReported {
+  /** `runs/{id}`. */
+  run: string;
+  /** So many succeeded. */
+  succeeded: number;
+  /** So many failed. */
+  failed: number;
+  /** So many were left out. */
+  skipped: number;
+}
+
 /** A call to this API changed a resource. */
 export interface ResourceAmended {
   /** The name of the resource. */
@@ -321,6 +377,15 @@ export const Event: MessageFns<Event> = {
         break;
       case "noteRecorded":
         NoteRecorded.encode(message.payload.value, writer.uint32(138).fork()).join();
+        break;
+      case "runStarted":
+        RunStarted.encode(message.payload.value, writer.uint32(178).fork()).join();
+        break;
+      case "runFinished":
+        RunFinished.encode(message.payload.value, writer.uint32(186).fork()).join();
+        break;
+      case "runTargetsReported":
+        RunTargetsReported.encode(message.payload.value, writer.uint32(194).fork()).join();
         break;
       case "resourceAmended":
         ResourceAmended.encode(message.payload.value, writer.uint32(242).fork()).join();
@@ -436,6 +501,33 @@ export const Event: MessageFns<Event> = {
             message.payload = { $case: "noteRecorded", value: NoteRecorded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.payload = { $case: "runStarted", value: RunStarted.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.payload = { $case: "runFinished", value: RunFinished.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.payload = {
+              $case: "runTargetsReported",
+              value: RunTargetsReported.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
           case 30: {
             if (tag !== 242) {
               break;
@@ -497,6 +589,18 @@ export const Event: MessageFns<Event> = {
         ? { $case: "noteRecorded", value: NoteRecorded.fromJSON(object.noteRecorded) }
         : isSet(object.note_recorded)
         ? { $case: "noteRecorded", value: NoteRecorded.fromJSON(object.note_recorded) }
+        : isSet(object.runStarted)
+        ? { $case: "runStarted", value: RunStarted.fromJSON(object.runStarted) }
+        : isSet(object.run_started)
+        ? { $case: "runStarted", value: RunStarted.fromJSON(object.run_started) }
+        : isSet(object.runFinished)
+        ? { $case: "runFinished", value: RunFinished.fromJSON(object.runFinished) }
+        : isSet(object.run_finished)
+        ? { $case: "runFinished", value: RunFinished.fromJSON(object.run_finished) }
+        : isSet(object.runTargetsReported)
+        ? { $case: "runTargetsReported", value: RunTargetsReported.fromJSON(object.runTargetsReported) }
+        : isSet(object.run_targets_reported)
+        ? { $case: "runTargetsReported", value: RunTargetsReported.fromJSON(object.run_targets_reported) }
         : isSet(object.resourceAmended)
         ? { $case: "resourceAmended", value: ResourceAmended.fromJSON(object.resourceAmended) }
         : isSet(object.resource_amended)
@@ -532,6 +636,12 @@ export const Event: MessageFns<Event> = {
       obj.conditionSatisfied = ConditionSatisfied.toJSON(message.payload.value);
     } else if (message.payload?.$case === "noteRecorded") {
       obj.noteRecorded = NoteRecorded.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "runStarted") {
+      obj.runStarted = RunStarted.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "runFinished") {
+      obj.runFinished = RunFinished.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "runTargetsReported") {
+      obj.runTargetsReported = RunTargetsReported.toJSON(message.payload.value);
     } else if (message.payload?.$case === "resourceAmended") {
       obj.resourceAmended = ResourceAmended.toJSON(message.payload.value);
     }
@@ -600,6 +710,27 @@ export const Event: MessageFns<Event> = {
       case "noteRecorded": {
         if (object.payload?.value !== undefined && object.payload?.value !== null) {
           message.payload = { $case: "noteRecorded", value: NoteRecorded.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "runStarted": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = { $case: "runStarted", value: RunStarted.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "runFinished": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = { $case: "runFinished", value: RunFinished.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "runTargetsReported": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = {
+            $case: "runTargetsReported",
+            value: RunTargetsReported.fromPartial(object.payload.value),
+          };
         }
         break;
       }
@@ -2033,6 +2164,437 @@ export const NoteRecorded: MessageFns<NoteRecorded> = {
     message.service = object.service ?? "";
     message.environment = object.environment ?? "";
     message.attributes = object.attributes ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRunStarted(): RunStarted {
+  return { run: "", kind: 0, service: "", version: "", author: "", title: "" };
+}
+
+export const RunStarted: MessageFns<RunStarted> = {
+  encode(message: RunStarted, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== "") {
+      writer.uint32(10).string(message.run);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.service !== "") {
+      writer.uint32(26).string(message.service);
+    }
+    if (message.version !== "") {
+      writer.uint32(34).string(message.version);
+    }
+    if (message.author !== "") {
+      writer.uint32(42).string(message.author);
+    }
+    if (message.title !== "") {
+      writer.uint32(50).string(message.title);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunStarted {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunStarted();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.author = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.title = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunStarted {
+    return {
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+      kind: isSet(object.kind) ? run_KindFromJSON(object.kind) : 0,
+      service: isSet(object.service) ? globalThis.String(object.service) : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      author: isSet(object.author) ? globalThis.String(object.author) : "",
+      title: isSet(object.title) ? globalThis.String(object.title) : "",
+    };
+  },
+
+  toJSON(message: RunStarted): unknown {
+    const obj: any = {};
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    if (message.kind !== 0) {
+      obj.kind = run_KindToJSON(message.kind);
+    }
+    if (message.service !== "") {
+      obj.service = message.service;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.author !== "") {
+      obj.author = message.author;
+    }
+    if (message.title !== "") {
+      obj.title = message.title;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RunStarted>, I>>(base?: I): RunStarted {
+    return RunStarted.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunStarted>, I>>(object: I): RunStarted {
+    const message = createBaseRunStarted();
+    message.run = object.run ?? "";
+    message.kind = object.kind ?? 0;
+    message.service = object.service ?? "";
+    message.version = object.version ?? "";
+    message.author = object.author ?? "";
+    message.title = object.title ?? "";
+    return message;
+  },
+};
+
+function createBaseRunFinished(): RunFinished {
+  return { run: "", kind: 0, service: "", version: "", author: "", state: 0, message: "" };
+}
+
+export const RunFinished: MessageFns<RunFinished> = {
+  encode(message: RunFinished, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== "") {
+      writer.uint32(10).string(message.run);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.service !== "") {
+      writer.uint32(26).string(message.service);
+    }
+    if (message.version !== "") {
+      writer.uint32(34).string(message.version);
+    }
+    if (message.author !== "") {
+      writer.uint32(42).string(message.author);
+    }
+    if (message.state !== 0) {
+      writer.uint32(48).int32(message.state);
+    }
+    if (message.message !== "") {
+      writer.uint32(58).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunFinished {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunFinished();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.author = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunFinished {
+    return {
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+      kind: isSet(object.kind) ? run_KindFromJSON(object.kind) : 0,
+      service: isSet(object.service) ? globalThis.String(object.service) : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      author: isSet(object.author) ? globalThis.String(object.author) : "",
+      state: isSet(object.state) ? run_StateFromJSON(object.state) : 0,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: RunFinished): unknown {
+    const obj: any = {};
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    if (message.kind !== 0) {
+      obj.kind = run_KindToJSON(message.kind);
+    }
+    if (message.service !== "") {
+      obj.service = message.service;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.author !== "") {
+      obj.author = message.author;
+    }
+    if (message.state !== 0) {
+      obj.state = run_StateToJSON(message.state);
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RunFinished>, I>>(base?: I): RunFinished {
+    return RunFinished.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunFinished>, I>>(object: I): RunFinished {
+    const message = createBaseRunFinished();
+    message.run = object.run ?? "";
+    message.kind = object.kind ?? 0;
+    message.service = object.service ?? "";
+    message.version = object.version ?? "";
+    message.author = object.author ?? "";
+    message.state = object.state ?? 0;
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseRunTargetsReported(): RunTargetsReported {
+  return { run: "", succeeded: 0, failed: 0, skipped: 0 };
+}
+
+export const RunTargetsReported: MessageFns<RunTargetsReported> = {
+  encode(message: RunTargetsReported, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== "") {
+      writer.uint32(10).string(message.run);
+    }
+    if (message.succeeded !== 0) {
+      writer.uint32(16).int32(message.succeeded);
+    }
+    if (message.failed !== 0) {
+      writer.uint32(24).int32(message.failed);
+    }
+    if (message.skipped !== 0) {
+      writer.uint32(32).int32(message.skipped);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunTargetsReported {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunTargetsReported();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.succeeded = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.failed = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.skipped = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RunTargetsReported {
+    return {
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+      succeeded: isSet(object.succeeded) ? globalThis.Number(object.succeeded) : 0,
+      failed: isSet(object.failed) ? globalThis.Number(object.failed) : 0,
+      skipped: isSet(object.skipped) ? globalThis.Number(object.skipped) : 0,
+    };
+  },
+
+  toJSON(message: RunTargetsReported): unknown {
+    const obj: any = {};
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    if (message.succeeded !== 0) {
+      obj.succeeded = Math.round(message.succeeded);
+    }
+    if (message.failed !== 0) {
+      obj.failed = Math.round(message.failed);
+    }
+    if (message.skipped !== 0) {
+      obj.skipped = Math.round(message.skipped);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RunTargetsReported>, I>>(base?: I): RunTargetsReported {
+    return RunTargetsReported.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunTargetsReported>, I>>(object: I): RunTargetsReported {
+    const message = createBaseRunTargetsReported();
+    message.run = object.run ?? "";
+    message.succeeded = object.succeeded ?? 0;
+    message.failed = object.failed ?? 0;
+    message.skipped = object.skipped ?? 0;
     return message;
   },
 };

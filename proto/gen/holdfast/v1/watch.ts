@@ -6,6 +6,7 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Finding } from "./discovery.ts";
 import { Facet, Machine } from "./machine.ts";
+import { Run } from "./run.ts";
 import { Condition, Instance, Service } from "./service.ts";
 
 /** A place in the watch: everything up to here was received. */
@@ -22,8 +23,9 @@ export interface WatchPosition {
 export interface WatchStateRequest {
   /**
    * As in the lists, over all kinds of resource at once: `kind` (`machine`, `facet`, `service`,
-   * `instance`, `condition`, `finding`), `name`, `machine`, `service`, `environment`, `state`, `running_version`,
-   * `deployed_version`, `slot`, `lifecycle`, `labels`. A resource that has no such field does not match.
+   * `instance`, `condition`, `run`, `finding`), `name`, `machine`, `service`, `environment`, `state`,
+   * `running_version`, `deployed_version`, `version`, `author`, `slot`, `lifecycle`, `labels`. A resource that
+   * has no such field does not match.
    * At most 4 KiB.
    */
   filter: string;
@@ -179,6 +181,9 @@ export interface Resource {
     | //
     /** A condition. */
     { $case: "condition"; value: Condition }
+    | //
+    /** A run, without its targets and log. */
+    { $case: "run"; value: Run }
     | //
     /** Something that discovery found. */
     { $case: "finding"; value: Finding }
@@ -1130,6 +1135,9 @@ export const Resource: MessageFns<Resource> = {
       case "condition":
         Condition.encode(message.resource.value, writer.uint32(42).fork()).join();
         break;
+      case "run":
+        Run.encode(message.resource.value, writer.uint32(66).fork()).join();
+        break;
       case "finding":
         Finding.encode(message.resource.value, writer.uint32(74).fork()).join();
         break;
@@ -1190,6 +1198,14 @@ export const Resource: MessageFns<Resource> = {
             message.resource = { $case: "condition", value: Condition.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.resource = { $case: "run", value: Run.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 9: {
             if (tag !== 74) {
               break;
@@ -1222,6 +1238,8 @@ export const Resource: MessageFns<Resource> = {
         ? { $case: "instance", value: Instance.fromJSON(object.instance) }
         : isSet(object.condition)
         ? { $case: "condition", value: Condition.fromJSON(object.condition) }
+        : isSet(object.run)
+        ? { $case: "run", value: Run.fromJSON(object.run) }
         : isSet(object.finding)
         ? { $case: "finding", value: Finding.fromJSON(object.finding) }
         : undefined,
@@ -1240,6 +1258,8 @@ export const Resource: MessageFns<Resource> = {
       obj.instance = Instance.toJSON(message.resource.value);
     } else if (message.resource?.$case === "condition") {
       obj.condition = Condition.toJSON(message.resource.value);
+    } else if (message.resource?.$case === "run") {
+      obj.run = Run.toJSON(message.resource.value);
     } else if (message.resource?.$case === "finding") {
       obj.finding = Finding.toJSON(message.resource.value);
     }
@@ -1279,6 +1299,12 @@ export const Resource: MessageFns<Resource> = {
       case "condition": {
         if (object.resource?.value !== undefined && object.resource?.value !== null) {
           message.resource = { $case: "condition", value: Condition.fromPartial(object.resource.value) };
+        }
+        break;
+      }
+      case "run": {
+        if (object.resource?.value !== undefined && object.resource?.value !== null) {
+          message.resource = { $case: "run", value: Run.fromPartial(object.resource.value) };
         }
         break;
       }

@@ -1,5 +1,6 @@
 import { type Finding, Finding_Decision, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import { type Machine, Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import { type Run, Run_Kind, Run_State } from '../../../../proto/gen/holdfast/v1/run.ts'
 import { type Instance, Instance_State, type Service } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { filterFields } from './field.ts'
 
@@ -9,6 +10,8 @@ export function sentValues(values: Readonly<Record<string, number | string>>): R
   return Object.fromEntries(sent)
 }
 
+const RUN_KINDS = sentValues(Run_Kind)
+const RUN_STATES = sentValues(Run_State)
 const LIFECYCLES = sentValues(Machine_Lifecycle)
 const STATES = sentValues(Instance_State)
 
@@ -22,6 +25,7 @@ export const machineId = idIn('machines/')
 export const serviceId = idIn('services/')
 const instanceId = idIn('instances/')
 const findingId = idIn('findings/')
+const runId = idIn('runs/')
 
 /** What filters of ListMachines may name. */
 export const MACHINE_FIELDS = filterFields<Machine>(
@@ -77,6 +81,27 @@ export const FINDING_FIELDS = filterFields<Finding>(
   { name: 'create_time', type: 'time', get: (f) => f.createTime },
   { name: 'update_time', type: 'time', get: (f) => f.updateTime },
   { name: 'state_time', type: 'time', get: (f) => f.stateTime },
+)
+
+/** What filters of ListRuns may name, beside `machine`. */
+export const RUN_FIELDS = filterFields<Run>(
+  { name: 'name', type: 'id', collection: 'runs/', get: (r) => runId(r.name) },
+  { name: 'kind', type: 'enum', values: RUN_KINDS, get: (r) => r.kind },
+  { name: 'state', type: 'enum', values: RUN_STATES, get: (r) => r.state },
+  { name: 'service', type: 'id', collection: 'services/', get: (r) => serviceId(r.service) },
+  { name: 'version', type: 'text', get: (r) => r.version },
+  { name: 'environment', type: 'text', get: (r) => r.environment },
+  { name: 'author', type: 'text', get: (r) => r.author },
+  { name: 'title', type: 'text', get: (r) => r.title },
+  { name: 'parent', type: 'id', collection: 'runs/', get: (r) => runId(r.parent) },
+  { name: 'start_time', type: 'time', get: (r) => r.startTime },
+  { name: 'end_time', type: 'time', get: (r) => r.endTime },
+  { name: 'labels', type: 'map', get: (r) => r.labels },
+)
+
+/** Those of them that never change. */
+export const RUN_IDENTITY_FIELDS: ReadonlySet<string> = new Set(
+  [...RUN_FIELDS.keys()].filter((name) => name !== 'state' && name !== 'end_time'),
 )
 
 /** Fields that never change while a resource lives: what a read of the past may ask of rows as they are now. */

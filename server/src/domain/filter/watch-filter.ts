@@ -12,6 +12,7 @@ import {
   INSTANCE_FIELDS,
   MACHINE_FIELDS,
   machineId,
+  RUN_FIELDS,
   SERVICE_FIELDS,
 } from './resource-fields.ts'
 
@@ -76,6 +77,7 @@ const FIELDS: { [K in KindName]: FilterFields<KindMessage[K]> } = {
     'labels',
   ),
   finding: pick('finding', FINDING_FIELDS, 'name', 'machine', 'service', 'slot'),
+  run: pick('run', RUN_FIELDS, 'name', 'service', 'environment', 'version', 'author', 'labels'),
   condition: filterFields<Condition>(kindField('condition'), {
     name: 'name',
     type: 'id',

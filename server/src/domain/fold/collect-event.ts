@@ -42,6 +42,9 @@ export function collectEvent(keys: LoadKeys, { payload }: IncomingEvent): void {
       if (payload.value.service !== '') keys.named('service', serviceName(payload.value.service))
       return
     case 'resourceAmended':
+    case 'runStarted':
+    case 'runFinished':
+    case 'runTargetsReported':
     case undefined:
   }
 }

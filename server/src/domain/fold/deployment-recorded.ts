@@ -26,23 +26,11 @@ export function foldDeployment(
   let superseded = false
   let environment = deployment.environment
   for (const machine of machines) {
-    const { row, instance } = instanceAt(state, machine, deployment)
-    environment ||= instance.environment
+    environment ||= instanceAt(state, machine, deployment).instance.environment
     if (deployment.status !== DeploymentRecorded_Status.SUCCEEDED) continue
-    if (isRetired(machine) || isOlder(origin, instance.deployedBasis, NEVER)) {
-      superseded = true
-      continue
-    }
-    if (row !== undefined && deploysTheSame(row, deployment)) continue
-    state.put('instance', {
-      ...instance,
-      environment: deployment.environment || instance.environment,
-      deployedVersion: deployment.version,
-      deployTime: timestampFromInstant(origin.effectiveAt),
-      deploymentId: deployment.deploymentId,
-      deployedBasis: basisOf(origin),
-    })
-    changed = true
+    const effect = moveDeployedVersion(state, { machine, deployment, origin })
+    changed ||= effect === Effect.CHANGED
+    superseded ||= effect === Effect.SUPERSEDED
   }
   return {
     effect: changed ? Effect.CHANGED : superseded ? Effect.SUPERSEDED : Effect.NONE,
@@ -53,8 +41,30 @@ export function foldDeployment(
   }
 }
 
+/** What was deployed, and by what. */
+type Deployed = Pick<DeploymentRecorded, 'service' | 'slot' | 'version' | 'environment' | 'deploymentId'>
+
+/** A version has been deployed to a machine: it is the deployed one there, unless a later one is. */
+export function moveDeployedVersion(
+  state: WorkingSet,
+  { machine, deployment, origin }: { machine: Row<'machine'>; deployment: Deployed; origin: Origin },
+): FoldOutcome['effect'] {
+  const { row, instance } = instanceAt(state, machine, deployment)
+  if (isRetired(machine) || isOlder(origin, instance.deployedBasis, NEVER)) return Effect.SUPERSEDED
+  if (row !== undefined && deploysTheSame(row, deployment)) return Effect.NONE
+  state.put('instance', {
+    ...instance,
+    environment: deployment.environment || instance.environment,
+    deployedVersion: deployment.version,
+    deployTime: timestampFromInstant(origin.effectiveAt),
+    deploymentId: deployment.deploymentId,
+    deployedBasis: basisOf(origin),
+  })
+  return Effect.CHANGED
+}
+
 /** The same deployment told twice, as a tool does that retries under a new event id. */
-const deploysTheSame = ({ resource }: Row<'instance'>, deployment: DeploymentRecorded): boolean =>
+const deploysTheSame = ({ resource }: Row<'instance'>, deployment: Deployed): boolean =>
   deployment.deploymentId !== '' &&
   resource.deploymentId === deployment.deploymentId &&
   resource.deployedVersion === deployment.version &&

@@ -32,6 +32,9 @@ export function foldEvent(state: WorkingSet, event: IncomingEvent, origin: Origi
     case 'noteRecorded':
       return foldNote(state, event, payload.value)
     case 'resourceAmended':
+    case 'runStarted':
+    case 'runFinished':
+    case 'runTargetsReported':
     case undefined:
       throw new TypeError(`an event of type ${payload?.$case} passed validation`)
   }

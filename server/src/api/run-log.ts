@@ -1,0 +1,79 @@
+import type {
+  AppendRunLogRequest,
+  AppendRunLogResponse,
+  ReadRunLogRequest,
+  ReadRunLogResponse,
+} from '../../../proto/gen/holdfast/v1/run_service.ts'
+import { HoldfastError } from '../domain/error.ts'
+import { runNameViolation } from '../domain/resource-name.ts'
+import type { LogFeed } from '../ledger/log-feed.ts'
+import type { LogWriter } from '../ledger/log-writer.ts'
+import { readLogEntries, readLogHead } from '../store/read-log.ts'
+import type { Store } from '../store/store.ts'
+import type { CallContext } from './handler.ts'
+import { check } from './page-request.ts'
+import { entryViolations } from './run-requests.ts'
+
+/** Followers look by themselves as often as this, should a notification be lost. */
+const LOOK_MS = 500
+
+/** Appends each message as it comes, so that followers see it before the stream ends. */
+export async function appendRunLog(
+  logWriter: LogWriter,
+  requests: AsyncIterable<AppendRunLogRequest>,
+): Promise<AppendRunLogResponse> {
+  let name = ''
+  let size = 0n
+  for await (const request of requests) {
+    if (name === '') name = request.name
+    const other = request.name !== '' && request.name !== name
+    check([
+      runNameViolation('name', name),
+      other
+        ? { field: 'name', description: 'must be the same in all messages of a stream, or empty' }
+        : undefined,
+      ...entryViolations(request.entries),
+    ])
+    size = await logWriter.append(name, request.entries)
+  }
+  if (name === '') check([runNameViolation('name', name)])
+  return { size }
+}
+
+/** Reads a log from its store; following it, waits where it ends until its run has ended, too. */
+export async function* readRunLog(
+  { store, logFeed }: { store: Store; logFeed: LogFeed },
+  { name, offset, tailBytes, follow }: ReadRunLogRequest,
+  { signal }: CallContext,
+): AsyncGenerator<ReadRunLogResponse> {
+  check([
+    runNameViolation('name', name),
+    offset > 0n && tailBytes > 0n
+      ? { field: 'tail_bytes', description: 'cannot be together with offset; send one of them' }
+      : undefined,
+  ])
+  using follower = logFeed.follow(name, signal)
+  let head = await headOf(store, name)
+  let reached = offset
+  if (tailBytes > 0n && head.size > tailBytes) reached = head.size - tailBytes
+  while (!signal.aborted) {
+    const entries = await readLogEntries(store, head.runId, reached)
+    const last = entries.at(-1)
+    if (last !== undefined) {
+      reached = last.offset + BigInt(last.data.length)
+      yield { entries, nextOffset: reached }
+    } else if (follow && head.open) {
+      await follower.changed(LOOK_MS)
+      // Before the entries: what was appended before the run ended is read after it was seen to have ended.
+      head = await headOf(store, name)
+    } else {
+      return
+    }
+  }
+}
+
+async function headOf(store: Store, name: string) {
+  const head = await readLogHead(store, name)
+  if (head !== undefined) return head
+  throw new HoldfastError('NOT_FOUND', `there is no ${name}`, { metadata: { resource: name } })
+}

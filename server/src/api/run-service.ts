@@ -1,0 +1,100 @@
+import type { RunServiceService } from '../../../proto/gen/holdfast/v1/run_service.ts'
+import { HoldfastError } from '../domain/error.ts'
+import { compileRunFilter } from '../domain/filter/run-filter.ts'
+import { encodePageToken } from '../domain/page-token.ts'
+import { runNameViolation } from '../domain/resource-name.ts'
+import { FinishRun } from '../domain/runs/finish-run.ts'
+import { ReportTargets } from '../domain/runs/report-targets.ts'
+import { StartRun } from '../domain/runs/start-run.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { LogFeed } from '../ledger/log-feed.ts'
+import type { LogWriter } from '../ledger/log-writer.ts'
+import { listRunTargets } from '../store/list-run-targets.ts'
+import { listRuns, RUN_KEY_LENGTH } from '../store/list-runs.ts'
+import { readLogHead } from '../store/read-log.ts'
+import type { Store } from '../store/store.ts'
+import type { Handlers } from './handler.ts'
+import { namedResource } from './named-resource.ts'
+import {
+  check,
+  fingerprintOf,
+  pageLimit,
+  pageViolations,
+  positionOf,
+  readTimeViolations,
+  statePage,
+} from './page-request.ts'
+import { appendRunLog, readRunLog } from './run-log.ts'
+import { finishViolations, reportViolations, startViolations } from './run-requests.ts'
+
+export interface RunServiceParts {
+  store: Store
+  ledger: Ledger
+  logWriter: LogWriter
+  logFeed: LogFeed
+}
+
+/** RunService: the state of runs goes through the ledger, their logs beside it. */
+export function runService(parts: RunServiceParts): Handlers<typeof RunServiceService> {
+  const { store, ledger, logWriter, logFeed } = parts
+  return {
+    async startRun(request, { principal, signal }) {
+      check(startViolations(request))
+      return await ledger.submit(new StartRun(request, principal), signal)
+    },
+
+    async finishRun(request, { principal, signal }) {
+      check(finishViolations(request))
+      const outcome = await ledger.submit(new FinishRun(request.name, request, principal), signal)
+      logFeed.publish([request.name])
+      return outcome
+    },
+
+    async reportTarget(request, { principal, signal }) {
+      check(reportViolations(request))
+      return await ledger.submit(new ReportTargets(request.name, request.targets, principal), signal)
+    },
+
+    appendRunLog: (requests) => appendRunLog(logWriter, requests),
+
+    readRunLog: (request, context) => readRunLog(parts, request, context),
+
+    async getRun(request) {
+      check([runNameViolation('name', request.name), ...readTimeViolations(request)])
+      const { resource: run, at } = await namedResource(store, 'run', request)
+      const log = await readLogHead(store, request.name)
+      return { run, revision: at.revision, logBytes: log?.size ?? 0n }
+    },
+
+    async listRuns(request) {
+      check([...pageViolations(request), ...readTimeViolations(request)])
+      const { machine, rest: filter } = compileRunFilter(request.filter)
+      const { resources: runs, ...page } = await statePage(store, request, {
+        method: 'ListRuns',
+        keyLength: RUN_KEY_LENGTH,
+        read: (query) => listRuns(store, { filter, machine, ...query }),
+      })
+      return { runs, ...page }
+    },
+
+    async listRunTargets(request) {
+      check([runNameViolation('name', request.name), ...pageViolations(request)])
+      const fingerprint = fingerprintOf('ListRunTargets', request)
+      const position = positionOf(request, { fingerprint, keyLength: 1 })
+      const log = await readLogHead(store, request.name)
+      if (log === undefined) {
+        throw new HoldfastError('NOT_FOUND', `there is no ${request.name}`, {
+          metadata: { resource: request.name },
+        })
+      }
+      const { resources: targets, next } = await listRunTargets(store, {
+        runId: log.runId,
+        after: position?.key,
+        limit: pageLimit(request),
+      })
+      const nextPageToken =
+        next === undefined ? '' : encodePageToken(fingerprint, { revision: 0n, now: true, key: next })
+      return { targets, nextPageToken }
+    },
+  }
+}

@@ -1,0 +1,89 @@
+import type { Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
+import { byteaArray, int4Array, int8Array } from './binary-array.ts'
+import type { Store } from './store.ts'
+import { storeError } from './store-error.ts'
+
+/** Of a log that grows past `HEAD + TAIL` so much of its beginning and of its end is kept. */
+export const KEPT_LOG_BYTES = { head: 48 << 20, tail: 16 << 20 } as const
+
+/** A run as its log sees it. */
+export interface LogState {
+  id: bigint
+  name: string
+  state: Run_State
+  /** How many bytes its log has. */
+  size: bigint
+}
+
+/** Some entries of a log, compressed. */
+export interface LogChunk {
+  runId: bigint
+  firstByte: bigint
+  bytes: number
+  body: Buffer
+}
+
+/**
+ * Appends to logs in one transaction: locks them, has `decide` say what is appended, and writes that set-wise.
+ * Rows are locked in the order of their ids, and none of the ledger's, so that logs wait for logs only.
+ */
+export async function appendLogs(
+  store: Store,
+  names: readonly string[],
+  decide: (logs: ReadonlyMap<string, LogState>) => LogChunk[],
+): Promise<void> {
+  const client = await store.pool.connect().catch((error: unknown) => {
+    throw storeError(error)
+  })
+  let broken: Error | undefined
+  try {
+    await client.query('begin')
+    await client.query({
+      name: 'begin-logs',
+      text: `insert into run_log (run_id, size) select r.id, 0 from run r where r.name = any($1::text[])
+        and not exists (select 1 from run_log l where l.run_id = r.id) order by r.id on conflict do nothing`,
+      values: [names],
+    })
+    const { rows } = await client.query<LogState & { [column: string]: unknown }>({
+      name: 'lock-logs',
+      text: `select r.id, r.name, r.state, l.size from run r join run_log l on l.run_id = r.id
+        where r.name = any($1::text[]) order by r.id for update of l`,
+      values: [names],
+    })
+    const chunks = decide(new Map(rows.map((row) => [row.name, row])))
+    if (chunks.length > 0) {
+      await client.query({
+        name: 'save-chunks',
+        text: `with added as (
+            insert into run_log_chunk (run_id, first_byte, bytes, body)
+            select * from unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[]) returning run_id, first_byte, bytes)
+          update run_log l set size = a.size
+          from (select run_id, max(first_byte + bytes) as size from added group by run_id) a where l.run_id = a.run_id`,
+        values: [
+          int8Array(chunks.map(({ runId }) => runId)),
+          int8Array(chunks.map(({ firstByte }) => firstByte)),
+          int4Array(chunks.map(({ bytes }) => bytes)),
+          byteaArray(chunks.map(({ body }) => body)),
+        ],
+      })
+      const { head, tail } = KEPT_LOG_BYTES
+      const long = chunks.filter(({ firstByte }) => firstByte > head + tail)
+      if (long.length > 0) {
+        await client.query({
+          name: 'trim-logs',
+          text: `delete from run_log_chunk c using run_log l
+            where l.run_id = any($1::int8[]) and c.run_id = l.run_id
+              and c.first_byte >= $2 and c.first_byte + c.bytes <= l.size - $3`,
+          values: [int8Array(long.map(({ runId }) => runId)), head, tail],
+        })
+      }
+    }
+    await client.query('commit')
+  } catch (error) {
+    broken = error as Error
+    await client.query('rollback').catch(() => {})
+    throw storeError(error)
+  } finally {
+    client.release(broken)
+  }
+}
