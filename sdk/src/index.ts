@@ -85,14 +85,14 @@ export type { Page, Paginator } from './paginator.ts'
 export type { GetMachineOptions, ListOptions, PageOptions, ReadOptions, TimelineOptions } from './reads.ts'
 export { type AsOf, dateFromTimestamp, type Revision, revision, timestampFromDate } from './revision.ts'
 // Runs.
-export {
-  type FinishOptions,
-  type LogOptions,
+export type {
+  FinishOptions,
+  LogOptions,
   Run as RunHandle,
-  type RunEnd,
-  type RunKind,
-  type StartRunOptions,
-  type TargetOutcome,
+  RunEnd,
+  RunKind,
+  StartRunOptions,
+  TargetOutcome,
 } from './run.ts'
 export type { LogPiece, ReadRunLogOptions } from './run-log-reader.ts'
 export { firstToken } from './token-file.ts'

@@ -47,6 +47,7 @@ describe('docs/cli.md', () => {
       'restore',
       'retire',
       'rules',
+      'runs',
       'server',
       'services',
       'simulate-rule',

@@ -28,7 +28,15 @@ test('a marker of a later version is refused', () => {
 })
 
 test('kinds keep their numbers', () => {
-  expect(ResourceKind).toEqual({ machine: 1, facet: 2, service: 3, instance: 4, condition: 5, finding: 9 })
+  expect(ResourceKind).toEqual({
+    machine: 1,
+    facet: 2,
+    service: 3,
+    instance: 4,
+    condition: 5,
+    run: 8,
+    finding: 9,
+  })
   expect(kindName(4)).toBe('instance')
   expect(() => kindName(6)).toThrow('6')
 })
