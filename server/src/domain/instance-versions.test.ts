@@ -38,6 +38,7 @@ test('the fields are those of the whole message', () => {
         runningVersion: whole.runningVersion,
         deployedVersion: whole.deployedVersion,
         deployTime: whole.deployTime,
+        deploymentId: whole.deploymentId,
         observedTime: whole.observedTime,
       })
     }),

@@ -5,7 +5,14 @@ import type { Instance, Instance_State } from '../../../proto/gen/holdfast/v1/se
 /** What the version matrix shows of an instance, beside its name. */
 export type InstanceVersions = Pick<
   Instance,
-  'environment' | 'state' | 'stateTime' | 'runningVersion' | 'deployedVersion' | 'deployTime' | 'observedTime'
+  | 'environment'
+  | 'state'
+  | 'stateTime'
+  | 'runningVersion'
+  | 'deployedVersion'
+  | 'deployTime'
+  | 'deploymentId'
+  | 'observedTime'
 >
 
 /** The fields' numbers in the message. */
@@ -16,6 +23,7 @@ const Field = {
   runningVersion: 14,
   deployedVersion: 15,
   deployTime: 16,
+  deploymentId: 17,
   observedTime: 20,
 } as const
 
@@ -29,6 +37,7 @@ export function instanceVersions(wire: Uint8Array): InstanceVersions {
     runningVersion: '',
     deployedVersion: '',
     deployTime: undefined,
+    deploymentId: '',
     observedTime: undefined,
   }
   while (reader.pos < reader.len) {
@@ -51,6 +60,9 @@ export function instanceVersions(wire: Uint8Array): InstanceVersions {
         break
       case Field.deployTime:
         found.deployTime = Timestamp.decode(reader, reader.uint32())
+        break
+      case Field.deploymentId:
+        found.deploymentId = reader.string()
         break
       case Field.observedTime:
         found.observedTime = Timestamp.decode(reader, reader.uint32())

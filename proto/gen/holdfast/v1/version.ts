@@ -37,7 +37,11 @@ export interface VersionCell {
     | Timestamp
     | undefined;
   /** When a source last reported the instance. */
-  observedTime: Timestamp | undefined;
+  observedTime:
+    | Timestamp
+    | undefined;
+  /** The deployment that brought `deployed_version`: `runs/{id}` of a run, or the deploy tool's own id. */
+  deploymentId: string;
 }
 
 /** How the three versions stand to each other. */
@@ -147,6 +151,7 @@ function createBaseVersionCell(): VersionCell {
     stateTime: undefined,
     deployTime: undefined,
     observedTime: undefined,
+    deploymentId: "",
   };
 }
 
@@ -190,6 +195,9 @@ export const VersionCell: MessageFns<VersionCell> = {
     }
     if (message.observedTime !== undefined) {
       Timestamp.encode(message.observedTime, writer.uint32(106).fork()).join();
+    }
+    if (message.deploymentId !== "") {
+      writer.uint32(114).string(message.deploymentId);
     }
     return writer;
   },
@@ -311,6 +319,14 @@ export const VersionCell: MessageFns<VersionCell> = {
             message.observedTime = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.deploymentId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -362,6 +378,11 @@ export const VersionCell: MessageFns<VersionCell> = {
         : isSet(object.observed_time)
         ? fromJsonTimestamp(object.observed_time)
         : undefined,
+      deploymentId: isSet(object.deploymentId)
+        ? globalThis.String(object.deploymentId)
+        : isSet(object.deployment_id)
+        ? globalThis.String(object.deployment_id)
+        : "",
     };
   },
 
@@ -406,6 +427,9 @@ export const VersionCell: MessageFns<VersionCell> = {
     if (message.observedTime !== undefined) {
       obj.observedTime = fromTimestamp(message.observedTime).toISOString();
     }
+    if (message.deploymentId !== "") {
+      obj.deploymentId = message.deploymentId;
+    }
     return obj;
   },
 
@@ -433,6 +457,7 @@ export const VersionCell: MessageFns<VersionCell> = {
     message.observedTime = (object.observedTime !== undefined && object.observedTime !== null)
       ? Timestamp.fromPartial(object.observedTime)
       : undefined;
+    message.deploymentId = object.deploymentId ?? "";
     return message;
   },
 };
