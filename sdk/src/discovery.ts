@@ -84,6 +84,7 @@ export async function simulateRule(
     slotTemplate: '',
     versionTemplate: '',
     defaultPort: 0,
+    minAgeSeconds: 0,
     builtin: false,
     ...rule,
   }

@@ -89,6 +89,8 @@ export interface StoppedOptions extends InstanceOptions {
 export interface HeartbeatOptions extends InstanceOptions {
   /** `service.version`, when known. Another one than stands is a change of state. */
   version?: string | undefined
+  /** How often this will be said, 1 s to 1 day: what the instance's freshness goes by. @defaultValue as before */
+  intervalMs?: number | undefined
 }
 
 /** How far a deployment got. */
@@ -167,7 +169,8 @@ export const event = {
 
   /** A service still runs. Moves its `observedTime`, and is not kept as an event. */
   heartbeat(service: string, options: HeartbeatOptions): OutgoingEvent {
-    const value = { ...instanceOf(service, options), version: options.version ?? '' }
+    const { version = '', intervalMs } = options
+    const value = { ...instanceOf(service, options), version, interval: durationOf(intervalMs) }
     return outgoing(options, { $case: 'instanceHeartbeat', value })
   },
 
@@ -206,20 +209,44 @@ export const event = {
    * @param complete false when the scan could not see everything: then absence means nothing.
    * @param listComplete true when no process is missing, though ports of some may be: then a service of which there
    * is no process at all is absent.
+   * @param intervalMs how often it is looked; 1 s to 1 day. What the freshness of the instances goes by.
    */
   processes(
     machine: MachineInput,
     processes: readonly ProcessInput[],
-    options: EventOptions & { complete?: boolean | undefined; listComplete?: boolean | undefined } = {},
+    options: EventOptions & {
+      complete?: boolean | undefined
+      listComplete?: boolean | undefined
+      intervalMs?: number | undefined
+    } = {},
   ): OutgoingEvent {
-    const { complete = true, listComplete = false } = options
+    const { complete = true, listComplete = false, intervalMs } = options
     const value = {
       machine: machineRef(machine),
       processes: processes.map(processOf),
       complete,
       listComplete,
+      interval: durationOf(intervalMs),
     }
     return outgoing(options, { $case: 'processesObserved', value })
+  },
+
+  /**
+   * A machine is still there.
+   *
+   * @param options.intervalMs how often this will be said; 1 s to 1 day. What its freshness goes by.
+   * @param options.processesUnchanged a complete look at its processes gave what the last list gave.
+   */
+  machineHeartbeat(
+    machine: MachineInput,
+    options: EventOptions & {
+      intervalMs?: number | undefined
+      processesUnchanged?: boolean | undefined
+    } = {},
+  ): OutgoingEvent {
+    const { intervalMs, processesUnchanged = false } = options
+    const value = { machine: machineRef(machine), interval: durationOf(intervalMs), processesUnchanged }
+    return outgoing(options, { $case: 'machineHeartbeat', value })
   },
 
   /** A condition, such as `migration:airship/20110502`, became true. */
@@ -256,6 +283,11 @@ function outgoing({ id, occurredAt }: EventOptions, payload: EventPayload): Outg
 
 function instanceOf(service: string, { machine, slot = '' }: InstanceOptions) {
   return { machine: machineRef(machine), service: idOf('services', service), slot }
+}
+
+function durationOf(ms: number | undefined) {
+  if (ms === undefined) return undefined
+  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.round(ms % 1000) * 1_000_000 }
 }
 
 function processOf(input: ProcessInput): Process {

@@ -13,6 +13,7 @@ export {
   Alias,
   Alias_Kind,
   Facet,
+  Freshness,
   HardwareSummary,
   IdentityConflict,
   Machine,

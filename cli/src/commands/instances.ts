@@ -1,6 +1,7 @@
 import { dateFromTimestamp } from '@holdfast/sdk'
 import { Instance } from '@holdfast/sdk/messages'
 import type { CommandContext } from '../command-context.ts'
+import { freshnessWord } from '../output/freshness-word.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import { stateWord } from '../output/state-word.ts'
@@ -39,6 +40,11 @@ function columnsAt(now: Date): Column<Instance>[] {
     {
       header: 'SINCE',
       cell: ({ stateTime }) => relativeTime(stateTime && dateFromTimestamp(stateTime), now),
+    },
+    {
+      header: 'FRESHNESS',
+      when: ({ freshness }) => freshness !== 0,
+      cell: ({ freshness }) => freshnessWord(freshness),
     },
     {
       header: 'SEEN',

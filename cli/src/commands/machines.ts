@@ -2,6 +2,7 @@ import { dateFromTimestamp } from '@holdfast/sdk'
 import { Alias_Kind, type IdentityConflict, Machine, Machine_Lifecycle } from '@holdfast/sdk/messages'
 import type { CommandContext } from '../command-context.ts'
 import { byteSize } from '../output/byte-size.ts'
+import { freshnessWord } from '../output/freshness-word.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Cell, Column } from '../output/table.ts'
@@ -41,6 +42,11 @@ function columnsAt(now: Date): Column<Machine>[] {
     },
     { header: 'ARCH', cell: ({ hardware }) => hardware?.arch ?? '' },
     { header: 'OS', cell: ({ hardware }) => hardware?.osDescription || hardware?.osType || '' },
+    {
+      header: 'FRESHNESS',
+      when: ({ freshness }) => freshness !== 0,
+      cell: ({ freshness }) => freshnessWord(freshness),
+    },
     {
       header: 'SEEN',
       cell: ({ observedTime }) => relativeTime(observedTime && dateFromTimestamp(observedTime), now),

@@ -28,6 +28,8 @@ export function eventText(entry: TimelineEntry): Cell {
       const code = exitCode === undefined ? '' : `with exit code ${exitCode}`
       return words(service, slot(payload.value.slot), 'stopped', code, reason && `(${shortened(reason, 60)})`)
     }
+    case 'machineHeartbeat':
+      return 'still there'
     case 'instanceHeartbeat':
       return words(payload.value.service, slot(payload.value.slot), 'runs', payload.value.version)
     case 'deploymentRecorded': {

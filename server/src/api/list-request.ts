@@ -1,6 +1,7 @@
 import type { FieldViolation } from '../domain/error.ts'
 import { compileFilter } from '../domain/filter/bind-filter.ts'
 import type { FilterFields } from '../domain/filter/field.ts'
+import { MOMENTARY_FIELDS } from '../domain/filter/resource-fields.ts'
 import { BY_NAME, isViolation, parseOrder } from '../domain/order.ts'
 import { keyLength, listResources } from '../store/list-resources.ts'
 import { LISTINGS, type ListedKind } from '../store/listed-kind.ts'
@@ -28,11 +29,13 @@ export async function listPage<K extends ListedKind>(
   { method, kind }: { method: string; kind: K },
 ): Promise<Encoded> {
   const { fields } = LISTINGS[kind]
-  const parsed = parseOrder(request.orderBy, fields as FilterFields<never>)
+  const lasting = new Map([...fields].filter(([name]) => !MOMENTARY_FIELDS.has(name))) as typeof fields
+  const parsed = parseOrder(request.orderBy, lasting as FilterFields<never>)
   const refused: FieldViolation | undefined = isViolation(parsed) ? parsed : undefined
   check([...pageViolations(request), ...readTimeViolations(request), refused])
   const order = isViolation(parsed) ? BY_NAME : parsed
-  const filter = compileFilter(request.filter, fields)
+  const past = request.readTime !== undefined || request.revision > 0n
+  const filter = compileFilter(request.filter, past ? lasting : fields)
   const { resources, ...page } = await statePage(store, request, {
     method,
     keyLength: keyLength(order),

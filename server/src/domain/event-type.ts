@@ -12,6 +12,7 @@ export const EventType = {
   deploymentRecorded: 15,
   conditionSatisfied: 16,
   noteRecorded: 17,
+  machineHeartbeat: 18,
   runStarted: 22,
   runFinished: 23,
   runTargetsReported: 24,

@@ -1,3 +1,4 @@
+import type { Duration } from '../../../proto/gen/google/protobuf/duration.ts'
 import type { PackedMachineObserved } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
 import { DeploymentRecorded_Status, type NoteRecorded } from '../../../proto/gen/holdfast/v1/event.ts'
 import { Alias_Kind, type MachineRef, type Process } from '../../../proto/gen/holdfast/v1/machine.ts'
@@ -104,8 +105,13 @@ function payloadChecks({ payload }: IncomingEvent, checks: Check[]): void {
           description: `must hold at most ${MAX_PROCESSES}; got ${processes.length}`,
         })
       }
+      checks.push(intervalViolation('processes_observed.interval', payload.value.interval))
       return
     }
+    case 'machineHeartbeat':
+      machineChecks('machine_heartbeat.machine', payload.value.machine, checks)
+      checks.push(intervalViolation('machine_heartbeat.interval', payload.value.interval))
+      return
     case 'instanceStarted': {
       const { machine, service, slot, version, environment, labels, process } = payload.value
       placeChecks('instance_started', { machine, service, slot }, checks)
@@ -122,6 +128,7 @@ function payloadChecks({ payload }: IncomingEvent, checks: Check[]): void {
     case 'instanceHeartbeat':
       placeChecks('instance_heartbeat', payload.value, checks)
       checks.push(textViolation('instance_heartbeat.version', payload.value.version, VERSION))
+      checks.push(intervalViolation('instance_heartbeat.interval', payload.value.interval))
       return
     case 'deploymentRecorded': {
       const { service, slot, version, environment, machines, status, deploymentId, author, message } =
@@ -237,6 +244,15 @@ function machineChecks(field: string, machine: MachineRef | undefined, checks: C
     }
     checks.push(textViolation(`${field}.aliases[${i}].value`, alias.value, { minBytes: 1, maxBytes: 256 }))
   }
+}
+
+const DAY_SECONDS = 86_400n
+
+function intervalViolation(field: string, interval: Duration | undefined): FieldViolation | undefined {
+  if (interval === undefined) return undefined
+  const { seconds, nanos } = interval
+  const within = seconds >= 1n && (seconds < DAY_SECONDS || (seconds === DAY_SECONDS && nanos === 0))
+  return within && nanos >= 0 ? undefined : { field, description: 'must be 1 s to 1 day' }
 }
 
 function processChecks(field: string, process: Process | undefined, checks: Check[]): void {

@@ -1,6 +1,7 @@
 import {
   type Alias,
   Alias_Kind,
+  Freshness,
   type IdentityConflict,
   type Machine,
   Machine_Lifecycle,
@@ -115,6 +116,8 @@ function create(
       observedTime: undefined,
       facets: [],
       processScan: undefined,
+      reportInterval: undefined,
+      freshness: Freshness.UNSPECIFIED,
     },
     seenAt,
   )

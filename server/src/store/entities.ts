@@ -43,6 +43,7 @@ export const MachineEntity = defineEntity({
     cpu_logical_count: p.integer(),
     memory_bytes: p.bigint(),
     disk_bytes: p.bigint(),
+    report_interval_ms: p.bigint(),
   },
 })
 
@@ -81,6 +82,7 @@ export const InstanceEntity = defineEntity({
     state_at: p.datetime().nullable(),
     running_version: p.string(),
     deployed_version: p.string(),
+    report_interval_ms: p.bigint(),
     labels: p.json<Record<string, string>>(),
   },
 })

@@ -7,11 +7,11 @@ import { sql } from './sql.ts'
 import type { Store } from './store.ts'
 
 const TABLES = {
-  machine: { table: sql`machine`, observed: true },
-  service: { table: sql`service`, observed: false },
-  instance: { table: sql`instance`, observed: true },
-  finding: { table: sql`finding`, observed: true },
-  run: { table: sql`run`, observed: false },
+  machine: sql`machine`,
+  service: sql`service`,
+  instance: sql`instance`,
+  finding: sql`finding`,
+  run: sql`run`,
 } as const
 
 /** A resource by its full name as of a revision; undefined when there was none. */
@@ -19,9 +19,8 @@ export async function getResource<K extends keyof typeof TABLES & KindName>(
   store: Store,
   { kind, name, at }: { kind: K; name: string; at: ReadPoint },
 ): Promise<KindMessage[K] | undefined> {
-  const { table, observed } = TABLES[kind]
   const rows = await store.query<ResourceRow>(
-    sql`select ${rowColumns(at, observed)} from ${table} t
+    sql`select ${rowColumns(at, kind)} from ${TABLES[kind]} t
       where t.name = ${name}::text and t.create_revision <= ${at.revision}`.toQuery(`get-${kind}-${at.now}`),
   )
   return rows[0] === undefined ? undefined : resourceOf(kind, rows[0], at)
@@ -33,7 +32,7 @@ export async function listFacets(
   { machine, at }: { machine: string; at: ReadPoint },
 ): Promise<Facet[]> {
   const rows = await store.query<ResourceRow>(
-    sql`select ${rowColumns(at, true)} from facet t
+    sql`select ${rowColumns(at, 'facet')} from facet t
       where t.machine_id = (select m.id from machine m where m.name = ${machineName(machine)}::text)
         and t.create_revision <= ${at.revision}
       order by t.name`.toQuery(`facets-${at.now}`),

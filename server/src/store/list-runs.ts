@@ -84,7 +84,7 @@ function pageOf({ filter, machine, at }: RunQuery, position: string[] | undefine
     position === undefined
       ? sql`true`
       : sql`(${time}, ${id}) < (${sqlTime(BigInt(position[0]!))}, ${position[1]!}::int8)`
-  return sql`select ${rowColumns(at, false)}, t.id, ${sqlMicros(sql`t.started_at`)} as started_at
+  return sql`select ${rowColumns(at, 'run')}, t.id, ${sqlMicros(sql`t.started_at`)} as started_at
     from ${source} where ${ofMachine} and ${before} and t.create_revision <= ${at.revision} and ${passes}
     order by ${time} desc, ${id} desc limit ${want}`
 }

@@ -56,7 +56,7 @@ async function declaredVersions(store: Store, instances: VersionRow[], at: ReadP
   const names = [...new Set(instances.map(({ service }) => service))]
   if (names.length === 0) return new Map()
   const rows = await store.query<ResourceRow>(
-    sql`select ${rowColumns(at, false)} from service t
+    sql`select ${rowColumns(at, 'service')} from service t
       where t.name = any(${names}::text[]) and t.create_revision <= ${at.revision}`.toQuery('services-named'),
   )
   const services = rows.map((row): Service => resourceOf('service', row, at))

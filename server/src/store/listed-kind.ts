@@ -7,6 +7,7 @@ import {
 } from '../domain/filter/resource-fields.ts'
 import type { KindMessage } from '../domain/kind.ts'
 import type { FilterColumn, FilterColumns } from './filter-sql.ts'
+import { freshnessOf } from './freshness.ts'
 import { type Sql, sql } from './sql.ts'
 
 /** The kinds that have lists. */
@@ -23,8 +24,6 @@ export interface Listing<K extends ListedKind> {
   small: boolean
   /** Fields that an index finds rows by. */
   indexed: ReadonlySet<string>
-  /** Whether `observed_at` moves without a revision. */
-  observed: boolean
 }
 
 const text = (column: Sql, collection?: string): FilterColumn =>
@@ -45,7 +44,6 @@ const MACHINES: Listing<'machine'> = {
   fields: MACHINE_FIELDS,
   small: true,
   indexed: new Set(),
-  observed: true,
   columns: new Map<string, FilterColumn>([
     ['name', text(sql`t.name`, 'machines/')],
     ['lifecycle', number(sql`t.lifecycle`)],
@@ -54,6 +52,7 @@ const MACHINES: Listing<'machine'> = {
     ['cpu_logical_count', number(sql`t.cpu_logical_count`)],
     ['memory_bytes', number(sql`t.memory_bytes`)],
     ['disk_bytes', number(sql`t.disk_bytes`)],
+    ['freshness', number(freshnessOf('machine'))],
     ...STAMPED,
     [
       'alias',
@@ -74,7 +73,6 @@ const SERVICES: Listing<'service'> = {
   fields: SERVICE_FIELDS,
   small: true,
   indexed: new Set(),
-  observed: false,
   columns: new Map<string, FilterColumn>([
     ['name', text(sql`t.name`, 'services/')],
     ['kind', text(sql`t.kind`)],
@@ -90,7 +88,6 @@ const INSTANCES: Listing<'instance'> = {
   fields: INSTANCE_FIELDS,
   small: false,
   indexed: new Set(['service', 'environment', 'labels']),
-  observed: true,
   columns: new Map<string, FilterColumn>([
     ['name', text(sql`t.name`, 'instances/')],
     ['machine', text(sql`t.machine`)],
@@ -100,6 +97,7 @@ const INSTANCES: Listing<'instance'> = {
     ['state', number(sql`t.state`)],
     ['running_version', text(sql`t.running_version`)],
     ['deployed_version', text(sql`t.deployed_version`)],
+    ['freshness', number(freshnessOf('instance'))],
     ['state_time', time(sql`t.state_at`, true)],
     ...STAMPED,
   ]),
@@ -112,7 +110,6 @@ const FINDINGS: Listing<'finding'> = {
   fields: FINDING_FIELDS,
   small: false,
   indexed: new Set(['machine', 'service', 'state']),
-  observed: true,
   columns: new Map<string, FilterColumn>([
     ['name', text(sql`t.name`, 'findings/')],
     ['machine', text(sql`t.machine`)],

@@ -1,7 +1,8 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import { type Instant, NEVER, timestampFromInstant } from '../domain/instant.ts'
-import { decodeBody, type KindMessage, type KindName } from '../domain/kind.ts'
+import { decodeBody, isObserved, type KindMessage, type KindName } from '../domain/kind.ts'
 import { revisionCompacted } from '../domain/lost-position.ts'
+import { freshnessOf } from './freshness.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type Sql, sql, sqlMicros } from './sql.ts'
 
@@ -14,23 +15,26 @@ export interface ResourceRow {
   body: Buffer | null
   /** Microseconds; null unless asked for. */
   observed_at: bigint | null
+  /** The number of its Freshness, in a read of now. */
+  freshness?: number | null
 }
 
 /**
  * The columns of a ResourceRow for rows `t`: from the row where it has not changed since the revision, else
  * from the newest change before. One statement sees one state of both, so nothing falls in between.
  */
-export function rowColumns(at: ReadPoint, observed: boolean): Sql {
-  return sql`${stateColumns(at, observed)}, ${bodyAt(at.revision)} as body`
+export function rowColumns(at: ReadPoint, kind: KindName): Sql {
+  return sql`${stateColumns(at, kind)}, ${bodyAt(at.revision)} as body`
 }
 
 /** The columns of a ResourceRow but its body. */
-export function stateColumns({ revision, now }: ReadPoint, observed: boolean): Sql {
+export function stateColumns({ revision, now }: ReadPoint, kind: KindName): Sql {
   const seen =
-    observed && now
+    isObserved(kind) && now
       ? sql`case when t.revision <= ${revision} then ${sqlMicros(sql`t.observed_at`)} end`
       : sql`null::int8`
-  return sql`t.name, t.revision <= ${revision} as current, ${seen} as observed_at`
+  const fresh = now ? freshnessOf(kind) : sql`0`
+  return sql`t.name, t.revision <= ${revision} as current, ${seen} as observed_at, ${fresh} as freshness`
 }
 
 export const bodyAt = (revision: bigint): Sql => sql`case when t.revision <= ${revision} then t.body else (
@@ -42,6 +46,7 @@ export function resourceOf<K extends KindName>(kind: K, row: ResourceRow, at: Re
   const resource = decodeBody(kind, storedBody(row, at))
   const observedTime = observedTimeOf(row)
   if (observedTime !== undefined) Object.assign(resource, { observedTime })
+  if (row.freshness) Object.assign(resource, { freshness: row.freshness })
   return resource
 }
 
@@ -53,10 +58,21 @@ const OBSERVED_TIME = { machine: 14, instance: 20, finding: 21, service: undefin
  * instances again takes 8 ms. Throws as `resourceOf`.
  */
 export function wireOf(kind: keyof typeof OBSERVED_TIME, row: ResourceRow, at: ReadPoint): Buffer {
-  const body = storedBody(row, at)
+  const body = withFreshness(kind, storedBody(row, at), row)
   const field = OBSERVED_TIME[kind]
   if (row.observed_at === null || row.observed_at === NEVER || field === undefined) return body
   return withTime(body, field, row.observed_at)
+}
+
+/** The number of `freshness` in the message of each kind that has it. */
+const FRESHNESS: { readonly [K in KindName]?: number } = { machine: 18, instance: 24 }
+
+function withFreshness(kind: KindName, body: Buffer, { freshness }: ResourceRow): Buffer {
+  const field = FRESHNESS[kind]
+  if (field === undefined || !freshness) return body
+  // Two bytes of tag, as for every field from 16 to 2047, and one of value.
+  const tag = field * 8
+  return Buffer.concat([body, Buffer.from([(tag % 128) | 0x80, tag >> 7, freshness])])
 }
 
 /** When the instance or machine of a row was last seen, where the row says so. */

@@ -1,5 +1,6 @@
 import { instantFromTimestamp } from '../domain/instant.ts'
 import type { KindName, LabelledKind } from '../domain/kind.ts'
+import { intervalMs } from '../domain/report-interval.ts'
 import type { Row, WorkingSet } from '../domain/working-set.ts'
 import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
 import type { Part } from './one-statement.ts'
@@ -31,6 +32,13 @@ const times = (rows: readonly Row<Exclude<KindName, 'facet'>>[]) => ({
 
 const observedAt = (rows: readonly Row<KindName>[]) => ({
   observed_at: ['timestamptz', timestamptzArray(rows.map((row) => row.observedAt))],
+})
+
+const reportInterval = (rows: readonly Row<'machine' | 'instance'>[]) => ({
+  report_interval_ms: [
+    'int8',
+    int8Array(rows.map(({ resource }) => BigInt(intervalMs(resource.reportInterval)))),
+  ],
 })
 
 const labels = (rows: readonly Row<LabelledKind>[]) => ({
@@ -85,6 +93,7 @@ const upsert = {
       ...times(rows),
       ...observedAt(rows),
       ...labels(rows),
+      ...reportInterval(rows),
       lifecycle: ['int2', int2Array(rows.map(({ resource }) => resource.lifecycle))],
       arch: text(rows, (machine) => machine.hardware?.arch ?? ''),
       os_type: text(rows, (machine) => machine.hardware?.osType ?? ''),
@@ -119,6 +128,7 @@ const upsert = {
       service_id: ['int8', int8Array(rows.map((row) => serviceId(state, row)))],
       machine: text(rows, (instance) => instance.machine.slice('machines/'.length)),
       service: text(rows, (instance) => instance.service.slice('services/'.length)),
+      ...reportInterval(rows),
       slot: text(rows, (instance) => instance.slot),
       environment: text(rows, (instance) => instance.environment),
       state: ['int2', int2Array(rows.map(({ resource }) => resource.state))],

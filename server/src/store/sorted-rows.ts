@@ -121,7 +121,7 @@ function unchangedRows<K extends ListedKind>(
   const { column, value, toSql } = sortColumn(listing.columns.get(order.field)!)
   const direction = order.descending ? sql` desc` : sql``
   const key = start === undefined ? sql`true` : afterKey(column, { value: toSql(start.value), start, order })
-  return sql`select ${rowColumns(at, listing.observed)}, ${value} as sort_value from (
+  return sql`select ${rowColumns(at, listing.kind)}, ${value} as sort_value from (
       select t.id from ${listing.table} t
       where t.revision <= ${at.revision} and ${filterSql(filter, listing.columns)} and ${key}
       order by ${column}${direction}, t.name${direction} limit ${limit + 1}
@@ -168,7 +168,7 @@ function changedRows<K extends ListedKind>({ listing, at }: SortedRead<K>): Sql 
     at.head - at.revision > FEW_REVISIONS
       ? sql`true`
       : sql`t.id in (select c.resource_id from change c where c.kind = ${ResourceKind[listing.kind]} and c.revision > ${at.revision})`
-  return sql`select ${rowColumns(at, listing.observed)} from ${listing.table} t
+  return sql`select ${rowColumns(at, listing.kind)} from ${listing.table} t
     where t.revision > ${at.revision} and t.create_revision <= ${at.revision} and ${since}
     limit ${MAX_CHANGED + 1}`
 }

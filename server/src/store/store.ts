@@ -7,6 +7,7 @@ import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
+import { ReportIntervals } from './migrations/report-intervals.ts'
 import { Runs } from './migrations/runs.ts'
 import { pgTypes } from './pg-types.ts'
 import { storeError } from './store-error.ts'
@@ -55,7 +56,7 @@ export class Store {
         entities,
         extensions: [Migrator],
         migrations: {
-          migrationsList: [InitialSchema, Findings, Runs],
+          migrationsList: [InitialSchema, Findings, Runs, ReportIntervals],
           snapshot: false,
           transactional: true,
           allOrNothing: true,

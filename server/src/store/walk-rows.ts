@@ -141,7 +141,7 @@ function rowsBetween<K extends ListedKind>(
   { position, end, want }: { position: string[] | undefined; end: string[] | undefined; want: number },
 ) {
   const before = end === undefined ? sql`true` : upTo(order, end)
-  return sql`select ${rowColumns(at, listing.observed)} from ${listing.table} t
+  return sql`select ${rowColumns(at, listing.kind)} from ${listing.table} t
     where ${after(order, position)} and ${before} and ${keyRange(listing, filter)}
       and t.create_revision <= ${at.revision} and ${mayMatch(listing, filter, at)}
     order by ${orderBy(order)} limit ${want}`.toQuery()
@@ -197,7 +197,7 @@ function sparseRows<K extends ListedKind>(
       where t.revision > ${at.revision} and t.create_revision <= ${at.revision} and ${bounds}
         and t.id in (select c.resource_id from change c where c.kind = ${ResourceKind[kind]} and c.revision > ${at.revision})
     )
-    select ${rowColumns(at, listing.observed)} from (select * from m t order by ${orderBy(order)} limit ${want}) p
+    select ${rowColumns(at, listing.kind)} from (select * from m t order by ${orderBy(order)} limit ${want}) p
     join ${table} t on t.id = p.id
     order by ${orderBy(order)}`.toQuery()
 }

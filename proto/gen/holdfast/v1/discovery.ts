@@ -269,6 +269,11 @@ export interface DiscoveryRule {
   versionTemplate: string;
   /** The port that `{port}` is nothing for. 0: none. */
   defaultPort: number;
+  /**
+   * How long a process must have run to be found, in seconds, so that what comes and goes is not. What was found once
+   * is seen again at any age. At most 86,400.
+   */
+  minAgeSeconds: number;
   /** True for a rule that ships with Holdfast. */
   builtin: boolean;
 }
@@ -893,6 +898,7 @@ function createBaseDiscoveryRule(): DiscoveryRule {
     slotTemplate: "",
     versionTemplate: "",
     defaultPort: 0,
+    minAgeSeconds: 0,
     builtin: false,
   };
 }
@@ -938,6 +944,9 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
     }
     if (message.defaultPort !== 0) {
       writer.uint32(96).uint32(message.defaultPort);
+    }
+    if (message.minAgeSeconds !== 0) {
+      writer.uint32(112).uint32(message.minAgeSeconds);
     }
     if (message.builtin !== false) {
       writer.uint32(104).bool(message.builtin);
@@ -1064,6 +1073,14 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
             message.defaultPort = reader.uint32();
             continue;
           }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.minAgeSeconds = reader.uint32();
+            continue;
+          }
           case 13: {
             if (tag !== 104) {
               break;
@@ -1128,6 +1145,11 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
         : isSet(object.default_port)
         ? globalThis.Number(object.default_port)
         : 0,
+      minAgeSeconds: isSet(object.minAgeSeconds)
+        ? globalThis.Number(object.minAgeSeconds)
+        : isSet(object.min_age_seconds)
+        ? globalThis.Number(object.min_age_seconds)
+        : 0,
       builtin: isSet(object.builtin) ? globalThis.Boolean(object.builtin) : false,
     };
   },
@@ -1170,6 +1192,9 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
     if (message.defaultPort !== 0) {
       obj.defaultPort = Math.round(message.defaultPort);
     }
+    if (message.minAgeSeconds !== 0) {
+      obj.minAgeSeconds = Math.round(message.minAgeSeconds);
+    }
     if (message.builtin !== false) {
       obj.builtin = message.builtin;
     }
@@ -1193,6 +1218,7 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
     message.slotTemplate = object.slotTemplate ?? "";
     message.versionTemplate = object.versionTemplate ?? "";
     message.defaultPort = object.defaultPort ?? 0;
+    message.minAgeSeconds = object.minAgeSeconds ?? 0;
     message.builtin = object.builtin ?? false;
     return message;
   },

@@ -3,6 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.ts";
 import { Struct } from "../../google/protobuf/struct.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { MachineRef, Process } from "./machine.ts";
@@ -50,6 +51,9 @@ export interface Event {
     | //
     /** Somebody or something left a remark. Changes no state. */
     { $case: "noteRecorded"; value: NoteRecorded }
+    | //
+    /** A machine is still there. Moves `observed_time`, and is not kept as an event. */
+    { $case: "machineHeartbeat"; value: MachineHeartbeat }
     | //
     /** A run began. Written by the server only; refused in Ingest. */
     { $case: "runStarted"; value: RunStarted }
@@ -112,6 +116,11 @@ export interface ProcessesObserved {
    * all is absent. Only looked at when `complete` is false.
    */
   listComplete: boolean;
+  /**
+   * How often the source looks, 1 s to 1 day: what the freshness of the instances that it sees goes by. Unset: as
+   * before.
+   */
+  interval: Duration | undefined;
 }
 
 /** A service started on a machine. */
@@ -171,6 +180,25 @@ export interface InstanceHeartbeat {
   slot: string;
   /** `service.version`, when known. Another one than stands is a change of state. */
   version: string;
+  /** How often the source will say so, 1 s to 1 day. Unset: as before. */
+  interval: Duration | undefined;
+}
+
+/** A machine is still there. */
+export interface MachineHeartbeat {
+  /** The machine. */
+  machine:
+    | MachineRef
+    | undefined;
+  /** How often the source will say so, 1 s to 1 day. Unset: as before. */
+  interval:
+    | Duration
+    | undefined;
+  /**
+   * True when a complete look at its processes just gave what the source's last scan gave: what discovery found
+   * there is seen again.
+   */
+  processesUnchanged: boolean;
 }
 
 /** A deployment, as its tool tells it. */
@@ -378,6 +406,9 @@ export const Event: MessageFns<Event> = {
       case "noteRecorded":
         NoteRecorded.encode(message.payload.value, writer.uint32(138).fork()).join();
         break;
+      case "machineHeartbeat":
+        MachineHeartbeat.encode(message.payload.value, writer.uint32(146).fork()).join();
+        break;
       case "runStarted":
         RunStarted.encode(message.payload.value, writer.uint32(178).fork()).join();
         break;
@@ -501,6 +532,14 @@ export const Event: MessageFns<Event> = {
             message.payload = { $case: "noteRecorded", value: NoteRecorded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.payload = { $case: "machineHeartbeat", value: MachineHeartbeat.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 22: {
             if (tag !== 178) {
               break;
@@ -589,6 +628,10 @@ export const Event: MessageFns<Event> = {
         ? { $case: "noteRecorded", value: NoteRecorded.fromJSON(object.noteRecorded) }
         : isSet(object.note_recorded)
         ? { $case: "noteRecorded", value: NoteRecorded.fromJSON(object.note_recorded) }
+        : isSet(object.machineHeartbeat)
+        ? { $case: "machineHeartbeat", value: MachineHeartbeat.fromJSON(object.machineHeartbeat) }
+        : isSet(object.machine_heartbeat)
+        ? { $case: "machineHeartbeat", value: MachineHeartbeat.fromJSON(object.machine_heartbeat) }
         : isSet(object.runStarted)
         ? { $case: "runStarted", value: RunStarted.fromJSON(object.runStarted) }
         : isSet(object.run_started)
@@ -636,6 +679,8 @@ export const Event: MessageFns<Event> = {
       obj.conditionSatisfied = ConditionSatisfied.toJSON(message.payload.value);
     } else if (message.payload?.$case === "noteRecorded") {
       obj.noteRecorded = NoteRecorded.toJSON(message.payload.value);
+    } else if (message.payload?.$case === "machineHeartbeat") {
+      obj.machineHeartbeat = MachineHeartbeat.toJSON(message.payload.value);
     } else if (message.payload?.$case === "runStarted") {
       obj.runStarted = RunStarted.toJSON(message.payload.value);
     } else if (message.payload?.$case === "runFinished") {
@@ -710,6 +755,12 @@ export const Event: MessageFns<Event> = {
       case "noteRecorded": {
         if (object.payload?.value !== undefined && object.payload?.value !== null) {
           message.payload = { $case: "noteRecorded", value: NoteRecorded.fromPartial(object.payload.value) };
+        }
+        break;
+      }
+      case "machineHeartbeat": {
+        if (object.payload?.value !== undefined && object.payload?.value !== null) {
+          message.payload = { $case: "machineHeartbeat", value: MachineHeartbeat.fromPartial(object.payload.value) };
         }
         break;
       }
@@ -1069,7 +1120,7 @@ export const MachineObserved_LabelsEntry: MessageFns<MachineObserved_LabelsEntry
 };
 
 function createBaseProcessesObserved(): ProcessesObserved {
-  return { machine: undefined, processes: [], complete: false, listComplete: false };
+  return { machine: undefined, processes: [], complete: false, listComplete: false, interval: undefined };
 }
 
 export const ProcessesObserved: MessageFns<ProcessesObserved> = {
@@ -1085,6 +1136,9 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
     }
     if (message.listComplete !== false) {
       writer.uint32(32).bool(message.listComplete);
+    }
+    if (message.interval !== undefined) {
+      Duration.encode(message.interval, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1134,6 +1188,14 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
             message.listComplete = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.interval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1158,6 +1220,7 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
         : isSet(object.list_complete)
         ? globalThis.Boolean(object.list_complete)
         : false,
+      interval: isSet(object.interval) ? Duration.fromJSON(object.interval) : undefined,
     };
   },
 
@@ -1175,6 +1238,9 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
     if (message.listComplete !== false) {
       obj.listComplete = message.listComplete;
     }
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
     return obj;
   },
 
@@ -1189,6 +1255,9 @@ export const ProcessesObserved: MessageFns<ProcessesObserved> = {
     message.processes = object.processes?.map((e) => Process.fromPartial(e)) || [];
     message.complete = object.complete ?? false;
     message.listComplete = object.listComplete ?? false;
+    message.interval = (object.interval !== undefined && object.interval !== null)
+      ? Duration.fromPartial(object.interval)
+      : undefined;
     return message;
   },
 };
@@ -1617,7 +1686,7 @@ export const InstanceStopped: MessageFns<InstanceStopped> = {
 };
 
 function createBaseInstanceHeartbeat(): InstanceHeartbeat {
-  return { machine: undefined, service: "", slot: "", version: "" };
+  return { machine: undefined, service: "", slot: "", version: "", interval: undefined };
 }
 
 export const InstanceHeartbeat: MessageFns<InstanceHeartbeat> = {
@@ -1633,6 +1702,9 @@ export const InstanceHeartbeat: MessageFns<InstanceHeartbeat> = {
     }
     if (message.version !== "") {
       writer.uint32(34).string(message.version);
+    }
+    if (message.interval !== undefined) {
+      Duration.encode(message.interval, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1682,6 +1754,14 @@ export const InstanceHeartbeat: MessageFns<InstanceHeartbeat> = {
             message.version = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.interval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1700,6 +1780,7 @@ export const InstanceHeartbeat: MessageFns<InstanceHeartbeat> = {
       service: isSet(object.service) ? globalThis.String(object.service) : "",
       slot: isSet(object.slot) ? globalThis.String(object.slot) : "",
       version: isSet(object.version) ? globalThis.String(object.version) : "",
+      interval: isSet(object.interval) ? Duration.fromJSON(object.interval) : undefined,
     };
   },
 
@@ -1717,6 +1798,9 @@ export const InstanceHeartbeat: MessageFns<InstanceHeartbeat> = {
     if (message.version !== "") {
       obj.version = message.version;
     }
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
     return obj;
   },
 
@@ -1731,6 +1815,118 @@ export const InstanceHeartbeat: MessageFns<InstanceHeartbeat> = {
     message.service = object.service ?? "";
     message.slot = object.slot ?? "";
     message.version = object.version ?? "";
+    message.interval = (object.interval !== undefined && object.interval !== null)
+      ? Duration.fromPartial(object.interval)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMachineHeartbeat(): MachineHeartbeat {
+  return { machine: undefined, interval: undefined, processesUnchanged: false };
+}
+
+export const MachineHeartbeat: MessageFns<MachineHeartbeat> = {
+  encode(message: MachineHeartbeat, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.machine !== undefined) {
+      MachineRef.encode(message.machine, writer.uint32(10).fork()).join();
+    }
+    if (message.interval !== undefined) {
+      Duration.encode(message.interval, writer.uint32(18).fork()).join();
+    }
+    if (message.processesUnchanged !== false) {
+      writer.uint32(24).bool(message.processesUnchanged);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MachineHeartbeat {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMachineHeartbeat();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.machine = MachineRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.interval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.processesUnchanged = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MachineHeartbeat {
+    return {
+      machine: isSet(object.machine) ? MachineRef.fromJSON(object.machine) : undefined,
+      interval: isSet(object.interval) ? Duration.fromJSON(object.interval) : undefined,
+      processesUnchanged: isSet(object.processesUnchanged)
+        ? globalThis.Boolean(object.processesUnchanged)
+        : isSet(object.processes_unchanged)
+        ? globalThis.Boolean(object.processes_unchanged)
+        : false,
+    };
+  },
+
+  toJSON(message: MachineHeartbeat): unknown {
+    const obj: any = {};
+    if (message.machine !== undefined) {
+      obj.machine = MachineRef.toJSON(message.machine);
+    }
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
+    if (message.processesUnchanged !== false) {
+      obj.processesUnchanged = message.processesUnchanged;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<MachineHeartbeat>, I>>(base?: I): MachineHeartbeat {
+    return MachineHeartbeat.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MachineHeartbeat>, I>>(object: I): MachineHeartbeat {
+    const message = createBaseMachineHeartbeat();
+    message.machine = (object.machine !== undefined && object.machine !== null)
+      ? MachineRef.fromPartial(object.machine)
+      : undefined;
+    message.interval = (object.interval !== undefined && object.interval !== null)
+      ? Duration.fromPartial(object.interval)
+      : undefined;
+    message.processesUnchanged = object.processesUnchanged ?? false;
     return message;
   },
 };

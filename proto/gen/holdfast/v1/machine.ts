@@ -3,8 +3,78 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.ts";
 import { Struct } from "../../google/protobuf/struct.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+
+/**
+ * How long ago a resource was reported, by the interval at which its source said that it reports. Stands beside the
+ * last verdict and never in its place: what is SILENT was not asked, and may be well.
+ *
+ * Worked out by the server whenever it answers a read of now, by the database's clock. Time that passes makes no
+ * revision: it is not set in reads of the past and in WatchState, whose filters do not know it.
+ */
+export const Freshness = {
+  /**
+   * UNSPECIFIED - Not known: nobody said at which interval it is reported, it is not expected to be (retired, stopped, vanished),
+   * or the read is of the past.
+   */
+  UNSPECIFIED: 0,
+  /** FRESH - Reported within three intervals, or one minute if that is longer. */
+  FRESH: 1,
+  /** LATE - Not reported for longer than that. */
+  LATE: 2,
+  /** SILENT - Not reported for ten intervals, or five minutes if that is longer. */
+  SILENT: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Freshness = typeof Freshness[keyof typeof Freshness];
+
+export namespace Freshness {
+  export type UNSPECIFIED = typeof Freshness.UNSPECIFIED;
+  export type FRESH = typeof Freshness.FRESH;
+  export type LATE = typeof Freshness.LATE;
+  export type SILENT = typeof Freshness.SILENT;
+  export type UNRECOGNIZED = typeof Freshness.UNRECOGNIZED;
+}
+
+export function freshnessFromJSON(object: any): Freshness {
+  switch (object) {
+    case 0:
+    case "FRESHNESS_UNSPECIFIED":
+      return Freshness.UNSPECIFIED;
+    case 1:
+    case "FRESHNESS_FRESH":
+      return Freshness.FRESH;
+    case 2:
+    case "FRESHNESS_LATE":
+      return Freshness.LATE;
+    case 3:
+    case "FRESHNESS_SILENT":
+      return Freshness.SILENT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Freshness.UNRECOGNIZED;
+  }
+}
+
+export function freshnessToJSON(object: Freshness): string {
+  switch (object) {
+    case Freshness.UNSPECIFIED:
+      return "FRESHNESS_UNSPECIFIED";
+    case Freshness.FRESH:
+      return "FRESHNESS_FRESH";
+    case Freshness.LATE:
+      return "FRESHNESS_LATE";
+    case Freshness.SILENT:
+      return "FRESHNESS_SILENT";
+    case Freshness.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** A key by which something outside Holdfast knows a machine. */
 export interface Alias {
@@ -221,7 +291,15 @@ export interface Machine {
   /** Its facets. Only in GetMachine with MACHINE_VIEW_FULL. */
   facets: Facet[];
   /** The last process scan. Only in GetMachine with MACHINE_VIEW_FULL, and not for the past. */
-  processScan: ProcessScan | undefined;
+  processScan:
+    | ProcessScan
+    | undefined;
+  /** How often it is reported, as its agent said last. Unset: nobody said. */
+  reportInterval:
+    | Duration
+    | undefined;
+  /** How long ago it was reported, by that interval. */
+  freshness: Freshness;
 }
 
 /** Whether the machine is still counted on. */
@@ -870,6 +948,8 @@ function createBaseMachine(): Machine {
     observedTime: undefined,
     facets: [],
     processScan: undefined,
+    reportInterval: undefined,
+    freshness: 0,
   };
 }
 
@@ -925,6 +1005,12 @@ export const Machine: MessageFns<Machine> = {
     }
     if (message.processScan !== undefined) {
       ProcessScan.encode(message.processScan, writer.uint32(130).fork()).join();
+    }
+    if (message.reportInterval !== undefined) {
+      Duration.encode(message.reportInterval, writer.uint32(138).fork()).join();
+    }
+    if (message.freshness !== 0) {
+      writer.uint32(144).int32(message.freshness);
     }
     return writer;
   },
@@ -1073,6 +1159,22 @@ export const Machine: MessageFns<Machine> = {
             message.processScan = ProcessScan.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.reportInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.freshness = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1148,6 +1250,12 @@ export const Machine: MessageFns<Machine> = {
         : isSet(object.process_scan)
         ? ProcessScan.fromJSON(object.process_scan)
         : undefined,
+      reportInterval: isSet(object.reportInterval)
+        ? Duration.fromJSON(object.reportInterval)
+        : isSet(object.report_interval)
+        ? Duration.fromJSON(object.report_interval)
+        : undefined,
+      freshness: isSet(object.freshness) ? freshnessFromJSON(object.freshness) : 0,
     };
   },
 
@@ -1207,6 +1315,12 @@ export const Machine: MessageFns<Machine> = {
     if (message.processScan !== undefined) {
       obj.processScan = ProcessScan.toJSON(message.processScan);
     }
+    if (message.reportInterval !== undefined) {
+      obj.reportInterval = Duration.toJSON(message.reportInterval);
+    }
+    if (message.freshness !== 0) {
+      obj.freshness = freshnessToJSON(message.freshness);
+    }
     return obj;
   },
 
@@ -1251,6 +1365,10 @@ export const Machine: MessageFns<Machine> = {
     message.processScan = (object.processScan !== undefined && object.processScan !== null)
       ? ProcessScan.fromPartial(object.processScan)
       : undefined;
+    message.reportInterval = (object.reportInterval !== undefined && object.reportInterval !== null)
+      ? Duration.fromPartial(object.reportInterval)
+      : undefined;
+    message.freshness = object.freshness ?? 0;
     return message;
   },
 };

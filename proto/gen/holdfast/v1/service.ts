@@ -3,8 +3,9 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { Process } from "./machine.ts";
+import { Freshness, freshnessFromJSON, freshnessToJSON, Process } from "./machine.ts";
 
 /** A thing that runs: a daemon, an application, a job. */
 export interface Service {
@@ -114,7 +115,15 @@ export interface Instance {
     | Basis
     | undefined;
   /** What the deployed side rests on. */
-  deployedBasis: Basis | undefined;
+  deployedBasis:
+    | Basis
+    | undefined;
+  /** How often it is reported, as its heartbeats or its machine's scans said last. Unset: nobody said. */
+  reportInterval:
+    | Duration
+    | undefined;
+  /** How long ago it was reported, by that interval. Set while it is RUNNING. */
+  freshness: Freshness;
 }
 
 /** What is known of its running. */
@@ -737,6 +746,8 @@ function createBaseInstance(): Instance {
     observedTime: undefined,
     runningBasis: undefined,
     deployedBasis: undefined,
+    reportInterval: undefined,
+    freshness: 0,
   };
 }
 
@@ -810,6 +821,12 @@ export const Instance: MessageFns<Instance> = {
     }
     if (message.deployedBasis !== undefined) {
       Basis.encode(message.deployedBasis, writer.uint32(178).fork()).join();
+    }
+    if (message.reportInterval !== undefined) {
+      Duration.encode(message.reportInterval, writer.uint32(186).fork()).join();
+    }
+    if (message.freshness !== 0) {
+      writer.uint32(192).int32(message.freshness);
     }
     return writer;
   },
@@ -1006,6 +1023,22 @@ export const Instance: MessageFns<Instance> = {
             message.deployedBasis = Basis.decode(reader, reader.uint32());
             continue;
           }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.reportInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.freshness = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1099,6 +1132,12 @@ export const Instance: MessageFns<Instance> = {
         : isSet(object.deployed_basis)
         ? Basis.fromJSON(object.deployed_basis)
         : undefined,
+      reportInterval: isSet(object.reportInterval)
+        ? Duration.fromJSON(object.reportInterval)
+        : isSet(object.report_interval)
+        ? Duration.fromJSON(object.report_interval)
+        : undefined,
+      freshness: isSet(object.freshness) ? freshnessFromJSON(object.freshness) : 0,
     };
   },
 
@@ -1176,6 +1215,12 @@ export const Instance: MessageFns<Instance> = {
     if (message.deployedBasis !== undefined) {
       obj.deployedBasis = Basis.toJSON(message.deployedBasis);
     }
+    if (message.reportInterval !== undefined) {
+      obj.reportInterval = Duration.toJSON(message.reportInterval);
+    }
+    if (message.freshness !== 0) {
+      obj.freshness = freshnessToJSON(message.freshness);
+    }
     return obj;
   },
 
@@ -1230,6 +1275,10 @@ export const Instance: MessageFns<Instance> = {
     message.deployedBasis = (object.deployedBasis !== undefined && object.deployedBasis !== null)
       ? Basis.fromPartial(object.deployedBasis)
       : undefined;
+    message.reportInterval = (object.reportInterval !== undefined && object.reportInterval !== null)
+      ? Duration.fromPartial(object.reportInterval)
+      : undefined;
+    message.freshness = object.freshness ?? 0;
     return message;
   },
 };

@@ -3488,7 +3488,8 @@ export const StateServiceDefinition = {
     },
     /**
      * Lists machines. Filter and order by: `name`, `lifecycle`, `arch`, `os_type`, `cpu_logical_count`,
-     * `memory_bytes`, `disk_bytes`, `create_time`, `update_time`; filter also by `labels`, `alias`.
+     * `memory_bytes`, `disk_bytes`, `create_time`, `update_time`; filter also by `labels`,
+     * `alias`, and, of now only, by `freshness`.
      */
     listMachines: {
       name: "ListMachines",
@@ -3572,8 +3573,8 @@ export const StateServiceDefinition = {
     },
     /**
      * Lists instances. Filter by: `name`, `machine`, `service` (their ids), `slot`, `environment`, `state`,
-     * `running_version`, `deployed_version`, `create_time`, `update_time`, `state_time`, `labels`. Order by
-     * the same but `labels`.
+     * `running_version`, `deployed_version`, `create_time`, `update_time`, `state_time`, `labels`; of
+     * now only, `freshness`. Order by the same but `labels` and `freshness`.
      */
     listInstances: {
       name: "ListInstances",
@@ -3660,7 +3661,8 @@ export const StateServiceService = {
   },
   /**
    * Lists machines. Filter and order by: `name`, `lifecycle`, `arch`, `os_type`, `cpu_logical_count`,
-   * `memory_bytes`, `disk_bytes`, `create_time`, `update_time`; filter also by `labels`, `alias`.
+   * `memory_bytes`, `disk_bytes`, `create_time`, `update_time`; filter also by `labels`,
+   * `alias`, and, of now only, by `freshness`.
    */
   listMachines: {
     path: "/holdfast.v1.StateService/ListMachines" as const,
@@ -3760,8 +3762,8 @@ export const StateServiceService = {
   },
   /**
    * Lists instances. Filter by: `name`, `machine`, `service` (their ids), `slot`, `environment`, `state`,
-   * `running_version`, `deployed_version`, `create_time`, `update_time`, `state_time`, `labels`. Order by
-   * the same but `labels`.
+   * `running_version`, `deployed_version`, `create_time`, `update_time`, `state_time`, `labels`; of
+   * now only, `freshness`. Order by the same but `labels` and `freshness`.
    */
   listInstances: {
     path: "/holdfast.v1.StateService/ListInstances" as const,
@@ -3831,7 +3833,8 @@ export interface StateServiceServer extends UntypedServiceImplementation {
   getMachine: handleUnaryCall<GetMachineRequest, GetMachineResponse>;
   /**
    * Lists machines. Filter and order by: `name`, `lifecycle`, `arch`, `os_type`, `cpu_logical_count`,
-   * `memory_bytes`, `disk_bytes`, `create_time`, `update_time`; filter also by `labels`, `alias`.
+   * `memory_bytes`, `disk_bytes`, `create_time`, `update_time`; filter also by `labels`,
+   * `alias`, and, of now only, by `freshness`.
    */
   listMachines: handleUnaryCall<ListMachinesRequest, ListMachinesResponse>;
   /** Sets labels of a machine. */
@@ -3859,8 +3862,8 @@ export interface StateServiceServer extends UntypedServiceImplementation {
   getInstance: handleUnaryCall<GetInstanceRequest, GetInstanceResponse>;
   /**
    * Lists instances. Filter by: `name`, `machine`, `service` (their ids), `slot`, `environment`, `state`,
-   * `running_version`, `deployed_version`, `create_time`, `update_time`, `state_time`, `labels`. Order by
-   * the same but `labels`.
+   * `running_version`, `deployed_version`, `create_time`, `update_time`, `state_time`, `labels`; of
+   * now only, `freshness`. Order by the same but `labels` and `freshness`.
    */
   listInstances: handleUnaryCall<ListInstancesRequest, ListInstancesResponse>;
   /**
@@ -3909,7 +3912,8 @@ export interface StateServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Lists machines. Filter and order by: `name`, `lifecycle`, `arch`, `os_type`, `cpu_logical_count`,
-   * `memory_bytes`, `disk_bytes`, `create_time`, `update_time`; filter also by `labels`, `alias`.
+   * `memory_bytes`, `disk_bytes`, `create_time`, `update_time`; filter also by `labels`,
+   * `alias`, and, of now only, by `freshness`.
    */
   listMachines(
     request: ListMachinesRequest,
@@ -4049,8 +4053,8 @@ export interface StateServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Lists instances. Filter by: `name`, `machine`, `service` (their ids), `slot`, `environment`, `state`,
-   * `running_version`, `deployed_version`, `create_time`, `update_time`, `state_time`, `labels`. Order by
-   * the same but `labels`.
+   * `running_version`, `deployed_version`, `create_time`, `update_time`, `state_time`, `labels`; of
+   * now only, `freshness`. Order by the same but `labels` and `freshness`.
    */
   listInstances(
     request: ListInstancesRequest,

@@ -61,6 +61,7 @@ const SHIPPED: Shipped[] = [
     executables: ['java'],
     argvPattern: ' -jar (?:\\S*/)?(?P<name>[A-Za-z]\\S*?)(?:-(?P<version>\\d[\\w.+-]*))?\\.jar( |$)',
     serviceTemplate: '{name}',
+    minAgeSeconds: 60,
     versionTemplate: '{version}',
   },
   {
@@ -69,6 +70,7 @@ const SHIPPED: Shipped[] = [
     executables: ['node', 'nodejs'],
     argvPattern: '^\\S+(?: --?\\S+)* (?:\\S*/)?(?P<name>[\\w.+-]+?)(?:\\.[cm]?js)?( |$)',
     serviceTemplate: '{name}',
+    minAgeSeconds: 60,
   },
   {
     id: 'python',
@@ -76,6 +78,7 @@ const SHIPPED: Shipped[] = [
     executables: ['python', 'python2', 'python3', ...[8, 9, 10, 11, 12, 13, 14].map((n) => `python3.${n}`)],
     argvPattern: '^\\S+(?: -[a-ln-zA-Z]\\S*)* (?:-m )?(?:\\S*/)?(?P<name>[\\w.+-]+?)(?:\\.py)?( |$)',
     serviceTemplate: '{name}',
+    minAgeSeconds: 60,
   },
 ]
 

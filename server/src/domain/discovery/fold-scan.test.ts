@@ -81,6 +81,21 @@ test('another user or port than were accepted is a change, until it is accepted 
   expect(finding(ledger).state).toBe(Finding_State.MONITORED)
 })
 
+test('a program of an interpreter is found once it has run for a minute, and then at any age', () => {
+  const job = (pid: number, startedAt: number) => ({
+    pid: BigInt(pid),
+    executableName: 'python3',
+    commandArgs: ['python3', 'job.py'],
+    creationTime: timestampFromInstant(noon(startedAt)),
+  })
+  const ledger = new MemoryLedger()
+  ledger.do(scan(0, [job(1, -30)]))
+  expect(ledger.all('finding')).toEqual([])
+  ledger.do(scan(40, [job(1, -30)]))
+  ledger.do(scan(60, [job(2, 55)]))
+  expect(finding(ledger, 'findings/web-0~job')).toMatchObject({ present: true, process: { pid: 2n } })
+})
+
 test('a scan that arrives late overturns nothing', () => {
   const ledger = new MemoryLedger()
   ledger.do(scan(60, [redis(1)]))

@@ -1,3 +1,4 @@
+import type { Duration } from '../../../../proto/gen/google/protobuf/duration.ts'
 import { type Finding, Finding_Decision, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import type { ProcessesObserved } from '../../../../proto/gen/holdfast/v1/event.ts'
 import { type Process, Process as ProcessMessage } from '../../../../proto/gen/holdfast/v1/machine.ts'
@@ -6,6 +7,7 @@ import { basisOf, isOlder, type Origin } from '../basis.ts'
 import { sameProcess } from '../fold/instance-reported.ts'
 import { instanceAt, resolveService } from '../fold/resource.ts'
 import { instantFromTimestamp, timestampFromInstant } from '../instant.ts'
+import { sameInterval } from '../report-interval.ts'
 import { findingName, idOf, instanceName } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
 import { BUILTIN_RULES } from './builtin-rules.ts'
@@ -16,7 +18,7 @@ import { type Match, matchScan } from './match-scan.ts'
 export function foldScan(
   state: WorkingSet,
   machine: Row<'machine'>,
-  { processes, complete, listComplete }: ProcessesObserved,
+  { processes, complete, listComplete, interval }: ProcessesObserved,
   origin: Origin,
 ): void {
   const matches = matchScan(BUILTIN_RULES, processes)
@@ -27,7 +29,7 @@ export function foldScan(
     const key = `${finding.service}~${finding.slot}`
     const match = matches.get(key)
     matches.delete(key)
-    if (match !== undefined) seeAgain(state, row, match, origin)
+    if (match !== undefined) seeAgain(state, row, { match, origin, interval })
     // Absence counts only when everything was seen, or at least everything that this could be.
     else if (finding.present && (complete || (listComplete && !services.has(finding.service)))) {
       loseSight(state, row, origin)
@@ -36,9 +38,27 @@ export function foldScan(
   for (const match of matches.values()) {
     const place = { machine: idOf(machine.resource.name), service: match.service, slot: match.slot }
     const found = state.find('finding', findingName(place))
-    if (found === undefined) {
+    if (found === undefined && isOldEnough(match, origin)) {
       state.put('finding', newFinding(state, { machine, match, origin }), origin.effectiveAt)
     }
+  }
+}
+
+/** What comes and goes is not worth a finding. */
+function isOldEnough({ process, minAgeSeconds }: Match, { effectiveAt }: Origin): boolean {
+  if (minAgeSeconds === 0 || process.creationTime === undefined) return true
+  return instantFromTimestamp(process.creationTime) + BigInt(minAgeSeconds) * 1_000_000n <= effectiveAt
+}
+
+/** What was found on a machine, and is there, is seen again as it was. */
+export function seeFindings(state: WorkingSet, machine: Row<'machine'>, origin: Origin): void {
+  for (const row of state.rows.finding.values()) {
+    const finding = row.resource
+    if (finding.machine !== machine.resource.name || !finding.present || isLate(row, origin)) continue
+    state.observe(row, origin.effectiveAt)
+    const instance = state.find('instance', instanceNameOf(finding))
+    if (!isMonitored(finding) || instance?.resource.state !== Instance_State.RUNNING) continue
+    state.observe(instance, origin.effectiveAt)
   }
 }
 
@@ -50,7 +70,11 @@ function isLate({ resource, observedAt }: Row<'finding'>, { effectiveAt }: Origi
   )
 }
 
-function seeAgain(state: WorkingSet, row: Row<'finding'>, match: Match, origin: Origin): void {
+function seeAgain(
+  state: WorkingSet,
+  row: Row<'finding'>,
+  { match, origin, interval }: { match: Match; origin: Origin; interval: Duration | undefined },
+): void {
   const before = row.resource
   const instance = state.find('instance', instanceNameOf(before))
   let seen: Finding = {
@@ -77,7 +101,7 @@ function seeAgain(state: WorkingSet, row: Row<'finding'>, match: Match, origin: 
     }
   }
   putFinding(state, row, seen, origin)
-  if (isMonitored(row.resource)) putRunning(state, row.resource, origin)
+  if (isMonitored(row.resource)) putRunning(state, row.resource, origin, interval)
 }
 
 function loseSight(state: WorkingSet, row: Row<'finding'>, origin: Origin): void {
@@ -108,7 +132,7 @@ function putFinding(state: WorkingSet, row: Row<'finding'>, seen: Finding, origi
 }
 
 /** Brings the instance of an accepted finding up to what is seen. */
-export function putRunning(state: WorkingSet, finding: Finding, origin: Origin): void {
+export function putRunning(state: WorkingSet, finding: Finding, origin: Origin, interval?: Duration): void {
   const machine = state.find('machine', finding.machine)!
   resolveService(state, finding.service)
   const { row, instance } = instanceAt(state, machine, finding)
@@ -118,7 +142,15 @@ export function putRunning(state: WorkingSet, finding: Finding, origin: Origin):
   const goesOn = running && (instance.process === undefined || sameProcess(instance.process, finding.process))
   // A script knows better than a look at the executable which version it started.
   const version = (goesOn && instance.runningVersion) || finding.version || instance.runningVersion
-  if (row !== undefined && goesOn && instance.process !== undefined && version === instance.runningVersion) {
+  const reportInterval = interval ?? instance.reportInterval
+  const often = sameInterval(reportInterval, instance.reportInterval)
+  if (
+    row !== undefined &&
+    often &&
+    goesOn &&
+    instance.process !== undefined &&
+    version === instance.runningVersion
+  ) {
     state.observe(row, origin.effectiveAt)
     return
   }
@@ -131,6 +163,7 @@ export function putRunning(state: WorkingSet, finding: Finding, origin: Origin):
     runningVersion: version,
     process: finding.process,
     exitCode: undefined,
+    reportInterval,
     runningBasis: basisOf(origin),
   }
   state.put('instance', next, origin.effectiveAt)

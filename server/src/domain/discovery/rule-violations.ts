@@ -25,6 +25,12 @@ export function ruleViolations(field: string, rule: DiscoveryRule): FieldViolati
       description: `must hold at most ${MAX_VALUES}; got ${values.length}`,
     })
   }
+  if (rule.minAgeSeconds > 86_400) {
+    found.push({
+      field: `${field}.min_age_seconds`,
+      description: `must be at most 86400; got ${rule.minAgeSeconds}`,
+    })
+  }
   const says = executables.length + users.length + listeningPorts.length + argvPattern.length
   if (says + controlGroupPattern.length === 0) {
     const description =

@@ -9,6 +9,7 @@ export interface Verdict {
   service: string
   slot: string
   version: string
+  minAgeSeconds: number
 }
 
 /** A rule with its expressions compiled. */
@@ -41,6 +42,7 @@ export class CompiledRule {
       rule: name.slice('discoveryRules/'.length),
       service: idFrom(expand(serviceTemplate, value)),
       slot: idFrom(expand(slotTemplate, value)),
+      minAgeSeconds: this.rule.minAgeSeconds,
       version: expand(versionTemplate, value).slice(0, MAX_VERSION) || process.version,
     }
   }

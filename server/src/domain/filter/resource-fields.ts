@@ -1,5 +1,5 @@
 import { type Finding, Finding_Decision, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
-import { type Machine, Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import { Freshness, type Machine, Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { type Run, Run_Kind, Run_State } from '../../../../proto/gen/holdfast/v1/run.ts'
 import { type Instance, Instance_State, type Service } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { filterFields } from './field.ts'
@@ -13,6 +13,7 @@ export function sentValues(values: Readonly<Record<string, number | string>>): R
 const RUN_KINDS = sentValues(Run_Kind)
 const RUN_STATES = sentValues(Run_State)
 const LIFECYCLES = sentValues(Machine_Lifecycle)
+const FRESHNESSES = sentValues(Freshness)
 const STATES = sentValues(Instance_State)
 
 /** The last part of `machines/{id}` and the like. */
@@ -40,6 +41,7 @@ export const MACHINE_FIELDS = filterFields<Machine>(
   { name: 'update_time', type: 'time', get: (m) => m.updateTime },
   { name: 'labels', type: 'map', get: (m) => m.labels },
   { name: 'alias', type: 'list', get: (m) => m.aliases.map(({ value }) => value) },
+  { name: 'freshness', type: 'enum', values: FRESHNESSES, get: (m) => m.freshness },
 )
 
 /** What filters of ListServices may name. */
@@ -66,6 +68,7 @@ export const INSTANCE_FIELDS = filterFields<Instance>(
   { name: 'update_time', type: 'time', get: (i) => i.updateTime },
   { name: 'state_time', type: 'time', get: (i) => i.stateTime },
   { name: 'labels', type: 'map', get: (i) => i.labels },
+  { name: 'freshness', type: 'enum', values: FRESHNESSES, get: (i) => i.freshness },
 )
 
 /** What filters of ListFindings may name. */
@@ -103,6 +106,8 @@ export const RUN_FIELDS = filterFields<Run>(
 export const RUN_IDENTITY_FIELDS: ReadonlySet<string> = new Set(
   [...RUN_FIELDS.keys()].filter((name) => name !== 'state' && name !== 'end_time'),
 )
+/** Fields whose value is of the moment of the read, and so unknown of the past and of no order. */
+export const MOMENTARY_FIELDS: ReadonlySet<string> = new Set(['freshness'])
 
 /** Fields that never change while a resource lives: what a read of the past may ask of rows as they are now. */
 export const IDENTITY_FIELDS: ReadonlySet<string> = new Set([

@@ -26,6 +26,10 @@ export function collectEvent(keys: LoadKeys, { payload }: IncomingEvent): void {
     case 'processesObserved':
       keys.scan(payload.value.machine!)
       return
+    case 'machineHeartbeat':
+      if (payload.value.processesUnchanged) keys.scan(payload.value.machine!)
+      else keys.machine(payload.value.machine!)
+      return
     case 'instanceStarted':
     case 'instanceStopped':
     case 'instanceHeartbeat':

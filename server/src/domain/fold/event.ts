@@ -7,6 +7,7 @@ import { conditionName } from '../resource-name.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { foldDeployment } from './deployment-recorded.ts'
 import { foldHeartbeat, foldStarted, foldStopped } from './instance-reported.ts'
+import { foldMachineHeartbeat } from './machine-heartbeat.ts'
 import { foldMachineObserved, foldProcessesObserved } from './machine-observed.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
 import { resolveService } from './resource.ts'
@@ -19,6 +20,8 @@ export function foldEvent(state: WorkingSet, event: IncomingEvent, origin: Origi
       return foldMachineObserved(state, event, payload.value, origin)
     case 'processesObserved':
       return foldProcessesObserved(state, event, payload.value, origin)
+    case 'machineHeartbeat':
+      return foldMachineHeartbeat(state, event, payload.value, origin)
     case 'instanceStarted':
       return foldStarted(state, event, payload.value, origin)
     case 'instanceStopped':

@@ -9,6 +9,7 @@ import { basisOf, isOlder, type Origin } from '../basis.ts'
 import type { IncomingEvent } from '../incoming-event.ts'
 import { timestampFromInstant } from '../instant.ts'
 import { isRetired, resolveMachine } from '../machine-identity.ts'
+import { sameInterval } from '../report-interval.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
 import { instanceAt, mergedLabels, resolveService } from './resource.ts'
@@ -76,13 +77,16 @@ export function foldHeartbeat(
 ): FoldOutcome {
   const turn: Turn = (instance) => {
     const runs = instance.state === Instance_State.RUNNING
-    if (runs && (heartbeat.version === '' || heartbeat.version === instance.runningVersion)) return undefined
+    const interval = heartbeat.interval ?? instance.reportInterval
+    const known = heartbeat.version === '' || heartbeat.version === instance.runningVersion
+    if (runs && known && sameInterval(interval, instance.reportInterval)) return undefined
     return {
       ...instance,
       state: Instance_State.RUNNING,
       stateTime: runs ? instance.stateTime : timestampFromInstant(origin.effectiveAt),
       runningVersion: heartbeat.version || instance.runningVersion,
       exitCode: undefined,
+      reportInterval: interval,
     }
   }
   const before = state.head

@@ -1,3 +1,4 @@
+import { Freshness } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { HoldfastError } from '../error.ts'
 import { idOf, instanceName, MAIN_SLOT, serviceName } from '../resource-name.ts'
@@ -60,6 +61,8 @@ export function instanceAt(
       observedTime: undefined,
       runningBasis: undefined,
       deployedBasis: undefined,
+      reportInterval: undefined,
+      freshness: Freshness.UNSPECIFIED,
     },
   }
 }
