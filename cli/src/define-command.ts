@@ -10,10 +10,12 @@ export type Work = (context: CommandContext) => Promise<ExitCode | undefined>
 /** Runs a command with what the global flags, the environment and the config file say. */
 export type Within = (flags: GlobalFlags, work: Work, lenience?: Lenience) => Promise<void>
 
-/** For commands that must not fail a script. */
+/** For commands whose report must not be lost: it is kept on disk also when the settings are broken. */
 export interface Lenience {
   /** What is not recorded when it fails, such as `airship started`. */
   unrecorded: string
+  /** Whether failing is for the command to do, or would fail a start or stop script. */
+  fails: boolean
 }
 
 /** A command under definition. */

@@ -40,7 +40,7 @@ function defineStarted(program: Command, within: Within): void {
       await within(
         globalFlags(command),
         async (context) => (await import('./commands/started.ts')).started(context, service, flags),
-        { unrecorded: `${service} started` },
+        { unrecorded: `${service} started`, fails: false },
       )
     })
 }
@@ -64,7 +64,7 @@ function defineStopped(program: Command, within: Within): void {
       await within(
         globalFlags(command),
         async (context) => (await import('./commands/stopped.ts')).stopped(context, service, flags),
-        { unrecorded: `${service} stopped` },
+        { unrecorded: `${service} stopped`, fails: false },
       )
     })
 }
@@ -73,6 +73,7 @@ function defineDeployed(program: Command, within: Within): void {
   defineCommand(program, {
     declaration: 'deployed <service>',
     summary: 'Report which version was deployed to which machines',
+    more: 'It is kept on this machine first and sent later when it must be, with a warning. It fails when it is refused.',
     examples: [
       'holdfast deployed airship --version 20110502 --machine web-0',
       'holdfast deployed airship --version 20110502 --machine web-0,web-1 --environment staging',
@@ -91,9 +92,12 @@ function defineDeployed(program: Command, within: Within): void {
     .option('--deployment <id>', "the deploy tool's own id, the same in all reports of one deployment")
     .option('--author <name>', 'who deployed; otherwise who the token belongs to')
     .option('--message <text>', 'words for the timeline')
+    .option('--timeout <duration>', 'how long to wait for the server (2s)', durationMs)
     .action(async (service: string, flags: DeployedFlags, command: Command) => {
-      await within(globalFlags(command), async (context) =>
-        (await import('./commands/deployed.ts')).deployed(context, service, flags),
+      await within(
+        globalFlags(command),
+        async (context) => (await import('./commands/deployed.ts')).deployed(context, service, flags),
+        { unrecorded: `${service} deployed`, fails: true },
       )
     })
 }

@@ -1,13 +1,14 @@
 import type { Holdfast } from '@holdfast/sdk'
 import { CommanderError } from 'commander'
 import { openClient } from './client.ts'
-import type { Within } from './define-command.ts'
+import type { Lenience, Within } from './define-command.ts'
 import type { Serving } from './define-serving.ts'
 import { type ExitCode, exitCode } from './exit-code.ts'
 import { describeFailure } from './failure.ts'
 import { paintFor } from './output/terminal-text.ts'
 import { buildProgram } from './program.ts'
-import { resolveSettings } from './settings.ts'
+import { type GlobalFlags, resolveSettings, type Settings, salvageSettings } from './settings.ts'
+import { UsageError } from './usage-error.ts'
 
 /** Where a run of the command line takes from and writes to. */
 export interface Surroundings {
@@ -26,9 +27,10 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
 
   const within: Within = async (flags, work, lenience) => {
     try {
-      const settings = resolveSettings(flags, env)
+      const { settings, broken } = settingsFor(flags, env, lenience)
       address = settings.address
       const client: Parameters<typeof work>[0]['client'] = (options) => {
+        if (broken !== undefined) throw broken
         const opened = openClient(settings, options)
         clients.push(opened)
         address = opened.address
@@ -38,7 +40,7 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
       code =
         (await work({ settings, client, print, warn, paint: paintFor(stdout, env), env })) ?? exitCode.done
     } catch (error) {
-      if (lenience === undefined || isBrokenPipe(error)) throw error
+      if (lenience === undefined || lenience.fails || isBrokenPipe(error)) throw error
       const failure = describeFailure(error, address)
       warn(`warning: '${lenience.unrecorded}' is NOT recorded: ${failure.what}`)
       if (failure.code !== exitCode.unreachable) return
@@ -65,6 +67,20 @@ export async function run(argv: readonly string[], surroundings: Surroundings): 
     return failure.code
   } finally {
     for (const client of clients) client.close()
+  }
+}
+
+/** Settings that cannot be used do not keep a report from being kept: they are told when a server is to be called. */
+function settingsFor(
+  flags: GlobalFlags,
+  env: NodeJS.ProcessEnv,
+  lenience: Lenience | undefined,
+): { settings: Settings; broken?: UsageError } {
+  try {
+    return { settings: resolveSettings(flags, env) }
+  } catch (error) {
+    if (lenience === undefined || !(error instanceof UsageError)) throw error
+    return { settings: salvageSettings(flags, env), broken: error }
   }
 }
 

@@ -53,6 +53,21 @@ export function resolveSettings(flags: GlobalFlags, env: NodeJS.ProcessEnv): Set
   }
 }
 
+/** What a report needs to be kept, as far as it can be known, for when {@link resolveSettings} refuses. */
+export function salvageSettings(flags: GlobalFlags, env: NodeJS.ProcessEnv): Settings {
+  const config = unlessRefused(() => readConfig(configPath(env))) ?? {}
+  const known = (name: string, key: keyof Config) =>
+    set(env[name]) ?? unlessRefused(() => textOf(config, key))
+  return {
+    address: flags.address ?? known('HOLDFAST_ADDRESS', 'address') ?? '127.0.0.1:7420',
+    token: undefined,
+    tls: undefined,
+    output: 'table',
+    environment: known('HOLDFAST_ENVIRONMENT', 'environment'),
+    machine: known('HOLDFAST_MACHINE', 'machine'),
+  }
+}
+
 /** Where the config file is, whether it exists or not. */
 export function configPath(env: NodeJS.ProcessEnv): string {
   return join(set(env.XDG_CONFIG_HOME) ?? join(homedir(), '.config'), 'holdfast', 'config.json')
@@ -105,6 +120,15 @@ function readConfig(path: string): Config {
     )
   }
   return config
+}
+
+function unlessRefused<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof UsageError) return undefined
+    throw error
+  }
 }
 
 function textOf(config: Config, key: keyof Config): string | undefined {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, createServer as createSocketServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -144,4 +144,48 @@ test('an agent that was killed has left its socket: the report goes to the serve
   expect(await printed(['started', 'airship', '--machine', 'web-0', '--timeout', '5s'], env)).toMatch(
     /revision/,
   )
+})
+
+test('a deployment is kept while the server is away, and what it refuses fails the deploy tool', async () => {
+  const dataDir = mkdtempSync(join(directory, 'deploys-'))
+  const away = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_DATA_DIR: dataDir }
+  const deployed = ['deployed', 'airship', '--version', '7', '--machine', 'web-0']
+  expect(await holdfast(deployed, away)).toMatchObject({ code: 0, err: expect.stringContaining('is kept') })
+  await using server = await testServer()
+  const back = { ...away, HOLDFAST_ADDRESS: server.address }
+  expect(await printed(['spool', 'forward'], back)).toBe('forwarded 1, refused 0\n')
+  expect(await printed(['versions', 'airship'], back)).toMatch(/^airship .* web-0 .* 7 /m)
+  const refused = await holdfast(['deployed', 'no such name!', ...deployed.slice(2)], back)
+  expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('refuses for good') })
+})
+
+test('a config file that is no JSON costs no report, and its settings are heeded once it is mended', async () => {
+  const config = mkdtempSync(join(directory, 'config-'))
+  mkdirSync(join(config, 'holdfast'))
+  const file = join(config, 'holdfast', 'config.json')
+  const env = { XDG_CONFIG_HOME: config, HOLDFAST_DATA_DIR: join(config, 'data') }
+  writeFileSync(file, '{')
+  const { code, err } = await holdfast(['started', 'airship', '--machine', 'web-0'], env)
+  expect({ code, err }).toEqual({ code: 0, err: expect.stringMatching(/is kept .* is not JSON/) })
+  await using server = await testServer()
+  writeFileSync(file, JSON.stringify({ address: server.address }))
+  expect(await printed(['spool', 'forward'], env)).toBe('forwarded 1, refused 0\n')
+})
+
+test('what cannot be kept is sent past the spool, for which a start script waits a quarter of a second', async () => {
+  const file = join(directory, 'no-directory')
+  writeFileSync(file, '')
+  const silent = createSocketServer((socket) => void socket.on('error', () => {}))
+  await once(silent.listen(0, '127.0.0.1'), 'listening')
+  const env = {
+    HOLDFAST_ADDRESS: `127.0.0.1:${(silent.address() as AddressInfo).port}`,
+    HOLDFAST_DATA_DIR: file,
+  }
+  const { code, err, tookMs } = await holdfast(['started', 'airship', '--machine', 'web-0'], env)
+  expect({ code, err }).toEqual({
+    code: 0,
+    err: expect.stringMatching(/cannot be kept[\s\S]*is NOT recorded/),
+  })
+  expect(tookMs).toBeLessThan(1_500)
+  silent.close()
 })

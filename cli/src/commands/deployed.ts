@@ -1,6 +1,9 @@
 import type { DeploymentStatus } from '@holdfast/sdk'
+import { event } from '@holdfast/sdk/spooled-event'
 import type { CommandContext } from '../command-context.ts'
-import { printWritten } from '../output/written-line.ts'
+import { type ExitCode, exitCode } from '../exit-code.ts'
+import { keepReport } from '../keep-report.ts'
+import { DEPLOY_HAND_OVER_MS } from '../report-limits.ts'
 
 /** What `deployed` takes. */
 export interface DeployedFlags {
@@ -12,6 +15,8 @@ export interface DeployedFlags {
   deployment?: string
   author?: string
   message?: string
+  /** Milliseconds. */
+  timeout?: number
 }
 
 /** `holdfast deployed`. */
@@ -19,8 +24,8 @@ export async function deployed(
   context: CommandContext,
   service: string,
   flags: DeployedFlags,
-): Promise<undefined> {
-  const written = await context.client().deployed(service, {
+): Promise<ExitCode | undefined> {
+  const options = {
     version: flags.version,
     machines: flags.machine,
     environment: flags.environment ?? context.settings.environment,
@@ -29,7 +34,13 @@ export async function deployed(
     deploymentId: flags.deployment,
     author: flags.author,
     message: flags.message,
+    occurredAt: new Date(),
+  }
+  const outcome = await keepReport(context, {
+    what: `${service} ${flags.version} on ${flags.machine.join(', ')}: ${flags.status}`,
+    outgoing: event.deployed(service, options),
+    timeoutMs: flags.timeout ?? DEPLOY_HAND_OVER_MS,
+    direct: () => context.client().deployed(service, options),
   })
-  const machines = flags.machine.join(', ')
-  await printWritten(context, `${service} ${flags.version} on ${machines}: ${flags.status}`, written)
+  return outcome === 'refused' ? exitCode.failed : undefined
 }

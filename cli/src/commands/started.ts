@@ -1,7 +1,7 @@
 import { event } from '@holdfast/sdk/spooled-event'
 import type { CommandContext } from '../command-context.ts'
 import { keepReport } from '../keep-report.ts'
-import { REPORT_ATTEMPTS, REPORT_TIMEOUT_MS } from '../report-limits.ts'
+import { HAND_OVER_MS, REPORT_ATTEMPTS } from '../report-limits.ts'
 import { machineOf } from '../this-machine.ts'
 
 /** What `started` takes. */
@@ -33,12 +33,13 @@ export async function started(
     occurredAt: new Date(),
   }
   const outgoing = event.started(service, options)
-  const limits = { timeoutMs: flags.timeout ?? REPORT_TIMEOUT_MS, maxAttempts: REPORT_ATTEMPTS }
+  const { timeout: timeoutMs = HAND_OVER_MS } = flags
+  const limits = { timeoutMs, maxAttempts: REPORT_ATTEMPTS }
   const direct = () => context.client().started(service, { ...options, ...limits })
-  return await keepReport(context, {
+  await keepReport(context, {
     what: `${service} started on ${id}`,
     outgoing,
-    timeoutMs: flags.timeout,
+    timeoutMs,
     direct,
   })
 }

@@ -1,7 +1,7 @@
 import { event } from '@holdfast/sdk/spooled-event'
 import type { CommandContext } from '../command-context.ts'
 import { keepReport } from '../keep-report.ts'
-import { REPORT_ATTEMPTS, REPORT_TIMEOUT_MS } from '../report-limits.ts'
+import { HAND_OVER_MS, REPORT_ATTEMPTS } from '../report-limits.ts'
 import { machineOf } from '../this-machine.ts'
 
 /** What `stopped` takes. */
@@ -29,12 +29,13 @@ export async function stopped(
     occurredAt: new Date(),
   }
   const outgoing = event.stopped(service, options)
-  const limits = { timeoutMs: flags.timeout ?? REPORT_TIMEOUT_MS, maxAttempts: REPORT_ATTEMPTS }
+  const { timeout: timeoutMs = HAND_OVER_MS } = flags
+  const limits = { timeoutMs, maxAttempts: REPORT_ATTEMPTS }
   const direct = () => context.client().stopped(service, { ...options, ...limits })
-  return await keepReport(context, {
+  await keepReport(context, {
     what: `${service} stopped on ${id}`,
     outgoing,
-    timeoutMs: flags.timeout,
+    timeoutMs,
     direct,
   })
 }
