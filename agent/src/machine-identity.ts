@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 
 /** A key by which a machine is known. Kinds as in the SDK. */
 export interface MachineAlias {
-  kind: 'machine-id' | 'hardware-uuid' | 'hostname' | 'fqdn' | 'ip-address'
+  kind: 'cloud-instance-id' | 'agent-id' | 'machine-id' | 'hardware-uuid' | 'hostname' | 'fqdn' | 'ip-address'
   value: string
 }
 

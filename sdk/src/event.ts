@@ -93,6 +93,14 @@ export interface HeartbeatOptions extends InstanceOptions {
   intervalMs?: number | undefined
 }
 
+/** What {@link Holdfast.machineHeartbeat} says. */
+export interface MachineHeartbeatOptions extends EventOptions {
+  /** How often this will be said, 1 s to 1 day: what its freshness goes by. @defaultValue as before */
+  intervalMs?: number | undefined
+  /** A complete look at its processes gave what the last list gave. @defaultValue false */
+  processesUnchanged?: boolean | undefined
+}
+
 /** How far a deployment got. */
 export type DeploymentStatus = 'started' | 'succeeded' | 'failed'
 
@@ -231,19 +239,8 @@ export const event = {
     return outgoing(options, { $case: 'processesObserved', value })
   },
 
-  /**
-   * A machine is still there.
-   *
-   * @param options.intervalMs how often this will be said; 1 s to 1 day. What its freshness goes by.
-   * @param options.processesUnchanged a complete look at its processes gave what the last list gave.
-   */
-  machineHeartbeat(
-    machine: MachineInput,
-    options: EventOptions & {
-      intervalMs?: number | undefined
-      processesUnchanged?: boolean | undefined
-    } = {},
-  ): OutgoingEvent {
+  /** A machine is still there. Moves its `observedTime`, and is not kept as an event. */
+  machineHeartbeat(machine: MachineInput, options: MachineHeartbeatOptions = {}): OutgoingEvent {
     const { intervalMs, processesUnchanged = false } = options
     const value = { machine: machineRef(machine), interval: durationOf(intervalMs), processesUnchanged }
     return outgoing(options, { $case: 'machineHeartbeat', value })

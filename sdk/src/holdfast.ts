@@ -151,7 +151,7 @@ export class Holdfast implements AsyncDisposable {
    * await holdfast.observe('web-0', { facets: { hardware: { 'host.cpu.logical.count': 8 } } })
    */
   async observe(machine: MachineInput, options: ObservationOptions): Promise<Written> {
-    const { processes, processesComplete, processesListed, occurredAt } = options
+    const { processes, processesComplete, processesListed, processesIntervalMs, occurredAt } = options
     const observed = [events.event.observed(machine, options)]
     if (processes !== undefined) {
       observed.push(
@@ -159,10 +159,19 @@ export class Holdfast implements AsyncDisposable {
           occurredAt,
           complete: processesComplete,
           listComplete: processesListed,
+          intervalMs: processesIntervalMs,
         }),
       )
     }
     return this.#write(observed, options)
+  }
+
+  /** Reports that a machine is still there. Moves its `observedTime`; makes no revision unless the interval is new. */
+  async machineHeartbeat(
+    machine: MachineInput,
+    options: events.MachineHeartbeatOptions & CallOptions = {},
+  ): Promise<Written> {
+    return this.#write([events.event.machineHeartbeat(machine, options)], options)
   }
 
   /** Leaves a remark on the timeline; 1 byte to 64 KiB. Changes no state. */
@@ -360,6 +369,8 @@ export interface ObservationOptions extends events.ObserveOptions, CallOptions {
   processesComplete?: boolean | undefined
   /** Whether no process is missing, though some of their ports may be. @defaultValue false */
   processesListed?: boolean | undefined
+  /** How often they are looked at: what the freshness of the instances goes by. @defaultValue as before */
+  processesIntervalMs?: number | undefined
 }
 
 function unreachable(address: string, error: UnavailableError | DeadlineExceededError): UnavailableError {

@@ -69,6 +69,7 @@ export {
   type EventPayload,
   event,
   type HeartbeatOptions,
+  type MachineHeartbeatOptions,
   type NoteOptions,
   type ObserveOptions,
   type OutgoingEvent,

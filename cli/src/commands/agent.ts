@@ -1,7 +1,40 @@
 import { localMachine } from '@holdfast/agent/machine-identity'
 import { reportOnce } from '@holdfast/agent/report-once'
+import { dataDirOf } from '@holdfast/agent/spool'
 import type { CommandContext } from '../command-context.ts'
 import { printable } from '../output/terminal-text.ts'
+import { UsageError } from '../usage-error.ts'
+
+export interface AgentFlags {
+  machine?: string
+  heartbeat?: number
+  scan?: number
+  cloud?: boolean
+}
+
+/** `holdfast agent`: runs until a signal. */
+export async function agent(context: CommandContext, flags: AgentFlags): Promise<undefined> {
+  for (const name of ['heartbeat', 'scan'] as const) {
+    if ((flags[name] ?? 1_000) < 1_000) throw new UsageError(`--${name} is at least 1s`)
+  }
+  const { Agent } = await import('@holdfast/agent/daemon')
+  const { id } = localMachine(flags.machine ?? context.settings.machine)
+  const ended = new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
+  })
+  await using running = new Agent({
+    client: context.client({ source: `agent/${id}` }),
+    dataDir: dataDirOf(context.env),
+    id,
+    heartbeatMs: flags.heartbeat,
+    scanMs: flags.scan,
+    cloud: flags.cloud,
+    onTrouble: (message) => context.warn(printable(message)),
+  })
+  await running.start()
+  await context.print(`reporting ${running.id} to ${context.settings.address}\n`)
+  await ended
+}
 
 /** `holdfast agent --once`. */
 export async function agentOnce(context: CommandContext, flags: { machine?: string }): Promise<undefined> {

@@ -1,0 +1,143 @@
+import type { Holdfast } from '@holdfast/sdk'
+import type { ObservedFacet } from '../facet-draft.ts'
+import { type MachineIdentity, machineIdentity } from '../machine-identity.ts'
+import { observeMachine } from '../observe-machine.ts'
+import { observeProcesses } from '../observe-processes.ts'
+import { observePackages } from '../packages-facet.ts'
+import { readVersions, type VersionCache } from '../program-version.ts'
+import { Forwarder, Spool, spoolDirOf } from '../spool/index.ts'
+import { type AgentSocket, listenForScripts } from './agent-socket.ts'
+import { bootFacet } from './boot-facet.ts'
+import { cloudInstanceId } from './cloud-identity.ts'
+import { digestOf, scanDigest } from './digest.ts'
+import { ownIdentity } from './own-identity.ts'
+import { Rounds } from './rounds.ts'
+
+export interface AgentOptions {
+  client: Holdfast
+  /** Where its identity, socket and spool are. */
+  dataDir: string
+  /** The id to report under. @defaultValue the short host name */
+  id?: string | undefined
+  /** How often it says that the machine is there. @defaultValue 30,000 */
+  heartbeatMs?: number | undefined
+  /** How often it looks at the processes. @defaultValue 120,000 */
+  scanMs?: number | undefined
+  /** How often it looks at hardware, OS, network and packages. @defaultValue 30 minutes */
+  facetsMs?: number | undefined
+  /** Whether it asks the cloud's metadata service who it is. @defaultValue true */
+  cloud?: boolean | undefined
+  /** Hears what goes wrong, once until it goes well again. */
+  onTrouble: (message: string) => void
+}
+
+/** After this long everything is sent whole, changed or not: what the server lost meanwhile is made good. */
+const PROOF_MS = 6 * 3_600_000
+const SCAN_PROOF_MS = 15 * 60_000
+const CALL_TIMEOUT_MS = 20_000
+
+/**
+ * Keeps reporting a machine: heartbeats, processes and facets, of which only what changed travels, and what scripts
+ * leave in the spool. A round that fails is made good by the next; none of them ends the agent.
+ */
+export class Agent implements AsyncDisposable {
+  readonly #options: AgentOptions
+  readonly #rounds: Rounds
+  readonly #versions: VersionCache = new Map()
+  readonly #facets = new Map<string, { digest: string; sentAt: number }>()
+  #scan: { digest: string; sentAt: number } | undefined
+  #identity: MachineIdentity
+  #cloudId: string | undefined
+  #agentId: string | undefined
+  #forwarder: Forwarder | undefined
+  #socket: AgentSocket | undefined
+
+  constructor(options: AgentOptions) {
+    this.#options = options
+    this.#identity = machineIdentity({}, options.id)
+    this.#rounds = new Rounds(options.onTrouble)
+  }
+
+  /** The id that it reports under. */
+  get id(): string {
+    return this.#identity.id
+  }
+
+  /** Begins. Rejects when another agent has the data directory, and when that cannot be written. */
+  async start(): Promise<void> {
+    const { client, dataDir, heartbeatMs = 30_000, scanMs = 120_000, facetsMs = 1_800_000 } = this.#options
+    const spool = new Spool(spoolDirOf(dataDir))
+    this.#forwarder = new Forwarder({ spool, client })
+    this.#socket = await listenForScripts(dataDir, () => this.#forwarder?.nudge())
+    if (this.#options.cloud !== false) this.#cloudId = await cloudInstanceId()
+    this.#agentId = ownIdentity(dataDir, [...this.#identity.aliases, ...this.#cloudAliases()])
+    this.#identify(this.#identity)
+    this.#forwarder.start()
+    this.#rounds.begin('facets', facetsMs, () => this.#reportFacets())
+    this.#rounds.begin('processes', scanMs, () => this.#reportProcesses(scanMs))
+    this.#rounds.begin('heartbeat', heartbeatMs, () => this.#beat(heartbeatMs))
+  }
+
+  /** Ends after the round that is under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#rounds.stop()
+    await this.#socket?.close()
+    await this.#forwarder?.stop()
+  }
+
+  #cloudAliases() {
+    return this.#cloudId === undefined ? [] : [{ kind: 'cloud-instance-id' as const, value: this.#cloudId }]
+  }
+
+  #identify({ id, aliases }: MachineIdentity): void {
+    const own = this.#agentId === undefined ? [] : [{ kind: 'agent-id' as const, value: this.#agentId }]
+    this.#identity = { id, aliases: [...this.#cloudAliases(), ...own, ...aliases].slice(0, 32) }
+  }
+
+  async #beat(intervalMs: number): Promise<void> {
+    await this.#options.client.machineHeartbeat(this.#identity, { intervalMs, timeoutMs: CALL_TIMEOUT_MS })
+  }
+
+  async #reportProcesses(intervalMs: number): Promise<void> {
+    const { client } = this.#options
+    const occurredAt = new Date()
+    const seen = await observeProcesses()
+    await readVersions(seen.processes, this.#versions)
+    const digest = scanDigest(seen)
+    const unchanged = this.#scan?.digest === digest && Date.now() - this.#scan.sentAt < SCAN_PROOF_MS
+    const call = { timeoutMs: CALL_TIMEOUT_MS, occurredAt }
+    if (unchanged && (seen.complete || seen.listComplete)) {
+      await client.machineHeartbeat(this.#identity, { ...call, processesUnchanged: true })
+      return
+    }
+    await client.observe(this.#identity, {
+      ...call,
+      processes: seen.processes,
+      processesComplete: seen.complete,
+      processesListed: seen.listComplete,
+      processesIntervalMs: intervalMs,
+    })
+    this.#scan = { digest, sentAt: Date.now() }
+  }
+
+  async #reportFacets(): Promise<void> {
+    const [machine, packages, boot] = await Promise.all([
+      observeMachine({ id: this.#options.id }),
+      observePackages(),
+      bootFacet(),
+    ])
+    this.#identify(machine.identity)
+    for (const facet of [...machine.facets, packages, boot]) {
+      if (facet !== undefined) await this.#reportFacet(facet)
+    }
+  }
+
+  async #reportFacet({ facet, attributes, complete }: ObservedFacet): Promise<void> {
+    const digest = digestOf({ attributes, complete })
+    const sent = this.#facets.get(facet)
+    if (sent?.digest === digest && Date.now() - sent.sentAt < PROOF_MS) return
+    const facets = { [facet]: attributes }
+    await this.#options.client.observe(this.#identity, { facets, complete, timeoutMs: CALL_TIMEOUT_MS })
+    this.#facets.set(facet, { digest, sentAt: Date.now() })
+  }
+}
