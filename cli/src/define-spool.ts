@@ -11,7 +11,10 @@ export function defineSpool(program: Command, within: Within): void {
   })
   const status = spool
     .command('status')
-    .description('How many reports wait, and what was refused or damaged.')
+    .description(
+      'How many reports wait, and what was dropped, refused or damaged. Beyond 256 MiB (HOLDFAST_SPOOL_MAX_MIB) and ' +
+        '30 days (HOLDFAST_SPOOL_MAX_DAYS) heartbeats go, then superseded facts; never starts, stops, deployments.',
+    )
     .action(async (_flags: object, command: Command) => {
       await within(globalFlags(command), async (context) =>
         (await import('./commands/spool.ts')).spoolStatus(context),

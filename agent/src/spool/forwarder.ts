@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { EventRefusedError, Holdfast, IngestStats } from '@holdfast/sdk'
 import { decodeEvent } from '@holdfast/sdk/spooled-event'
-import type { Segment, Spool } from './spool.ts'
+import type { Segment } from './journal.ts'
+import { SpoolLimiter, type SpoolLimits } from './limit.ts'
+import type { Spool } from './spool.ts'
 
 /** A segment that is settled is replaced by a new one from this size on; a smaller one is gone on with. */
 const worthSealingBytes = 64 * 1024
@@ -21,6 +23,8 @@ export interface Forwarded {
 export interface ForwarderOptions {
   spool: Spool
   client: Holdfast
+  /** What the spool is held to while nothing gets through. @defaultValue 256 MiB and 30 days */
+  limits?: SpoolLimits | undefined
   /** Hears why nothing gets through, each time it is tried. */
   onTrouble?: (error: unknown, waitMs: number) => void
 }
@@ -31,12 +35,14 @@ export interface ForwarderOptions {
  */
 export class Forwarder {
   readonly #options: ForwarderOptions
+  readonly #limiter: SpoolLimiter
   readonly #stopping = new AbortController()
   #running: Promise<void> | undefined
   #nudge: (() => void) | undefined
 
   constructor(options: ForwarderOptions) {
     this.#options = options
+    this.#limiter = new SpoolLimiter(options.spool, options.limits)
   }
 
   /** Forwards for as long as it is not stopped, with unlimited patience. */
@@ -57,7 +63,7 @@ export class Forwarder {
 
   /**
    * Sends what there is now. Rejects with the SDK's error when the server does not take it within `timeoutMs`; what
-   * was settled until then is noted.
+   * was settled until then is noted, and {@link holdToLimits} says what to do about the rest.
    *
    * @param options.timeoutMs for all of it. @defaultValue no limit
    */
@@ -69,6 +75,11 @@ export class Forwarder {
       await this.#drainSegment(segment, index === segments.length - 1, { deadline, total, ...options })
     }
     return total
+  }
+
+  /** Drops what the spool keeps beyond its limits. Done by itself when {@link start}ed and nothing gets through. */
+  holdToLimits(): void {
+    this.#limiter.step()
   }
 
   async #drainSegment(segment: Segment, newest: boolean, round: Round): Promise<void> {
@@ -143,8 +154,18 @@ export class Forwarder {
         if (signal.aborted) return
         waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** failures++) * (0.5 + Math.random() / 2)
         onTrouble?.(error, waitMs)
+        this.#holdQuietly(waitMs)
       }
       await this.#nudgedWithin(waitMs, signal)
+    }
+  }
+
+  /** A disk that takes nothing is no reason to stop forwarding. */
+  #holdQuietly(waitMs: number): void {
+    try {
+      this.holdToLimits()
+    } catch (error) {
+      this.#options.onTrouble?.(error, waitMs)
     }
   }
 

@@ -3,8 +3,8 @@ import { crc32c } from './crc32c.ts'
 // magic (4 bytes), length of the event (4, little endian), CRC32C of the event (4), the event.
 const magic = Buffer.from('HFs1')
 const headerBytes = 12
-/** More than the server takes, so that an absurd length is known for damage. */
-const maxEventBytes = 2 * 1024 * 1024
+/** More than the server takes at once, so that an absurd length is known for damage. */
+const maxContentBytes = 5 * 1024 * 1024
 
 /** One event as it is kept: written with one call, so that appenders of several processes do not mix. */
 export function encodeRecord(event: Uint8Array): Buffer {
@@ -59,7 +59,7 @@ function eventAt(bytes: Buffer, at: number): Buffer | undefined {
   if (at + headerBytes > bytes.length || bytes.compare(magic, 0, 4, at, at + 4) !== 0) return undefined
   const length = bytes.readUInt32LE(at + 4)
   const end = at + headerBytes + length
-  if (length > maxEventBytes || end > bytes.length) return undefined
+  if (length > maxContentBytes || end > bytes.length) return undefined
   const event = bytes.subarray(at + headerBytes, end)
   return crc32c(event) === bytes.readUInt32LE(at + 8) ? event : undefined
 }

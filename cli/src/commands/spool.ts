@@ -1,5 +1,6 @@
-import { dataDirOf, Forwarder, Spool, spoolDirOf } from '@holdfast/agent/spool'
+import { type DroppedRecord, dataDirOf, Forwarder, limitsOf, Spool, spoolDirOf } from '@holdfast/agent/spool'
 import type { CommandContext } from '../command-context.ts'
+import { byteSize } from '../output/byte-size.ts'
 import { printable } from '../output/terminal-text.ts'
 
 /** `holdfast spool status`. */
@@ -17,6 +18,9 @@ export async function spoolStatus(context: CommandContext): Promise<undefined> {
     damagedBytes: segments.reduce((sum, { damaged }) => sum + damaged, 0),
     setAside: spool.damaged(),
     refused: spool.refused(),
+    bytes: spool.bytes,
+    limits: limitsOf(context.env),
+    dropped: totalOf(spool.dropped()),
   }
   if (context.settings.output === 'json') {
     return void (await context.print(`${JSON.stringify([status], undefined, 2)}\n`))
@@ -25,6 +29,8 @@ export async function spoolStatus(context: CommandContext): Promise<undefined> {
     `directory  ${status.directory}`,
     `source     ${status.source}`,
     `waiting    ${status.waiting}`,
+    `size       ${byteSize(status.bytes)} of ${byteSize(status.limits.maxBytes)}`,
+    ...(status.dropped === undefined ? [] : [`dropped    ${droppedText(status.dropped)}`]),
     ...(status.damagedBytes > 0 ? [`damaged    ${status.damagedBytes} bytes that are no report`] : []),
     ...status.setAside.map((name) => `set aside  ${name}`),
     ...status.refused.map(({ reason, message }) => `refused    ${reason}: ${message}`),
@@ -35,10 +41,31 @@ export async function spoolStatus(context: CommandContext): Promise<undefined> {
 /** `holdfast spool forward`. */
 export async function spoolForward(context: CommandContext, flags: { timeout?: number }): Promise<undefined> {
   const spool = openSpool(context)
-  const forwarder = new Forwarder({ spool, client: context.client() })
-  const { settled, refused } = await forwarder.drain({ timeoutMs: flags.timeout ?? 30_000 })
+  const forwarder = new Forwarder({ spool, client: context.client(), limits: limitsOf(context.env) })
+  const drained = forwarder.drain({ timeoutMs: flags.timeout ?? 30_000 })
+  const { settled, refused } = await drained.catch((error: unknown) => {
+    forwarder.holdToLimits()
+    throw error
+  })
   for (const error of refused) context.warn(`the server refuses for good: ${error.detail}`)
   await context.print(`forwarded ${settled - refused.length}, refused ${refused.length}\n`)
+}
+
+/** Everything that was dropped, and when first and last. */
+function totalOf(records: readonly DroppedRecord[]) {
+  if (records.length === 0) return undefined
+  const sum = (count: (record: DroppedRecord) => number) =>
+    records.reduce((total, record) => total + count(record), 0)
+  return {
+    heartbeats: sum(({ heartbeats }) => heartbeats),
+    supersededFacts: sum(({ supersededFacts }) => supersededFacts),
+    first: records[0]?.time,
+    last: records.at(-1)?.time,
+  }
+}
+
+function droppedText(total: NonNullable<ReturnType<typeof totalOf>>): string {
+  return `${total.heartbeats} heartbeats, ${total.supersededFacts} superseded facts, last at ${total.last}`
 }
 
 function openSpool({ env }: CommandContext): Spool {

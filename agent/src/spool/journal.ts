@@ -1,0 +1,208 @@
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { ignoringMissing, readIfThere, syncDirectory } from './durable-file.ts'
+import { encodeRecord, type ScannedSegment, scanSegment } from './record.ts'
+
+/** A segment this long is followed by a new one. */
+const segmentBytes = 8 * 1024 * 1024
+/** Epochs are so far apart at least, so that there is one for what takes a segment's place. */
+const epochStep = 1_000n
+
+/** A run of records with a numbering of its own: its epoch is its name, its n-th record has seq n. */
+export interface Segment {
+  epoch: bigint
+  path: string
+  /** Nothing is appended to it any more. */
+  sealed: boolean
+}
+
+/**
+ * Records that are kept on this machine until somebody else has them, in append-only segments.
+ *
+ * Any number of processes append at once, without a lock that one of them could die with: a record is one write to a
+ * file opened for appending, and its number is its place. A segment is sealed by renaming it; an appender that finds
+ * its segment renamed behind its back appends once more. Whoever reads must take a record twice for once.
+ */
+export class Journal {
+  readonly directory: string
+
+  /** Opens or makes it. Throws what the file system throws. */
+  constructor(directory: string) {
+    this.directory = directory
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+  }
+
+  /** Keeps records with one write and one fsync: they are on disk when this returns. Throws when the disk is full. */
+  keep(contents: readonly Uint8Array[]): void {
+    const records = Buffer.concat(contents.map(encodeRecord))
+    while (!this.#appended(records)) {
+      // Sealed meanwhile: whether the forwarder has seen the records cannot be known.
+    }
+  }
+
+  /** Oldest first. */
+  segments(): Segment[] {
+    return readdirSync(this.directory)
+      .flatMap((name) => {
+        const match = /^(\d+)\.(log|sealed)$/.exec(name)
+        if (match === null) return []
+        return [{ epoch: BigInt(match[1]!), path: join(this.directory, name), sealed: match[2] === 'sealed' }]
+      })
+      .sort((a, b) => (a.epoch < b.epoch ? -1 : 1))
+  }
+
+  /** What is in a segment. Empty when it is gone, since another forwarder was through with it. */
+  read({ path }: Segment): ScannedSegment {
+    return scanSegment(readIfThere(path) ?? Buffer.alloc(0))
+  }
+
+  /** How many of a segment's records are settled. */
+  acked({ epoch }: Segment): number {
+    return Number(readIfThere(this.path(`${epoch}.ack`))?.toString() ?? 0)
+  }
+
+  /** Notes how far a segment is settled. Lost by a power cut, it costs duplicates, which the server counts once. */
+  noteAcked({ epoch }: Segment, records: number): void {
+    this.replaceFile(`${epoch}.ack`, String(records))
+  }
+
+  /** Lets no more be appended to a segment, and gives it under its new name. */
+  seal(segment: Segment): Segment {
+    if (segment.sealed) return segment
+    this.replaceFile('last-epoch', String(segment.epoch))
+    const path = this.path(`${segment.epoch}.sealed`)
+    ignoringMissing(() => renameSync(segment.path, path))
+    return { ...segment, path, sealed: true }
+  }
+
+  /** Done with a sealed segment: it is removed, or set aside when there was damage in it. */
+  discard(segment: Segment, damaged: boolean): void {
+    ignoringMissing(() => {
+      if (damaged) renameSync(segment.path, this.path(`${segment.epoch}.damaged`))
+      else rmSync(segment.path)
+    })
+    rmSync(this.path(`${segment.epoch}.ack`), { force: true })
+  }
+
+  /**
+   * Puts other records in the place of a sealed segment's, at once and under an epoch of their own, since a number
+   * names one record for ever. False when that epoch is taken: by the next segment, or by another process that did
+   * the same.
+   */
+  replace(segment: Segment, contents: readonly Uint8Array[]): boolean {
+    const epoch = segment.epoch + 1n
+    if (this.segments().some((other) => other.epoch === epoch)) return false
+    const { damagedBytes, tornBytes } = this.read(segment)
+    const fresh = this.path(`${epoch}.sealed.${process.pid}`)
+    try {
+      writeFileSync(fresh, Buffer.concat(contents.map(encodeRecord)), { mode: 0o600, flush: true })
+      linkSync(fresh, this.path(`${epoch}.sealed`))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+      throw error
+    } finally {
+      rmSync(fresh, { force: true })
+    }
+    syncDirectory(this.directory)
+    this.discard(segment, damagedBytes + tornBytes > 0)
+    return true
+  }
+
+  /** Files of segments that were set aside for damage. */
+  damaged(): string[] {
+    return readdirSync(this.directory).filter((name) => name.endsWith('.damaged'))
+  }
+
+  /** How much is kept, in bytes. */
+  get bytes(): number {
+    return this.segments().reduce(
+      (sum, { path }) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    )
+  }
+
+  /** Adds a line to a file of the directory, on disk when it returns. */
+  protected addLine(name: string, line: string): void {
+    const fd = openSync(this.path(name), 'a', 0o600)
+    try {
+      writeSync(fd, `${line}\n`)
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /** The lines of a file of the directory that are whole JSON objects. */
+  protected lines<Line>(name: string): Line[] {
+    const lines = readIfThere(this.path(name))?.toString().split('\n') ?? []
+    return lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as Line)
+  }
+
+  protected replaceFile(name: string, contents: string | Buffer): void {
+    const fresh = this.path(`${name}.${process.pid}`)
+    writeFileSync(fresh, contents, { mode: 0o600, flush: true })
+    renameSync(fresh, this.path(name))
+  }
+
+  protected path(name: string): string {
+    return join(this.directory, name)
+  }
+
+  #appended(record: Buffer): boolean {
+    const path = this.#current()
+    let fd: number
+    try {
+      fd = openSync(path, 'a', 0o600)
+    } catch (error) {
+      throw new Error(`cannot append to ${path}: ${(error as Error).message}`, { cause: error })
+    }
+    try {
+      const written = writeSync(fd, record)
+      if (written < record.length)
+        throw new Error(`only ${written} of ${record.length} bytes fit on the disk`)
+      fsyncSync(fd)
+      const now = statSync(path, { throwIfNoEntry: false })
+      return now?.ino === fstatSync(fd).ino && now.size > 0
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /** The segment to append to. */
+  #current(): string {
+    const newest = this.segments().at(-1)
+    if (newest !== undefined && !newest.sealed) {
+      const size = statSync(newest.path, { throwIfNoEntry: false })?.size
+      if (size !== undefined && size < segmentBytes) return newest.path
+    }
+    return this.#begin(newest?.epoch ?? 0n)
+  }
+
+  /** Begins a segment whose epoch is above all before it, wherever the clock stands. */
+  #begin(newest: bigint): string {
+    const last = BigInt(readIfThere(this.path('last-epoch'))?.toString() ?? 0)
+    const above = (newest > last ? newest : last) + epochStep
+    const now = BigInt(Date.now()) * 1000n
+    const path = this.path(`${now > above ? now : above}.log`)
+    try {
+      closeSync(openSync(path, 'ax', 0o600))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    }
+    syncDirectory(this.directory)
+    return path
+  }
+}
