@@ -35,7 +35,10 @@ export class OpenCall implements CallContext {
   principal = 'unauthenticated'
   readonly #call: SurfaceCall
   readonly #options: OpenCallOptions
-  readonly #controller = new AbortController()
+  /** Made when somebody asks for the signal: most calls end before anybody does. */
+  #controller: AbortController | undefined
+  #endedBy: HoldfastError | undefined
+  #onEnd: ((reason: HoldfastError) => void) | undefined
   readonly #startedMs = performance.now()
   #timer: NodeJS.Timeout | undefined
   #log: Logger | undefined
@@ -52,7 +55,10 @@ export class OpenCall implements CallContext {
     this.streams = options.streams
     const deadline = Number(call.getDeadline())
     this.deadline = Number.isFinite(deadline) ? new Date(deadline) : undefined
-    call.on('cancelled', () => this.end(this.#overdue() ? overdue() : cancelled()))
+    // grpc-js says so of every call, also of one that went well.
+    call.on('cancelled', () => {
+      if (!this.#closed) this.end(this.#overdue() ? overdue() : cancelled())
+    })
     if (this.deadline !== undefined && options.streams) {
       const ms = deadline - Date.now()
       if (ms <= longestTimerMs) this.#timer = setTimeout(() => this.end(overdue()), Math.max(0, ms))
@@ -60,6 +66,10 @@ export class OpenCall implements CallContext {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#endedBy !== undefined) this.#controller.abort(this.#endedBy)
+    }
     return this.#controller.signal
   }
 
@@ -86,11 +96,12 @@ export class OpenCall implements CallContext {
     return this.#windingUp
   }
 
-  /** Rejects with the signal's reason when it aborts. */
-  aborted(): Promise<never> {
-    return new Promise((_resolve, reject) => {
-      if (this.signal.aborted) reject(this.signal.reason)
-      else this.signal.addEventListener('abort', () => reject(this.signal.reason), { once: true })
+  /** Settles as `work` does, unless the call is ended before: then it rejects with the reason. */
+  unlessEnded<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#endedBy !== undefined) reject(this.#endedBy)
+      this.#onEnd = reject
+      work.then(resolve, reject)
     })
   }
 
@@ -101,8 +112,10 @@ export class OpenCall implements CallContext {
 
   /** Ends the call from outside. The first reason stays. */
   end(reason: HoldfastError): void {
-    if (this.#closed || this.signal.aborted) return
-    this.#controller.abort(reason)
+    if (this.#closed || this.#endedBy !== undefined) return
+    this.#endedBy = reason
+    this.#controller?.abort(reason)
+    this.#onEnd?.(reason)
   }
 
   /** Ends a stream because the server goes down: by itself if it can, else at once. */
@@ -120,10 +133,9 @@ export class OpenCall implements CallContext {
   /** The last word of a call that did not: logs it and says how it ends. */
   fail(thrown: unknown): HoldfastError {
     this.#close()
-    const ended = this.signal.aborted ? (this.signal.reason as HoldfastError) : undefined
     const error = holdfastErrorOf(thrown, this.requestId)
     // What a handler throws because it was told to stop is not news; a fault on the way out is.
-    const final = ended ?? error
+    const final = this.#endedBy ?? error
     const entry = { code: Code[grpcCode(final.reason)], reason: final.reason, ms: this.#tookMs() }
     if (error.reason === 'INTERNAL') this.log.error({ ...entry, err: error.cause ?? error }, 'call failed')
     else if (isTrouble(final)) this.log.warn({ ...entry, err: final.cause }, final.message)

@@ -143,7 +143,7 @@ async function answerOnce(
   try {
     calls.admit(context)
     working = work()
-    const response = await Promise.race([working, context.aborted()])
+    const response = await context.unlessEnded(working)
     context.succeed()
     respond(null, response)
   } catch (error) {
@@ -187,7 +187,7 @@ async function answerStream(
     calls.admit(context)
     writing = writeResponses(call, respond(), context.signal)
     // The client is told at once; the handler may take longer to notice.
-    await Promise.race([writing, context.aborted()])
+    await context.unlessEnded(writing)
     if (context.windingUp) throw draining()
     context.succeed()
     call.end()

@@ -158,10 +158,10 @@ export class HttpServer {
         throw new HttpRefusal(405, `${request.method} is not taken at ${path}; send a POST`)
       }
       this.#calls.admit(context)
-      const body = await Promise.race([exchange.body(route.maxBytes), context.aborted()])
+      const body = await context.unlessEnded(exchange.body(route.maxBytes))
       const doorRequest = { headers: request.headers, query: new URLSearchParams(query), body }
       working = route.answer(doorRequest, context)
-      const answer = await Promise.race([working, context.aborted()])
+      const answer = await context.unlessEnded(working)
       context.succeed()
       exchange.answer(answer.status, answer.body, { ...answer.headers, 'x-request-id': context.requestId })
     } catch (error) {
