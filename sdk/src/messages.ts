@@ -9,6 +9,16 @@ export {
   Finding_State,
 } from '../../proto/gen/holdfast/v1/discovery.ts'
 export { DeploymentRecorded_Status, Event } from '../../proto/gen/holdfast/v1/event.ts'
+export { Hold, Hold_LiftCause, Hold_State } from '../../proto/gen/holdfast/v1/hold.ts'
+export {
+  Blocker,
+  Blocker_Kind,
+  Lease,
+  Lock,
+  Lock_EndCause,
+  Lock_Mode,
+  Lock_State,
+} from '../../proto/gen/holdfast/v1/lock.ts'
 export {
   Alias,
   Alias_Kind,
@@ -32,6 +42,7 @@ export {
   RunTarget_Outcome,
   TargetCounts,
 } from '../../proto/gen/holdfast/v1/run.ts'
+export { Scope } from '../../proto/gen/holdfast/v1/scope.ts'
 export { Basis, Condition, Instance, Instance_State, Service } from '../../proto/gen/holdfast/v1/service.ts'
 export { FieldChange, TimelineEntry, TimelineEntry_Effect } from '../../proto/gen/holdfast/v1/timeline.ts'
 export { VersionCell, VersionCell_Drift } from '../../proto/gen/holdfast/v1/version.ts'

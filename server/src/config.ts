@@ -22,6 +22,8 @@ export interface Config {
   logLevel: LogLevel
   eventRetentionDays: number
   changeRetentionDays: number
+  /** Principals who may go through holds. */
+  overriders: string[]
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -53,6 +55,7 @@ const settings = {
   'tls-key-file': ['HOLDFAST_TLS_KEY_FILE', 'FILE', 'private key, PEM'],
   'log-level': ['HOLDFAST_LOG_LEVEL', 'LEVEL', `${logLevels.join(', ')} (info)`],
   'event-retention-days': ['HOLDFAST_EVENT_RETENTION_DAYS', 'DAYS', 'how long events are kept (400)'],
+  overriders: ['HOLDFAST_OVERRIDERS', 'NAMES', 'who may go through holds: principals, with commas (nobody)'],
   'change-retention-days': ['HOLDFAST_CHANGE_RETENTION_DAYS', 'DAYS', 'how far back reads can go (400)'],
 } as const
 type Setting = keyof typeof settings
@@ -105,6 +108,10 @@ export function loadConfig({ argv, env }: ConfigSources): Config {
     tls,
     logLevel: logLevelOf(read('log-level') ?? 'info', violations),
     eventRetentionDays: daysOf('event-retention-days', read('event-retention-days'), violations),
+    overriders: (read('overriders') ?? '')
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== ''),
     changeRetentionDays: daysOf('change-retention-days', read('change-retention-days'), violations),
   }
   if (violations.length > 0) throw new ConfigError(violations)

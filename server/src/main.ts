@@ -3,12 +3,16 @@ import { readFile } from 'node:fs/promises'
 import { type Logger, pino } from 'pino'
 import { AdminServiceService } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { DiscoveryServiceService } from '../../proto/gen/holdfast/v1/discovery_service.ts'
+import { HoldServiceService } from '../../proto/gen/holdfast/v1/hold_service.ts'
+import { LockServiceService } from '../../proto/gen/holdfast/v1/lock_service.ts'
 import { RunServiceService } from '../../proto/gen/holdfast/v1/run_service.ts'
 import { StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
 import { adminService } from './api/admin-service.ts'
 import { ingestServiceDefinition } from './api/decode-ingest.ts'
 import { discoveryService } from './api/discovery-service.ts'
+import { holdService } from './api/hold-service.ts'
 import { ingestService } from './api/ingest-service.ts'
+import { lockService } from './api/lock-service.ts'
 import { runService } from './api/run-service.ts'
 import { stateService } from './api/state-service.ts'
 import { type Config, ConfigError, configHelp, loadConfig } from './config.ts'
@@ -21,6 +25,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from './store/embedded-p
 import type { Store } from './store/store.ts'
 import { ChangeCompaction } from './sweep/change-compaction.ts'
 import { EventUpkeep } from './sweep/event-upkeep.ts'
+import { LockExpiry } from './sweep/lock-expiry.ts'
 import { GrpcServer, maxRequestBytes } from './transport/grpc-server.ts'
 import { HttpServer } from './transport/http/http-server.ts'
 import { rpcStatus } from './transport/status.ts'
@@ -112,6 +117,8 @@ async function compose({ grpc, http }: Listeners, { store, config, log, cleanups
   const ingest = ingestService({ ledger, eventRetentionDays, rpcStatus })
   grpc.add(ingestServiceDefinition, ingest)
   http.add({ ingestBatch: ingestServiceDefinition.ingestBatch }, ingest)
+  grpc.add(LockServiceService, lockService({ store, ledger, rpcStatus, overriders: config.overriders }))
+  grpc.add(HoldServiceService, holdService({ store, ledger }))
   grpc.add(StateServiceService, stateService({ store, ledger }))
   grpc.add(DiscoveryServiceService, discoveryService({ store, ledger }))
   grpc.add(
@@ -126,6 +133,7 @@ async function compose({ grpc, http }: Listeners, { store, config, log, cleanups
     }),
   )
   for (const sweep of [
+    new LockExpiry({ store, ledger, log }),
     new EventUpkeep({ store, log, retentionDays: eventRetentionDays }),
     new ChangeCompaction({ store, log, retentionDays: changeRetentionDays }),
   ]) {

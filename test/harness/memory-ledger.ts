@@ -5,6 +5,8 @@ import { HoldfastError } from '../../server/src/domain/error.ts'
 import type { Instant } from '../../server/src/domain/instant.ts'
 import { decodeBody, decodeRow, type KindMessage, type KindName } from '../../server/src/domain/kind.ts'
 import { LoadKeys } from '../../server/src/domain/load-keys.ts'
+import type { LeaseRow } from '../../server/src/domain/locks/lease.ts'
+import { LockTable } from '../../server/src/domain/locks/lock-table.ts'
 import { facetName } from '../../server/src/domain/resource-name.ts'
 import {
   type ChangeRecord,
@@ -31,6 +33,10 @@ export const noon = (seconds: number): Instant => (NOON + BigInt(Math.round(seco
 export class MemoryLedger {
   now: Instant = noon(3600)
   head = 0n
+  epoch = 1n
+  readonly locks = new LockTable()
+  /** Leases, by id. */
+  readonly leases = new Map<string, LeaseRow>()
   readonly events: EventRecord[] = []
   readonly changes: ChangeRecord[] = []
   /** The last scan of each machine's processes, by the machine's name. */
@@ -50,7 +56,9 @@ export class MemoryLedger {
   run<Result>(...commands: Command<Result>[]): (Result | HoldfastError)[] {
     const keys = new LoadKeys()
     for (const command of commands) command.collect(keys)
-    const state = new WorkingSet({ epoch: 1n, head: this.head, nextId: this.#nextId }, this.now, this.#newUid)
+    const position = { epoch: this.epoch, head: this.head, nextId: this.#nextId }
+    const state = new WorkingSet(position, this.now, this.#newUid, this.locks)
+    keys.withLocks(state)
     this.#load(state, keys)
     this.#load(state, keys.afterMachines([...state.rows.machine.values()].map((row) => row.resource)))
     const results = commands.map((command) => {
@@ -115,6 +123,10 @@ export class MemoryLedger {
           this.#loadRow(state, this.#rows.get(name))
         }
       }
+    }
+    for (const id of [...keys.leases, ...keys.endingLeases]) {
+      const lease = this.leases.get(id)
+      if (lease !== undefined) state.leases.set(id, { ...lease })
     }
     for (const alias of keys.aliases.values()) {
       for (const { alias: known, machineId } of this.aliases.values()) {
@@ -183,6 +195,7 @@ export class MemoryLedger {
       const epochs = new Map([...(stored?.epochs ?? []), ...source.epochs])
       this.#sources.set(source.name, { ...source, epochs })
     }
+    for (const id of state.endedLeases) this.leases.get(id)!.alive = false
     this.changes.push(...state.changes)
     this.head = state.head
     this.#nextId = state.nextId

@@ -54,7 +54,13 @@ function satisfy(then: () => void = () => {}, size = 100): Command<bigint> {
       return state.revise(() =>
         state.put('condition', {
           ...{ name, uid: state.newUid(), etag: '', satisfiedBy: 'test', reason: '', revision: 0n },
-          ...{ satisfyTime: state.nowTimestamp, createTime: undefined, updateTime: undefined },
+          ...{
+            satisfyTime: state.nowTimestamp,
+            createTime: undefined,
+            updateTime: undefined,
+            revokeTime: undefined,
+            revokedBy: '',
+          },
         }),
       ).revision!
     },

@@ -31,6 +31,7 @@ test('the defaults', () => {
     tokens: undefined,
     tls: undefined,
     logLevel: 'info',
+    overriders: [],
     eventRetentionDays: 400,
     changeRetentionDays: 400,
   })

@@ -1,8 +1,16 @@
 import type { Revision, WatchedChange, WatchedResource } from '@holdfast/sdk'
-import { Finding_State, Machine_Lifecycle } from '@holdfast/sdk/messages'
+import {
+  Finding_State,
+  Hold_State,
+  Lock_EndCause,
+  Lock_State,
+  Machine_Lifecycle,
+} from '@holdfast/sdk/messages'
 import { byteSize } from './byte-size.ts'
+import { enumWord } from './enum-word.ts'
 import { localTimeOfDay } from './relative-time.ts'
 import { runStateWord } from './run-words.ts'
+import { scopeText } from './scope-text.ts'
 import { shortName } from './short-name.ts'
 import { stateWord } from './state-word.ts'
 import { type Paint, printable, type Tone } from './terminal-text.ts'
@@ -72,7 +80,25 @@ function summary(resource: WatchedResource): { text: string; tone: Tone } {
       return { text: words(text.toUpperCase(), shortName(service), version, of), tone }
     }
     case 'condition':
-      return { text: words('SATISFIED', resource.value.reason), tone: 'good' }
+      return resource.value.revokeTime === undefined
+        ? { text: words('SATISFIED', resource.value.reason), tone: 'good' }
+        : { text: words('REVOKED', `by ${resource.value.revokedBy}`), tone: 'warning' }
+    case 'lock': {
+      const { state, scopes, owner, reason, endCause, endedBy, endReason } = resource.value
+      const where = scopes.map(scopeText).join(', ')
+      if (state === Lock_State.ENDED) {
+        const by = endedBy === '' ? '' : `by ${endedBy}`
+        return { text: words(enumWord(Lock_EndCause, endCause), where, by, endReason), tone: 'plain' }
+      }
+      return { text: words(enumWord(Lock_State, state), where, owner, reason), tone: 'good' }
+    }
+    case 'hold': {
+      const { state, scope, author, reason, liftedBy, liftReason } = resource.value
+      const where = scope === undefined ? '' : scopeText(scope)
+      return state === Hold_State.STANDING
+        ? { text: words('STANDING', where, `by ${author}:`, reason), tone: 'warning' }
+        : { text: words('LIFTED', where, liftedBy && `by ${liftedBy}`, liftReason), tone: 'good' }
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Scope } from '../../../proto/gen/holdfast/v1/scope.ts'
 import type { FieldViolation } from '../domain/error.ts'
 import { compileFilter } from '../domain/filter/bind-filter.ts'
 import type { FilterFields } from '../domain/filter/field.ts'
@@ -22,11 +23,11 @@ interface ListRequest extends StatePageRequest {
   orderBy: string
 }
 
-/** Answers a page of machines, services or instances, as they are stored. */
+/** Answers a page of resources of one kind, as they are stored. */
 export async function listPage<K extends ListedKind>(
   store: Store,
   request: ListRequest,
-  { method, kind }: { method: string; kind: K },
+  { method, kind, overlapping }: { method: string; kind: K; overlapping?: Scope | undefined },
 ): Promise<Encoded> {
   const { fields } = LISTINGS[kind]
   const lasting = new Map([...fields].filter(([name]) => !MOMENTARY_FIELDS.has(name))) as typeof fields
@@ -40,7 +41,7 @@ export async function listPage<K extends ListedKind>(
     method,
     keyLength: keyLength(order),
     read: async (query) => {
-      const { resources, next } = await listResources(store, { kind, filter, order, ...query })
+      const { resources, next } = await listResources(store, { kind, filter, order, overlapping, ...query })
       return { resources: resources.map((row) => wireOf(kind, row, query.at)), next }
     },
   })

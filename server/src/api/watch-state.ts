@@ -1,3 +1,5 @@
+import { Hold_State } from '../../../proto/gen/holdfast/v1/hold.ts'
+import { Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
 import {
   type Resource,
   type WatchPosition,
@@ -165,7 +167,7 @@ async function* snapshot(
       afterName = page.at(-1)!.name
       const passing = page
         .map(({ name, body }) => ({ name, resource: decodeResource(kind, body) }))
-        .filter(({ resource }) => filter.matches(resource))
+        .filter(({ resource }) => !isOver(resource) && filter.matches(resource))
       // An empty part says that the watch is alive, and spares who is cut off here what was looked through.
       const late = performance.now() - spokenAt > PROGRESS_MS
       if (passing.length > 0 || late) {
@@ -185,6 +187,12 @@ async function* snapshot(
   if (first) yield step({ $case: 'snapshot', value: { resources: [], position: at(''), reset: true } })
   await refuseCompacted(store, revision)
   yield step({ $case: 'snapshotEnd', value: { position: at('') } })
+}
+
+/** A lock that has ended or a hold that is lifted: no part of the state any more. */
+function isOver({ resource }: Resource): boolean {
+  if (resource?.$case === 'lock') return resource.value.state === Lock_State.ENDED
+  return resource?.$case === 'hold' && resource.value.state === Hold_State.LIFTED
 }
 
 /** A page as messages, each with the position after it; the last with that of `end`, where the page ends. */

@@ -1,20 +1,14 @@
-import { Event } from '../../../proto/gen/holdfast/v1/event.ts'
 import { type Machine, Machine_Lifecycle } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Service, Service_DeclaredVersion } from '../../../proto/gen/holdfast/v1/service.ts'
-import { TimelineEntry_Effect } from '../../../proto/gen/holdfast/v1/timeline.ts'
+import { API_SOURCE, recordAmendment } from './amendment.ts'
 import type { Command } from './command.ts'
-import { encode } from './encode.ts'
 import { HoldfastError } from './error.ts'
-import { EventType } from './event-type.ts'
 import { mergedLabels, resolveService } from './fold/resource.ts'
 import type { LedgerMessage } from './kind.ts'
 import type { LoadKeys } from './load-keys.ts'
 import { settleConflicts } from './machine-identity.ts'
 import { machineName, serviceName } from './resource-name.ts'
 import type { Row, WorkingSet } from './working-set.ts'
-
-/** The source under which changes made by calls to the API stand on the timeline. */
-export const API_SOURCE = 'holdfast/api'
 
 /** A change that somebody asks for, rather than an event that happened. */
 export interface Amendment {
@@ -63,28 +57,13 @@ abstract class AmendResource<K extends 'machine' | 'service'> implements Command
     })
     if (revision === undefined) return { resource: row.resource, revision: state.head }
 
-    const event: Event = {
-      id: state.newUid(),
-      seq: 0n,
-      occurredTime: state.nowTimestamp,
-      payload: { $case: 'resourceAmended', value: { resource: row.resource.name, method, reason } },
-    }
-    const source = state.source(API_SOURCE)
-    state.events.push({
-      occurredAt: state.now,
-      sourceId: source.id,
-      id: event.id,
-      epoch: 0,
-      seq: 0,
-      type: EventType.resourceAmended,
-      effect: TimelineEntry_Effect.CHANGED,
-      machineId: this.kind === 'machine' ? row.id : null,
-      serviceId: this.kind === 'service' ? row.id : null,
-      environment: null,
+    recordAmendment(state, {
+      resource: row.resource.name,
+      method,
+      reason,
       principal,
       revision,
-      body: encode(Event, event),
-      targets: [],
+      ...(this.kind === 'machine' ? { machineId: row.id } : { serviceId: row.id }),
     })
     return { resource: row.resource, revision }
   }

@@ -1,3 +1,5 @@
+import type { Blocker } from '../../../proto/gen/holdfast/v1/lock.ts'
+
 /** A field of a request that breaks a rule. `field` is its path, `description` says what would do. */
 export interface FieldViolation {
   field: string
@@ -18,6 +20,13 @@ export type Reason =
   | 'REVISION_AHEAD'
   | 'EPOCH_CHANGED'
   | 'SEQ_REUSED'
+  | 'LOCK_HELD'
+  | 'BLOCKED'
+  | 'ACQUIRE_TIMED_OUT'
+  | 'LEASE_EXPIRED'
+  | 'STALE_TOKEN'
+  | 'REQUEST_ID_REUSED'
+  | 'PERMISSION_DENIED'
   | 'EVENT_TOO_OLD'
   | 'EVENT_IN_FUTURE'
   | 'RUN_ID_REUSED'
@@ -36,6 +45,8 @@ export interface HoldfastErrorOptions {
   metadata?: Record<string, string>
   /** For INVALID_REQUEST: everything that is wrong, at once. */
   violations?: FieldViolation[]
+  /** For what locks, holds and conditions refuse: what is in the way. */
+  blockers?: readonly Blocker[]
   /** For what passes by itself: try again after this long. */
   retryAfterMs?: number
   cause?: unknown
@@ -46,6 +57,7 @@ export class HoldfastError extends Error {
   readonly reason: Reason
   readonly metadata: Record<string, string>
   readonly violations: FieldViolation[]
+  readonly blockers: readonly Blocker[]
   readonly retryAfterMs: number | undefined
 
   constructor(reason: Reason, message: string, options: HoldfastErrorOptions = {}) {
@@ -54,6 +66,7 @@ export class HoldfastError extends Error {
     this.reason = reason
     this.metadata = options.metadata ?? {}
     this.violations = options.violations ?? []
+    this.blockers = options.blockers ?? []
     this.retryAfterMs = options.retryAfterMs
   }
 }

@@ -1,5 +1,7 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import { Finding_Decision, Finding_State } from '../../../proto/gen/holdfast/v1/discovery.ts'
+import { Hold_State } from '../../../proto/gen/holdfast/v1/hold.ts'
+import { Lock_EndCause, Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
 import { type Alias, Alias_Kind, Machine_Lifecycle } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
 import { type Instance, Instance_State } from '../../../proto/gen/holdfast/v1/service.ts'
@@ -7,6 +9,7 @@ import type { FieldChange } from '../../../proto/gen/holdfast/v1/timeline.ts'
 import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
 import { instantFromTimestamp } from './instant.ts'
 import { jsonEqual } from './json-equal.ts'
+import { scopesText, scopeText } from './locks/scope.ts'
 import { formatRfc3339 } from './rfc3339.ts'
 
 /** What a resource tells of itself, flat: a field or attribute, and what it is. */
@@ -90,11 +93,40 @@ function fieldsOf(resource: Resource | undefined): Fields {
       }
       break
     }
+    case 'lock': {
+      const lock = resource.resource.value
+      set('state', nameIn(Lock_State, lock.state))
+      set('scopes', scopesText(lock.scopes))
+      set('reason', lock.reason)
+      set('owner', lock.owner)
+      set('fencing_token', lock.fencingToken === 0n ? undefined : lock.fencingToken)
+      set('end_cause', lock.endCause === 0 ? undefined : nameIn(Lock_EndCause, lock.endCause))
+      set('ended_by', lock.endedBy)
+      set('end_reason', lock.endReason)
+      set('override_reason', lock.overrideReason)
+      set('release_request', lock.releaseRequest?.reason)
+      break
+    }
+    case 'hold': {
+      const hold = resource.resource.value
+      set('state', nameIn(Hold_State, hold.state))
+      set('scope', hold.scope && scopeText(hold.scope))
+      set('reason', hold.reason)
+      set('until_time', timeOf(hold.untilTime))
+      set('until_condition', hold.untilCondition)
+      set('when', hold.when)
+      set('allows', hold.allows.length === 0 ? undefined : hold.allows)
+      set('lifted_by', hold.liftedBy)
+      set('lift_reason', hold.liftReason)
+      break
+    }
     case 'condition': {
       const condition = resource.resource.value
       set('satisfy_time', timeOf(condition.satisfyTime))
       set('satisfied_by', condition.satisfiedBy)
       set('reason', condition.reason)
+      set('revoke_time', timeOf(condition.revokeTime))
+      set('revoked_by', condition.revokedBy)
       break
     }
   }

@@ -34,9 +34,11 @@ test('kinds keep their numbers', () => {
     service: 3,
     instance: 4,
     condition: 5,
+    lock: 6,
+    hold: 7,
     run: 8,
     finding: 9,
   })
   expect(kindName(4)).toBe('instance')
-  expect(() => kindName(6)).toThrow('6')
+  expect(() => kindName(99)).toThrow('99')
 })

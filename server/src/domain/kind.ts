@@ -1,6 +1,8 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { PackedFacet } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
 import { Finding } from '../../../proto/gen/holdfast/v1/discovery.ts'
+import { Hold } from '../../../proto/gen/holdfast/v1/hold.ts'
+import { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
 import { Facet, Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { Run } from '../../../proto/gen/holdfast/v1/run.ts'
 import { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
@@ -18,6 +20,8 @@ export const ResourceKind = {
   service: 3,
   instance: 4,
   condition: 5,
+  lock: 6,
+  hold: 7,
   finding: 9,
   run: 8,
 } as const satisfies Record<string, number>
@@ -49,6 +53,8 @@ const messages = {
   service: Service,
   instance: Instance,
   condition: Condition,
+  lock: Lock,
+  hold: Hold,
   finding: Finding,
   run: Run,
 } satisfies Record<KindName, unknown>

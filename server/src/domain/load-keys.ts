@@ -1,7 +1,9 @@
 import type { Alias, Machine, MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { aliasKey, isStrong } from './alias.ts'
+import type { Instant } from './instant.ts'
 import type { KindName } from './kind.ts'
-import { facetName, idOf, instanceName, MAIN_SLOT, machineName } from './resource-name.ts'
+import type { LockTable } from './locks/lock-table.ts'
+import { conditionName, facetName, idOf, instanceName, MAIN_SLOT, machineName } from './resource-name.ts'
 
 /** One event's identity, and when it occurred, which tells the partitions it can be in. */
 export interface EventKey {
@@ -10,6 +12,12 @@ export interface EventKey {
   occurredAt: bigint
   /** For how long it would be kept. What is older is refused. */
   retentionDays: number
+}
+
+/** The table of locks before a batch is decided, and about what time it is. */
+export interface LocksAtHand {
+  locks: LockTable
+  now: Instant
 }
 
 /**
@@ -30,6 +38,12 @@ export class LoadKeys {
   readonly runTargets = new Map<string, Set<string>>()
   /** Runs of which every target that is pending is asked for, likewise. */
   readonly pendingTargets = new Set<string>()
+  /** Leases to look at, by id. */
+  readonly leases = new Set<string>()
+  /** Leases that may be ended, by id: beats for them wait until the batch is written. */
+  readonly endingLeases = new Set<string>()
+  readonly #lockNames = new Set<string>()
+  readonly #waiting: ((table: LocksAtHand) => readonly string[])[] = []
   /** References that bring strong aliases. */
   readonly #refs = new Set<MachineRef>()
   readonly #conflictsOf = new Set<string>()
@@ -37,11 +51,9 @@ export class LoadKeys {
 
   /** Whether there is nothing to ask for. */
   get isEmpty(): boolean {
-    const { names, aliases, sources, events, runTargets, pendingTargets } = this
-    return (
-      events.length === 0 &&
-      [names, aliases, sources, runTargets, pendingTargets].every(({ size }) => size === 0)
-    )
+    const { names, aliases, sources, events, runTargets, pendingTargets, leases, endingLeases } = this
+    const sized = [names, aliases, sources, runTargets, pendingTargets, leases, endingLeases]
+    return events.length === 0 && sized.every(({ size }) => size === 0)
   }
 
   /** A resource by its name. */
@@ -93,6 +105,42 @@ export class LoadKeys {
 
   source(source: string, epoch: number): void {
     this.sources.set(`${source}\n${epoch}`, { source, epoch })
+  }
+
+  condition(id: string): void {
+    this.named('condition', conditionName(id))
+  }
+
+  /** A lock by its name. Those that are held or wait are at hand; another is loaded. */
+  lock(name: string): void {
+    this.#lockNames.add(name)
+  }
+
+  /** Leases to look at, told once the table of locks is up to date: those of requests that may be granted. */
+  waitingLeases(leases: (table: LocksAtHand) => readonly string[]): void {
+    this.#waiting.push(leases)
+  }
+
+  /**
+   * Asks for the locks that are not at hand and for the leases of those who wait. Called with the table as this
+   * writer left it, and again once it is up to date: gives what to ask for then. Often nothing.
+   */
+  withLocks(table: LocksAtHand): LoadKeys {
+    const more = new LoadKeys()
+    const known = this.names.get('lock')
+    for (const name of this.#lockNames) {
+      if (table.locks.lock(name) !== undefined || known?.has(name)) continue
+      this.named('lock', name)
+      more.named('lock', name)
+    }
+    for (const ask of this.#waiting) {
+      for (const id of ask(table)) {
+        if (this.leases.has(id) || this.endingLeases.has(id)) continue
+        this.leases.add(id)
+        more.leases.add(id)
+      }
+    }
+    return more
   }
 
   /** What to ask for a second time, now that `machines` are loaded. Often nothing. */

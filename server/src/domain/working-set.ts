@@ -4,6 +4,8 @@ import type { RunTarget_Outcome } from '../../../proto/gen/holdfast/v1/run.ts'
 import { aliasKey, isStrong } from './alias.ts'
 import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
 import { KIND_NAMES, type KindName, type LedgerMessage, type ObservedKind } from './kind.ts'
+import type { LeaseRow } from './locks/lease.ts'
+import { LockTable } from './locks/lock-table.ts'
 import type { Sequence } from './sequence.ts'
 import { encodeWithin, stamp } from './stamp.ts'
 
@@ -27,6 +29,8 @@ export interface ChangeRecord {
   revision: bigint
   ordinal: number
   kind: KindName
+  /** The resource's name. */
+  name: string
   resourceId: bigint
   body: Buffer
   /** The resource before this revision; undefined for a new one. */
@@ -91,6 +95,12 @@ export class WorkingSet {
   readonly epoch: bigint
   readonly newUid: () => string
   readonly rows = Object.fromEntries(KIND_NAMES.map((kind) => [kind, new Map()])) as unknown as Rows
+  /** Every lock that is held or waits, and every hold that stands: not loaded, but kept by the writer. */
+  readonly locks: LockTable
+  /** Leases by id, as they were asked for. */
+  readonly leases = new Map<string, LeaseRow>()
+  /** Leases whose end this batch puts on record, by id. */
+  readonly endedLeases = new Set<string>()
   readonly sources = new Map<string, SourceRow>()
   /** Identities of stored events that commands of this batch bring again, as `source\nid`. */
   readonly storedEvents = new Set<string>()
@@ -114,7 +124,8 @@ export class WorkingSet {
   #undo: (() => void)[] = []
   readonly #machineByAlias = new Map<string, string>()
 
-  constructor(position: LedgerPosition, now: Instant, newUid: () => string) {
+  constructor(position: LedgerPosition, now: Instant, newUid: () => string, locks = new LockTable()) {
+    this.locks = locks
     this.now = now
     this.nowTimestamp = timestampFromInstant(now)
     this.epoch = position.epoch
@@ -130,6 +141,11 @@ export class WorkingSet {
 
   get nextId(): bigint {
     return this.#nextId
+  }
+
+  /** The revision that the next `put` makes or belongs to. */
+  get putRevision(): bigint {
+    return this.#open ? this.#head : this.#head + 1n
   }
 
   takeId(): bigint {
@@ -148,7 +164,11 @@ export class WorkingSet {
   }
 
   find<K extends KindName>(kind: K, name: string): Row<K> | undefined {
-    return (this.rows[kind] as Map<string, Row<K>>).get(name)
+    const row = (this.rows[kind] as Map<string, Row<K>>).get(name)
+    if (row !== undefined) return row
+    if (kind === 'lock') return this.locks.lock(name) as Row<K> | undefined
+    if (kind === 'hold') return this.locks.hold(name) as Row<K> | undefined
+    return undefined
   }
 
   /** The source of this name; made if it is new. */
@@ -207,6 +227,8 @@ export class WorkingSet {
       this.#head += 1n
     }
     const found = this.find(kind, resource.name)
+    // First, so that it is undone last: when the row is again as it was.
+    const follow = kind === 'lock' || kind === 'hold' ? this.#followLocks(found === undefined) : undefined
     const seenAt = found !== undefined && found.observedAt > observedAt ? found.observedAt : observedAt
     const stamped = stamp(kind, resource, { revision: this.#head, now: this.nowTimestamp, seenAt })
     const body = encodeWithin(kind, stamped)
@@ -218,7 +240,32 @@ export class WorkingSet {
     row.body = body
     row.observedAt = seenAt
     this.#record(row as unknown as Row<KindName>, before)
+    follow?.(row as unknown as Row<'lock'> | Row<'hold'>)
     return row
+  }
+
+  /** Puts the end of a lease on record, within `revise`. */
+  endLease(lease: LeaseRow): void {
+    lease.alive = false
+    this.endedLeases.add(lease.id)
+    this.#undo.push(() => {
+      lease.alive = true
+      this.endedLeases.delete(lease.id)
+    })
+  }
+
+  /** Gives what has the table of locks follow a put, and follow it back when the put is undone. */
+  #followLocks(isNew: boolean): (row: Row<'lock'> | Row<'hold'>) => void {
+    let put: Row<'lock'> | Row<'hold'> | undefined
+    this.#undo.push(() => {
+      if (put === undefined) return
+      if (isNew) this.locks.drop(put)
+      else this.locks.set(put)
+    })
+    return (row) => {
+      put = row
+      this.locks.set(row)
+    }
   }
 
   #make<K extends KindName>(kind: K, resource: LedgerMessage[K], body: Buffer): Row<K> {
@@ -255,7 +302,7 @@ export class WorkingSet {
   }
 
   /** One after-image a resource and revision: a second change within the revision takes the place of the first. */
-  #record({ id, kind, body }: Row<KindName>, before: Buffer | undefined): void {
+  #record({ id, kind, body, resource }: Row<KindName>, before: Buffer | undefined): void {
     for (let i = this.changes.length - this.#ordinal; i < this.changes.length; i++) {
       const change = this.changes[i]!
       if (change.resourceId === id) {
@@ -263,7 +310,10 @@ export class WorkingSet {
         return
       }
     }
-    this.changes.push({ revision: this.#head, ordinal: this.#ordinal++, kind, resourceId: id, body, before })
+    this.changes.push({
+      ...{ revision: this.#head, ordinal: this.#ordinal++, kind, name: resource.name },
+      ...{ resourceId: id, body, before },
+    })
   }
 
   /** Moves "last seen" without a revision. Never backwards. */

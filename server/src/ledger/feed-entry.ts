@@ -19,6 +19,8 @@ export interface FeedChange {
   body: Buffer
   before: Buffer | undefined
   committedAt: Instant
+  /** The resource's name, where it is at hand. */
+  name?: string
 }
 
 /** What a watcher wants to see. Watchers whose filters share a key share the encoded bytes. */
@@ -36,7 +38,7 @@ export class FeedEntry {
   readonly from: bigint
   readonly to: bigint
   readonly bytes: number
-  readonly #changes: readonly FeedChange[]
+  readonly changes: readonly FeedChange[]
   #encoded: Map<string, Buffer[]> | undefined = new Map()
   #encodedBytes = 0
 
@@ -44,7 +46,7 @@ export class FeedEntry {
     this.epoch = epoch
     this.from = span.from
     this.to = span.to
-    this.#changes = changes
+    this.changes = changes
     this.bytes = changes.reduce(
       (sum, { body, before }) => sum + body.length + (before?.length ?? 0) + 200,
       100,
@@ -74,7 +76,7 @@ export class FeedEntry {
     return new FeedEntry(
       this.epoch,
       { from: revision, to: this.to },
-      this.#changes.filter((change) => change.revision > revision),
+      this.changes.filter((change) => change.revision > revision),
     )
   }
 
@@ -87,7 +89,7 @@ export class FeedEntry {
       revisions = []
       bytes = 0
     }
-    for (const change of this.#changes) {
+    for (const change of this.changes) {
       const type = typeSeenBy(filter, change)
       if (type === undefined) continue
       const { revision, committedAt, kind } = change

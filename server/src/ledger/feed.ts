@@ -3,7 +3,7 @@ import { epochChanged, revisionCompacted } from '../domain/lost-position.ts'
 import { beginEpoch } from '../store/begin-epoch.ts'
 import { type LedgerHead, readChanges, readLedgerHead, type StoredChange } from '../store/read-changes.ts'
 import type { Store } from '../store/store.ts'
-import { FeedEntry } from './feed-entry.ts'
+import { type FeedChange, FeedEntry } from './feed-entry.ts'
 import type { Commit } from './group-writer.ts'
 
 /** A page of the change table is about this much, and a number of changes within these bounds. */
@@ -22,6 +22,14 @@ export interface FeedOptions {
   memoryBytes?: number
   /** How often the database is asked whether others wrote; the truth behind every notification. @defaultValue 500 */
   pollMs?: number
+  /** Told of all changes as they come in, and of a gap: then what came in between cannot be told. */
+  follower?: FeedTail
+}
+
+/** Who is told of every change, whoever made it. */
+export interface FeedTail {
+  changed(changes: readonly FeedChange[]): void
+  gap(): void
 }
 
 /**
@@ -35,6 +43,7 @@ export class Feed {
   readonly #log: Logger
   readonly #memoryBytes: number
   readonly #pollMs: number
+  readonly #follower: FeedTail | undefined
   readonly #entries: FeedEntry[] = []
   #bytes = 0
   #pageChanges = 100
@@ -46,7 +55,8 @@ export class Feed {
   #stopped = false
   #listeners: { wake(): void }[] = []
 
-  constructor({ store, log, memoryBytes = 16 << 20, pollMs = 500 }: FeedOptions) {
+  constructor({ store, log, memoryBytes = 16 << 20, pollMs = 500, follower }: FeedOptions) {
+    this.#follower = follower
     this.#store = store
     this.#log = log
     this.#memoryBytes = memoryBytes
@@ -92,6 +102,7 @@ export class Feed {
       changes.map((change) => ({ ...change, committedAt })),
     )
     for (const entry of entries) this.#append(entry)
+    for (const entry of entries) this.#follower?.changed(entry.changes)
     this.#wake()
   }
 
@@ -191,7 +202,10 @@ export class Feed {
           if (this.#head !== from) continue
           const to = changes.at(-1)?.revision
           if (to === undefined) break
-          for (const entry of entriesOf(this.#epoch, { from, to }, changes)) this.#append(entry)
+          for (const entry of entriesOf(this.#epoch, { from, to }, changes)) {
+            this.#append(entry)
+            this.#follower?.changed(entry.changes)
+          }
           this.#wake()
         }
       } while (this.#tailAgain && !this.#stopped)
@@ -212,6 +226,7 @@ export class Feed {
     this.#bytes = 0
     this.#epoch = epoch
     this.#head = head
+    this.#follower?.gap()
     this.#wake()
     return true
   }

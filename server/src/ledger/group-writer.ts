@@ -92,6 +92,11 @@ export class GroupWriter {
     this.#session = undefined
   }
 
+  /** Whether the table of locks has anything due. */
+  hasDueLocks(now: Instant): boolean {
+    return this.#session?.locks === undefined || this.#session.locks.hasDue(now)
+  }
+
   async #run(): Promise<void> {
     // Commands of the same turn of the event loop, such as those of one read from a socket, go together.
     await null

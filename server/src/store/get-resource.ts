@@ -1,26 +1,23 @@
 import { type Facet, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
-import type { KindMessage, KindName } from '../domain/kind.ts'
+import type { KindMessage } from '../domain/kind.ts'
 import { machineName } from '../domain/resource-name.ts'
+import { LISTINGS, type ListedKind } from './listed-kind.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type ResourceRow, resourceOf, rowColumns } from './resource-row.ts'
 import { sql } from './sql.ts'
 import type { Store } from './store.ts'
 
-const TABLES = {
-  machine: sql`machine`,
-  service: sql`service`,
-  instance: sql`instance`,
-  finding: sql`finding`,
-  run: sql`run`,
-} as const
+/** Each kind has a table of its name. Runs have a list of their own. */
+const RUN = sql`run`
 
 /** A resource by its full name as of a revision; undefined when there was none. */
-export async function getResource<K extends keyof typeof TABLES & KindName>(
+export async function getResource<K extends ListedKind | 'run'>(
   store: Store,
   { kind, name, at }: { kind: K; name: string; at: ReadPoint },
 ): Promise<KindMessage[K] | undefined> {
+  const table = kind === 'run' ? RUN : LISTINGS[kind as ListedKind].table
   const rows = await store.query<ResourceRow>(
-    sql`select ${rowColumns(at, kind)} from ${TABLES[kind]} t
+    sql`select ${rowColumns(at, kind)} from ${table} t
       where t.name = ${name}::text and t.create_revision <= ${at.revision}`.toQuery(`get-${kind}-${at.now}`),
   )
   return rows[0] === undefined ? undefined : resourceOf(kind, rows[0], at)

@@ -1,9 +1,11 @@
+import type { Scope } from '../../../proto/gen/holdfast/v1/scope.ts'
 import type { Filter } from '../domain/filter/filter.ts'
 import type { KindMessage } from '../domain/kind.ts'
 import type { Order } from '../domain/order.ts'
 import { parseFindingName, parseInstanceName } from '../domain/resource-name.ts'
 import type { FilterColumn } from './filter-sql.ts'
 import { LISTINGS, type ListedKind } from './listed-kind.ts'
+import { onlyOverlapping, overlapListing } from './overlapping.ts'
 import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type RecentRead, recentRows } from './recent-rows.ts'
@@ -21,6 +23,8 @@ export interface ResourceQuery<K extends ListedKind> {
   /** The `next` of the page before. */
   after: string[] | undefined
   limit: number
+  /** Of locks and holds: only what overlaps this. In its one spelling. */
+  overlapping?: Scope | undefined
 }
 
 /** How many parts the key of a page has in this order. */
@@ -32,9 +36,10 @@ export const keyLength = (order: Order): number => (order.field === 'name' ? 1 :
  */
 export function listResources<K extends ListedKind>(
   store: Store,
-  { kind, order, ...query }: ResourceQuery<K>,
+  { kind, order, overlapping, ...rest }: ResourceQuery<K>,
 ): Promise<Page<ResourceRow>> {
-  const listing = LISTINGS[kind]
+  const listing = overlapping === undefined ? LISTINGS[kind] : overlapListing(LISTINGS[kind], overlapping)
+  const query = overlapping === undefined ? rest : { ...rest, filter: onlyOverlapping(listing, rest.filter) }
   const { descending } = order
   if (order.field === 'name') {
     const keyOf = ({ name }: ResourceRow) => [name]

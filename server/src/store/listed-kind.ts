@@ -1,7 +1,10 @@
 import type { FilterFields } from '../domain/filter/field.ts'
 import {
+  CONDITION_FIELDS,
   FINDING_FIELDS,
+  HOLD_FIELDS,
   INSTANCE_FIELDS,
+  LOCK_FIELDS,
   MACHINE_FIELDS,
   SERVICE_FIELDS,
 } from '../domain/filter/resource-fields.ts'
@@ -11,7 +14,7 @@ import { freshnessOf } from './freshness.ts'
 import { type Sql, sql } from './sql.ts'
 
 /** The kinds that have lists. */
-export type ListedKind = 'machine' | 'service' | 'instance' | 'finding'
+export type ListedKind = 'machine' | 'service' | 'instance' | 'condition' | 'lock' | 'hold' | 'finding'
 
 /** How a kind of resource lies in its table, which every statement calls `t`. */
 export interface Listing<K extends ListedKind> {
@@ -125,9 +128,63 @@ const FINDINGS: Listing<'finding'> = {
   ]),
 }
 
+const TIMES = STAMPED.slice(0, 2)
+
+const CONDITIONS: Listing<'condition'> = {
+  kind: 'condition',
+  table: sql`condition`,
+  collection: 'conditions/',
+  fields: CONDITION_FIELDS,
+  small: true,
+  indexed: new Set(),
+  columns: new Map<string, FilterColumn>([
+    ['name', text(sql`t.name`, 'conditions/')],
+    ['satisfied_by', text(sql`t.satisfied_by`)],
+    ...TIMES,
+  ]),
+}
+
+const LOCKS: Listing<'lock'> = {
+  kind: 'lock',
+  table: sql`lock`,
+  collection: 'locks/',
+  fields: LOCK_FIELDS,
+  small: false,
+  indexed: new Set(['state']),
+  columns: new Map<string, FilterColumn>([
+    ['name', text(sql`t.name`, 'locks/')],
+    ['state', number(sql`t.state`)],
+    ['mode', number(sql`t.mode`)],
+    ['owner', text(sql`t.owner`)],
+    ['principal', text(sql`t.principal`)],
+    ['lease', text(sql`t.lease`)],
+    ['end_cause', number(sql`t.end_cause`)],
+    ...TIMES,
+  ]),
+}
+
+const HOLDS: Listing<'hold'> = {
+  kind: 'hold',
+  table: sql`hold`,
+  collection: 'holds/',
+  fields: HOLD_FIELDS,
+  small: true,
+  indexed: new Set(),
+  columns: new Map<string, FilterColumn>([
+    ['name', text(sql`t.name`, 'holds/')],
+    ['state', number(sql`t.state`)],
+    ['author', text(sql`t.author`)],
+    ['until_condition', text(sql`t.until_condition`)],
+    ...TIMES,
+  ]),
+}
+
 export const LISTINGS: { readonly [K in ListedKind]: Listing<K> } = {
   machine: MACHINES,
   service: SERVICES,
   instance: INSTANCES,
   finding: FINDINGS,
+  condition: CONDITIONS,
+  lock: LOCKS,
+  hold: HOLDS,
 }

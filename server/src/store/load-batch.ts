@@ -1,15 +1,16 @@
 import type { Alias, MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { isStrong } from '../domain/alias.ts'
 import type { Instant } from '../domain/instant.ts'
-import { decodeRow, KIND_NAMES, type KindName, kindName } from '../domain/kind.ts'
+import { KIND_NAMES, type KindName, kindName } from '../domain/kind.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
 import { machineName } from '../domain/resource-name.ts'
 import type { Gap } from '../domain/sequence.ts'
-import type { LedgerPosition, Row, WorkingSet } from '../domain/working-set.ts'
+import type { LedgerPosition, WorkingSet } from '../domain/working-set.ts'
 import { int2Array, int8Array, textArray, uuidArray } from './binary-array.ts'
 import { type EventPartitions, monthOf, partitionOf } from './event-partitions.ts'
+import { endingLeases, FOLLOWED, follow, leaseOf, leases, lockChanges } from './load-locks.ts'
 import { addTarget, runTargets } from './load-run-targets.ts'
-import { LoadedKind, type LoadedRow, resource, select } from './loaded-row.ts'
+import { currentRow, LoadedKind, type LoadedRow, resource, select } from './loaded-row.ts'
 import { allRead, type Part } from './one-statement.ts'
 import { micros } from './pg-types.ts'
 import type { Statement, TextRow } from './pipeline.ts'
@@ -28,8 +29,14 @@ const position: Part = {
   values: [],
 }
 
-/** Everything in `keys`, and where the ledger stands, in one statement. */
-export function loadBatch(keys: LoadKeys, partitions: EventPartitions): Statement {
+/**
+ * Everything in `keys`, and where the ledger stands, in one statement; with `lockRevision`, also the locks and holds
+ * that have changed after it.
+ */
+export function loadBatch(
+  keys: LoadKeys,
+  { partitions, lockRevision }: { partitions: EventPartitions; lockRevision?: bigint | undefined },
+): Statement {
   const parts = [position]
   // In one order, so that there are few combinations of parts.
   for (const kind of KIND_NAMES) {
@@ -41,6 +48,9 @@ export function loadBatch(keys: LoadKeys, partitions: EventPartitions): Statemen
   if (keys.sources.size > 0) parts.push(sources([...keys.sources.values()]))
   parts.push(...runTargets(keys))
   parts.push(...storedEvents(keys, partitions))
+  if (keys.leases.size > 0) parts.push(leases([...keys.leases]))
+  if (keys.endingLeases.size > 0) parts.push(endingLeases([...keys.endingLeases].sort()))
+  if (lockRevision !== undefined) parts.push(...lockChanges(lockRevision))
   return allRead(parts)
 }
 
@@ -73,20 +83,9 @@ export function addLoaded(state: WorkingSet, rows: readonly LoadedRow[], cache: 
     if (row.kind === LoadedKind.source) addSource(state, row)
     else if (row.kind === LoadedKind.storedEvent) state.storedEvents.add(`${row.name}\n${row.detail}`)
     else if (row.kind === LoadedKind.target) addTarget(state, row)
+    else if (row.kind === LoadedKind.lease) state.leases.set(row.name, leaseOf(row))
+    else if (row.detail === FOLLOWED) follow(state, row, cache)
     else state.add(currentRow(kindName(row.kind), row, cache))
-  }
-}
-
-function currentRow<K extends KindName>(kind: K, row: LoadedRow, cache: RowCache): Row<K> {
-  return {
-    id: row.id,
-    kind,
-    createRevision: row.create_revision,
-    revision: row.revision,
-    resource: cache.get(kind, row.id, row.revision) ?? decodeRow(kind, row.body),
-    body: row.body,
-    observedAt: (row.observed_at ?? 0n) as Instant,
-    isNew: false,
   }
 }
 

@@ -1,5 +1,8 @@
-import { isObserved, type KindName, ResourceKind } from '../domain/kind.ts'
+import type { Instant } from '../domain/instant.ts'
+import { decodeRow, isObserved, type KindName, ResourceKind } from '../domain/kind.ts'
+import type { Row } from '../domain/working-set.ts'
 import { micros } from './pg-types.ts'
+import type { RowCache } from './row-cache.ts'
 
 /** One row of the load: of which kind, and what its kind gives. */
 export interface LoadedRow {
@@ -14,7 +17,7 @@ export interface LoadedRow {
 }
 
 /** Kinds of loaded rows beside those of resources. */
-export const LoadedKind = { ledger: 0, source: 101, storedEvent: 102, target: 103 } as const
+export const LoadedKind = { ledger: 0, source: 101, storedEvent: 102, target: 103, lease: 104 } as const
 
 /** A part of the load: these columns of its rows. */
 export const select = (
@@ -35,3 +38,17 @@ export const resource = (kind: KindName): string =>
     body: 'body',
     ...(isObserved(kind) ? { observed_at: micros('observed_at') } : {}),
   })
+
+/** A row of a resource as it was loaded. */
+export function currentRow<K extends KindName>(kind: K, row: LoadedRow, cache: RowCache): Row<K> {
+  return {
+    id: row.id,
+    kind,
+    createRevision: row.create_revision,
+    revision: row.revision,
+    resource: cache.get(kind, row.id, row.revision) ?? decodeRow(kind, row.body),
+    body: row.body,
+    observedAt: (row.observed_at ?? 0n) as Instant,
+    isNew: false,
+  }
+}

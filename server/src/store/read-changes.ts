@@ -20,7 +20,7 @@ export async function readLedgerHead(store: Store): Promise<LedgerHead> {
 }
 
 /** A change as it is read back, with the time of its commit. */
-export interface StoredChange extends ChangeRecord {
+export interface StoredChange extends Omit<ChangeRecord, 'name'> {
   committedAt: Instant
 }
 

@@ -2,7 +2,15 @@ import { type Alias, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.
 import type { Instant } from '../domain/instant.ts'
 import { KIND_NAMES, type KindName, type ObservedKind, ResourceKind } from '../domain/kind.ts'
 import type { EventRecord, Row, SourceRow, WorkingSet } from '../domain/working-set.ts'
-import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
+import {
+  byteaArray,
+  int2Array,
+  int4Array,
+  int8Array,
+  textArray,
+  timestamptzArray,
+  uuidArray,
+} from './binary-array.ts'
 import { monthOf, partitionOf } from './event-partitions.ts'
 import { formatGaps } from './load-batch.ts'
 import { allDone, type Part } from './one-statement.ts'
@@ -35,6 +43,7 @@ export function saveBatch(state: WorkingSet, headBefore: bigint): Statement {
   if (claimed !== undefined) statements.push(aliases('insert', claimed))
   if (state.scans.size > 0) statements.push(upsertScans(state))
   if (state.changedTargets.size > 0) statements.push(upsertTargets(state))
+  if (state.endedLeases.size > 0) statements.push(endLeases([...state.endedLeases], state.now))
   const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
   if (sources.length > 0) statements.push(...saveSources(sources, state.now))
   statements.push(
@@ -54,6 +63,12 @@ export function saveBatch(state: WorkingSet, headBefore: bigint): Statement {
   )
   return allDone(statements)
 }
+
+const endLeases = (ids: string[], now: Instant): Part => ({
+  name: 'end-leases',
+  text: `update lease set ended_at = ${fromMicros('$2')} where id = any($1::uuid[])`,
+  values: [uuidArray(ids), now],
+})
 
 function saveSources(sources: SourceRow[], now: Instant): Part[] {
   const epochs = sources.flatMap(({ id, epochs, touched }) =>

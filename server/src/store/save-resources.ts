@@ -1,3 +1,4 @@
+import type { Scope } from '../../../proto/gen/holdfast/v1/scope.ts'
 import { instantFromTimestamp } from '../domain/instant.ts'
 import type { KindName, LabelledKind } from '../domain/kind.ts'
 import { intervalMs } from '../domain/report-interval.ts'
@@ -44,6 +45,10 @@ const reportInterval = (rows: readonly Row<'machine' | 'instance'>[]) => ({
 const labels = (rows: readonly Row<LabelledKind>[]) => ({
   labels: ['jsonb', textArray(rows.map(({ resource }) => JSON.stringify(resource.labels)))],
 })
+
+/** A scope with all its parts, so that they can be told apart in SQL. */
+const fullScope = ({ environment, service, machine, name }: Scope): string =>
+  name === '' ? `${environment}/${service}/${machine}` : `name:${name}`
 
 const text = <R extends Row<KindName>>(rows: readonly R[], value: (row: R['resource']) => string) => [
   'text',
@@ -186,5 +191,31 @@ const upsert = {
       title: text(rows, (run) => run.title),
       parent: text(rows, (run) => run.parent.slice('runs/'.length)),
     }),
-  condition: (rows: Row<'condition'>[]) => upsertRows('condition', { ...base(rows), ...times(rows) }),
+  condition: (rows: Row<'condition'>[]) =>
+    upsertRows('condition', {
+      ...base(rows),
+      ...times(rows),
+      satisfied_by: text(rows, (condition) => condition.satisfiedBy),
+    }),
+  lock: (rows: Row<'lock'>[]) =>
+    upsertRows('lock', {
+      ...base(rows),
+      ...times(rows),
+      state: ['int2', int2Array(rows.map(({ resource }) => resource.state))],
+      mode: ['int2', int2Array(rows.map(({ resource }) => resource.mode))],
+      end_cause: ['int2', int2Array(rows.map(({ resource }) => resource.endCause))],
+      scopes: text(rows, (lock) => lock.scopes.map(fullScope).join('\n')),
+      owner: text(rows, (lock) => lock.owner),
+      principal: text(rows, (lock) => lock.principal),
+      lease: text(rows, (lock) => lock.lease),
+    }),
+  hold: (rows: Row<'hold'>[]) =>
+    upsertRows('hold', {
+      ...base(rows),
+      ...times(rows),
+      state: ['int2', int2Array(rows.map(({ resource }) => resource.state))],
+      scopes: text(rows, (hold) => fullScope(hold.scope!)),
+      author: text(rows, (hold) => hold.author),
+      until_condition: text(rows, (hold) => hold.untilCondition),
+    }),
 }

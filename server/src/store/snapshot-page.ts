@@ -10,6 +10,13 @@ const TABLES = Object.fromEntries(KIND_NAMES.map((kind) => [kind, new Sql([kind]
   Sql
 >
 
+/** What is over may be left out where it has not changed since; of the rest, who reads decides. */
+function mayStand(kind: KindName, revision: bigint): Sql {
+  if (kind === 'lock') return sql`(t.state < 3 or t.revision > ${revision})`
+  if (kind === 'hold') return sql`(t.state < 2 or t.revision > ${revision})`
+  return sql`true`
+}
+
 export interface SnapshotQuery {
   kind: KindName
   revision: bigint
@@ -28,7 +35,7 @@ export async function snapshotPage(
 ): Promise<{ name: string; body: Buffer }[]> {
   const rows = await store.query<{ name: string; body: Buffer | null }>(
     sql`select t.name, ${bodyAt(revision)} as body from ${TABLES[kind]} t
-      where t.name > ${afterName}::text and t.create_revision <= ${revision}
+      where ${mayStand(kind, revision)} and t.name > ${afterName}::text and t.create_revision <= ${revision}
       order by t.name limit ${limit}`.toQuery(),
   )
   for (const { body } of rows) if (body === null) throw revisionCompacted(revision, revision + 1n)

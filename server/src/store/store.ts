@@ -7,6 +7,7 @@ import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
+import { Locks } from './migrations/locks.ts'
 import { ReportIntervals } from './migrations/report-intervals.ts'
 import { Runs } from './migrations/runs.ts'
 import { pgTypes } from './pg-types.ts'
@@ -56,7 +57,7 @@ export class Store {
         entities,
         extensions: [Migrator],
         migrations: {
-          migrationsList: [InitialSchema, Findings, Runs, ReportIntervals],
+          migrationsList: [InitialSchema, Findings, Runs, ReportIntervals, Locks],
           snapshot: false,
           transactional: true,
           allOrNothing: true,

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
+import type { Instant } from '../domain/instant.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
+import { LockTable } from '../domain/locks/lock-table.ts'
 import { WorkingSet } from '../domain/working-set.ts'
 import type { EventPartitions } from './event-partitions.ts'
 import { addLoaded, loadBatch, loadedRow, positionIn } from './load-batch.ts'
+import { loadLocks } from './load-locks.ts'
 import { pgTypes } from './pg-types.ts'
 import { Pipeline, type PipelineResult, type Statement } from './pipeline.ts'
 import { RowCache } from './row-cache.ts'
@@ -12,13 +15,16 @@ import { saveBatch } from './save-batch.ts'
 /**
  * One connection on which batches are written, one at a time. A batch is two round trips: everything it reads
  * goes out in one pipeline behind `begin` and the ledger's lock, everything it writes in another before
- * `commit` (a third when an alias led to a machine of another name).
+ * `commit` (a third when an alias led to a machine of another name, or another server changed who waits).
  */
 export class WriterSession {
   readonly #client: pg.Client
   readonly #cache = new RowCache()
   /** Names of the statements that this connection has prepared. */
   readonly #prepared = new Set<string>()
+  /** Which locks there are, once the first batch has asked; and when that was so. */
+  #locks: LockTable | undefined
+  #now = 0n as Instant
   #failure: Error | undefined
 
   private constructor(client: pg.Client) {
@@ -48,24 +54,37 @@ export class WriterSession {
   }
 
   /** Whether the connection is lost. A lost session is closed and replaced. */
+  get locks(): LockTable | undefined {
+    return this.#locks
+  }
+
   get broken(): boolean {
     return this.#failure !== undefined
   }
 
   /** Begins a transaction, locks the ledger, and loads what the batch wants to see. */
   async begin(keys: LoadKeys, partitions: EventPartitions): Promise<WorkingSet> {
-    const rows = (await this.#send(BEGIN, LOCK, loadBatch(keys, partitions))).rows
+    const known = this.#locks
+    const lockRevision = known?.revision
+    if (known !== undefined) keys.withLocks({ locks: known, now: this.#now })
+    const rows = (await this.#send(BEGIN, LOCK, loadBatch(keys, { partitions, lockRevision }))).rows
       // The lock gives a row of no columns.
       .filter(({ length }) => length > 0)
       .map(loadedRow)
     const ledger = positionIn(rows)
-    const state = new WorkingSet(ledger, ledger.now, randomUUID)
+    const locks = known ?? new LockTable()
+    const state = new WorkingSet(ledger, ledger.now, randomUUID, locks)
     addLoaded(state, rows, this.#cache)
+    if (known === undefined)
+      addLoaded(state, (await this.#send(loadLocks())).rows.map(loadedRow), this.#cache)
+    locks.revision = ledger.head
+    this.#locks = locks
+    this.#now = ledger.now
 
     const machines = [...state.rows.machine.values()].map(({ resource }) => resource)
-    const again = keys.afterMachines(machines)
-    if (!again.isEmpty) {
-      const more = await this.#send(loadBatch(again, partitions))
+    for (const again of [keys.afterMachines(machines), keys.withLocks(state)]) {
+      if (again.isEmpty) continue
+      const more = await this.#send(loadBatch(again, { partitions }))
       addLoaded(state, more.rows.map(loadedRow), this.#cache)
     }
     return state
@@ -75,7 +94,11 @@ export class WriterSession {
   async commit(state: WorkingSet, headBefore: bigint): Promise<void> {
     const { command } = await this.#send(saveBatch(state, headBefore), COMMIT)
     if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`)
-    for (const rows of Object.values(state.rows)) for (const row of rows.values()) this.#cache.hold(row)
+    state.locks.revision = state.head
+    for (const [kind, rows] of Object.entries(state.rows)) {
+      // The table of locks holds these itself.
+      if (kind !== 'lock' && kind !== 'hold') for (const row of rows.values()) this.#cache.hold(row)
+    }
   }
 
   async rollback(): Promise<void> {

@@ -5,7 +5,7 @@ export abstract class Sweep {
   protected readonly log: Logger
   readonly #everyMs: number
   #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> | undefined
+  #running: Promise<unknown> | undefined
   #stopped = false
 
   constructor({ log, everyMs }: { log: Logger; everyMs: number }) {
@@ -13,8 +13,8 @@ export abstract class Sweep {
     this.#everyMs = everyMs
   }
 
-  /** Does what is due now. Safe to run on several servers at once. */
-  abstract step(): Promise<void>
+  /** Does what is due now; may say in how many milliseconds to look again. Safe to run on several servers at once. */
+  abstract step(): Promise<unknown>
 
   /** Runs a first step soon, and then again and again. A step that fails is logged and tried at the next turn. */
   start(): void {
@@ -35,7 +35,7 @@ export abstract class Sweep {
         .catch((error: unknown) => {
           this.log.warn({ err: error, sweep: this.constructor.name }, 'a background step failed')
         })
-        .finally(() => this.#schedule(this.#everyMs))
+        .then((inMs) => this.#schedule(typeof inMs === 'number' ? inMs : this.#everyMs))
     }, inMs)
     this.#timer.unref()
   }

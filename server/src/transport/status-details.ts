@@ -1,5 +1,6 @@
 import type { Any } from '../../../proto/gen/google/protobuf/any.ts'
 import { BadRequest, ErrorInfo, RetryInfo } from '../../../proto/gen/google/rpc/error_details.ts'
+import { Blocker, Blockers } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { FieldViolation, HoldfastError } from '../domain/error.ts'
 import { cutToBytes } from './cut-to-bytes.ts'
 
@@ -13,6 +14,7 @@ export const errorDomain = 'holdfast.dev'
 const maxMetadataBytes = 640
 const maxViolationBytes = 1_800
 const maxFieldBytes = 256
+const maxBlockerBytes = 2_800
 
 /** How long to wait when the error does not say: the next batch of a group writer, or a restart. */
 const defaultRetryAfterMs = 1_000
@@ -32,6 +34,9 @@ export function statusDetails(error: HoldfastError): Any[] {
   if (error.violations.length > 0) {
     const fieldViolations = boundedViolations(error.violations)
     details.push(pack('google.rpc.BadRequest', BadRequest.encode({ fieldViolations }).finish()))
+  }
+  if (error.blockers.length > 0) {
+    details.push(pack('holdfast.v1.Blockers', Blockers.encode(boundedBlockers(error.blockers)).finish()))
   }
   const retryAfterMs = error.retryAfterMs ?? (passesByItself(error) ? defaultRetryAfterMs : undefined)
   if (retryAfterMs !== undefined) {
@@ -69,6 +74,24 @@ function boundedMetadata(metadata: Record<string, string>): Record<string, strin
     bounded[key] = cut
   }
   return bounded
+}
+
+/** As many as fit, each with its words cut short; the number of all of them. */
+function boundedBlockers(blockers: readonly Blocker[]): Blockers {
+  const bounded: Blocker[] = []
+  let left = maxBlockerBytes
+  for (const blocker of blockers) {
+    const cut = {
+      ...blocker,
+      scopes: blocker.scopes.slice(0, 4),
+      who: cutToBytes(blocker.who, 96),
+      reason: cutToBytes(blocker.reason, 160),
+    }
+    left -= Blocker.encode(cut).finish().length
+    if (left < 0 && bounded.length > 0) break
+    bounded.push(cut)
+  }
+  return { blockers: bounded, total: blockers.length }
 }
 
 function boundedViolations(

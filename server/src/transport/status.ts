@@ -21,14 +21,19 @@ export function grpcCode(reason: Reason): Code {
     case 'PAGE_TOKEN_INVALID':
       return Code.INVALID_ARGUMENT
     case 'NOT_FOUND':
+    case 'LEASE_EXPIRED':
       return Code.NOT_FOUND
     case 'SEQ_REUSED':
     case 'RUN_ID_REUSED':
+    case 'REQUEST_ID_REUSED':
       return Code.ALREADY_EXISTS
     case 'EPOCH_CHANGED':
     case 'RUN_FINISHED':
+    case 'LOCK_HELD':
+    case 'BLOCKED':
       return Code.FAILED_PRECONDITION
     case 'ETAG_MISMATCH':
+    case 'STALE_TOKEN':
       return Code.ABORTED
     case 'LOG_GAP':
     case 'REVISION_COMPACTED':
@@ -38,12 +43,15 @@ export function grpcCode(reason: Reason): Code {
       return Code.OUT_OF_RANGE
     case 'QUOTA_EXCEEDED':
       return Code.RESOURCE_EXHAUSTED
+    case 'PERMISSION_DENIED':
+      return Code.PERMISSION_DENIED
     case 'UNAUTHENTICATED':
       return Code.UNAUTHENTICATED
     case 'SERVER_DRAINING':
     case 'STORE_UNAVAILABLE':
       return Code.UNAVAILABLE
     case 'DEADLINE_EXCEEDED':
+    case 'ACQUIRE_TIMED_OUT':
       return Code.DEADLINE_EXCEEDED
     case 'CANCELLED':
       return Code.CANCELLED

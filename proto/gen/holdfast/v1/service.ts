@@ -211,7 +211,7 @@ export interface Basis {
   effectiveTime: Timestamp | undefined;
 }
 
-/** A named fact, such as `migration:airship/20110502`, true once recorded. */
+/** A named fact, such as `migration:airship/20110502`, true once recorded, until it is revoked. */
 export interface Condition {
   /** `conditions/{id}`; the id may hold `:` and `/`. */
   name: string;
@@ -234,7 +234,15 @@ export interface Condition {
     | Timestamp
     | undefined;
   /** When it last changed. */
-  updateTime: Timestamp | undefined;
+  updateTime:
+    | Timestamp
+    | undefined;
+  /** Since when it is no longer true. Unset while it is. */
+  revokeTime:
+    | Timestamp
+    | undefined;
+  /** Who said so. */
+  revokedBy: string;
 }
 
 function createBaseService(): Service {
@@ -1508,6 +1516,8 @@ function createBaseCondition(): Condition {
     revision: 0n,
     createTime: undefined,
     updateTime: undefined,
+    revokeTime: undefined,
+    revokedBy: "",
   };
 }
 
@@ -1542,6 +1552,12 @@ export const Condition: MessageFns<Condition> = {
     }
     if (message.updateTime !== undefined) {
       Timestamp.encode(message.updateTime, writer.uint32(74).fork()).join();
+    }
+    if (message.revokeTime !== undefined) {
+      Timestamp.encode(message.revokeTime, writer.uint32(82).fork()).join();
+    }
+    if (message.revokedBy !== "") {
+      writer.uint32(90).string(message.revokedBy);
     }
     return writer;
   },
@@ -1631,6 +1647,22 @@ export const Condition: MessageFns<Condition> = {
             message.updateTime = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.revokeTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.revokedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1670,6 +1702,16 @@ export const Condition: MessageFns<Condition> = {
         : isSet(object.update_time)
         ? fromJsonTimestamp(object.update_time)
         : undefined,
+      revokeTime: isSet(object.revokeTime)
+        ? fromJsonTimestamp(object.revokeTime)
+        : isSet(object.revoke_time)
+        ? fromJsonTimestamp(object.revoke_time)
+        : undefined,
+      revokedBy: isSet(object.revokedBy)
+        ? globalThis.String(object.revokedBy)
+        : isSet(object.revoked_by)
+        ? globalThis.String(object.revoked_by)
+        : "",
     };
   },
 
@@ -1702,6 +1744,12 @@ export const Condition: MessageFns<Condition> = {
     if (message.updateTime !== undefined) {
       obj.updateTime = fromTimestamp(message.updateTime).toISOString();
     }
+    if (message.revokeTime !== undefined) {
+      obj.revokeTime = fromTimestamp(message.revokeTime).toISOString();
+    }
+    if (message.revokedBy !== "") {
+      obj.revokedBy = message.revokedBy;
+    }
     return obj;
   },
 
@@ -1725,6 +1773,10 @@ export const Condition: MessageFns<Condition> = {
     message.updateTime = (object.updateTime !== undefined && object.updateTime !== null)
       ? Timestamp.fromPartial(object.updateTime)
       : undefined;
+    message.revokeTime = (object.revokeTime !== undefined && object.revokeTime !== null)
+      ? Timestamp.fromPartial(object.revokeTime)
+      : undefined;
+    message.revokedBy = object.revokedBy ?? "";
     return message;
   },
 };

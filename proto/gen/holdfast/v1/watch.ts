@@ -5,6 +5,8 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 import { Finding } from "./discovery.ts";
+import { Hold } from "./hold.ts";
+import { Lock } from "./lock.ts";
 import { Facet, Machine } from "./machine.ts";
 import { Run } from "./run.ts";
 import { Condition, Instance, Service } from "./service.ts";
@@ -23,9 +25,9 @@ export interface WatchPosition {
 export interface WatchStateRequest {
   /**
    * As in the lists, over all kinds of resource at once: `kind` (`machine`, `facet`, `service`,
-   * `instance`, `condition`, `run`, `finding`), `name`, `machine`, `service`, `environment`, `state`,
-   * `running_version`, `deployed_version`, `version`, `author`, `slot`, `lifecycle`, `labels`. A resource that
-   * has no such field does not match.
+   * `instance`, `condition`, `lock`, `hold`, `run`, `finding`), `name`, `machine`, `service`, `environment`,
+   * `state`, `running_version`, `deployed_version`, `version`, `author`, `owner`, `principal`, `slot`,
+   * `lifecycle`, `labels`. A resource that has no such field does not match.
    * At most 4 KiB.
    */
   filter: string;
@@ -60,7 +62,7 @@ export interface WatchStateResponse {
 
 /** A part of the snapshot. */
 export interface WatchStateResponse_Snapshot {
-  /** Resources as they were at `position.revision`. */
+  /** Resources as they were at `position.revision`, but for locks that had ended and holds that were lifted. */
   resources: Resource[];
   /** Resume here. */
   position:
@@ -181,6 +183,12 @@ export interface Resource {
     | //
     /** A condition. */
     { $case: "condition"; value: Condition }
+    | //
+    /** A lock. */
+    { $case: "lock"; value: Lock }
+    | //
+    /** A hold. */
+    { $case: "hold"; value: Hold }
     | //
     /** A run, without its targets and log. */
     { $case: "run"; value: Run }
@@ -1135,6 +1143,12 @@ export const Resource: MessageFns<Resource> = {
       case "condition":
         Condition.encode(message.resource.value, writer.uint32(42).fork()).join();
         break;
+      case "lock":
+        Lock.encode(message.resource.value, writer.uint32(50).fork()).join();
+        break;
+      case "hold":
+        Hold.encode(message.resource.value, writer.uint32(58).fork()).join();
+        break;
       case "run":
         Run.encode(message.resource.value, writer.uint32(66).fork()).join();
         break;
@@ -1198,6 +1212,22 @@ export const Resource: MessageFns<Resource> = {
             message.resource = { $case: "condition", value: Condition.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.resource = { $case: "lock", value: Lock.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.resource = { $case: "hold", value: Hold.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 8: {
             if (tag !== 66) {
               break;
@@ -1238,6 +1268,10 @@ export const Resource: MessageFns<Resource> = {
         ? { $case: "instance", value: Instance.fromJSON(object.instance) }
         : isSet(object.condition)
         ? { $case: "condition", value: Condition.fromJSON(object.condition) }
+        : isSet(object.lock)
+        ? { $case: "lock", value: Lock.fromJSON(object.lock) }
+        : isSet(object.hold)
+        ? { $case: "hold", value: Hold.fromJSON(object.hold) }
         : isSet(object.run)
         ? { $case: "run", value: Run.fromJSON(object.run) }
         : isSet(object.finding)
@@ -1258,6 +1292,10 @@ export const Resource: MessageFns<Resource> = {
       obj.instance = Instance.toJSON(message.resource.value);
     } else if (message.resource?.$case === "condition") {
       obj.condition = Condition.toJSON(message.resource.value);
+    } else if (message.resource?.$case === "lock") {
+      obj.lock = Lock.toJSON(message.resource.value);
+    } else if (message.resource?.$case === "hold") {
+      obj.hold = Hold.toJSON(message.resource.value);
     } else if (message.resource?.$case === "run") {
       obj.run = Run.toJSON(message.resource.value);
     } else if (message.resource?.$case === "finding") {
@@ -1299,6 +1337,18 @@ export const Resource: MessageFns<Resource> = {
       case "condition": {
         if (object.resource?.value !== undefined && object.resource?.value !== null) {
           message.resource = { $case: "condition", value: Condition.fromPartial(object.resource.value) };
+        }
+        break;
+      }
+      case "lock": {
+        if (object.resource?.value !== undefined && object.resource?.value !== null) {
+          message.resource = { $case: "lock", value: Lock.fromPartial(object.resource.value) };
+        }
+        break;
+      }
+      case "hold": {
+        if (object.resource?.value !== undefined && object.resource?.value !== null) {
+          message.resource = { $case: "hold", value: Hold.fromPartial(object.resource.value) };
         }
         break;
       }

@@ -1,7 +1,7 @@
 import { type Finding, Finding_Decision } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import { Event } from '../../../../proto/gen/holdfast/v1/event.ts'
 import { TimelineEntry_Effect } from '../../../../proto/gen/holdfast/v1/timeline.ts'
-import { API_SOURCE } from '../amend-resource.ts'
+import { API_SOURCE } from '../amendment.ts'
 import type { Command } from '../command.ts'
 import { encode } from '../encode.ts'
 import { HoldfastError } from '../error.ts'

@@ -1,7 +1,14 @@
 import { type Finding, Finding_Decision, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
+import { type Hold, Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
+import { type Lock, Lock_EndCause, Lock_Mode, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import { Freshness, type Machine, Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { type Run, Run_Kind, Run_State } from '../../../../proto/gen/holdfast/v1/run.ts'
-import { type Instance, Instance_State, type Service } from '../../../../proto/gen/holdfast/v1/service.ts'
+import {
+  type Condition,
+  type Instance,
+  Instance_State,
+  type Service,
+} from '../../../../proto/gen/holdfast/v1/service.ts'
 import { filterFields } from './field.ts'
 
 /** An enum's names without those that are never sent. */
@@ -108,6 +115,37 @@ export const RUN_IDENTITY_FIELDS: ReadonlySet<string> = new Set(
 )
 /** Fields whose value is of the moment of the read, and so unknown of the past and of no order. */
 export const MOMENTARY_FIELDS: ReadonlySet<string> = new Set(['freshness'])
+
+/** What filters of ListLocks may name. */
+export const LOCK_FIELDS = filterFields<Lock>(
+  { name: 'name', type: 'id', collection: 'locks/', get: (l) => idIn('locks/')(l.name) },
+  { name: 'state', type: 'enum', values: sentValues(Lock_State), get: (l) => l.state },
+  { name: 'mode', type: 'enum', values: sentValues(Lock_Mode), get: (l) => l.mode },
+  { name: 'owner', type: 'text', get: (l) => l.owner },
+  { name: 'principal', type: 'text', get: (l) => l.principal },
+  { name: 'lease', type: 'text', get: (l) => l.lease },
+  { name: 'end_cause', type: 'enum', values: sentValues(Lock_EndCause), get: (l) => l.endCause },
+  { name: 'create_time', type: 'time', get: (l) => l.createTime },
+  { name: 'update_time', type: 'time', get: (l) => l.updateTime },
+)
+
+/** What filters of ListHolds may name. */
+export const HOLD_FIELDS = filterFields<Hold>(
+  { name: 'name', type: 'id', collection: 'holds/', get: (h) => idIn('holds/')(h.name) },
+  { name: 'state', type: 'enum', values: sentValues(Hold_State), get: (h) => h.state },
+  { name: 'author', type: 'text', get: (h) => h.author },
+  { name: 'until_condition', type: 'text', get: (h) => h.untilCondition },
+  { name: 'create_time', type: 'time', get: (h) => h.createTime },
+  { name: 'update_time', type: 'time', get: (h) => h.updateTime },
+)
+
+/** What filters of ListConditions may name. */
+export const CONDITION_FIELDS = filterFields<Condition>(
+  { name: 'name', type: 'id', collection: 'conditions/', get: (c) => idIn('conditions/')(c.name) },
+  { name: 'satisfied_by', type: 'text', get: (c) => c.satisfiedBy },
+  { name: 'create_time', type: 'time', get: (c) => c.createTime },
+  { name: 'update_time', type: 'time', get: (c) => c.updateTime },
+)
 
 /** Fields that never change while a resource lives: what a read of the past may ask of rows as they are now. */
 export const IDENTITY_FIELDS: ReadonlySet<string> = new Set([

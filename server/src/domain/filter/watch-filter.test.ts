@@ -68,7 +68,7 @@ test.each([
 
 test('a filter on one kind shows that the others cannot pass', () => {
   expect(compileWatchFilter('kind = facet AND name = x').kinds).toEqual(['facet'])
-  expect(compileWatchFilter('service = x').kinds).toEqual(['instance', 'finding', 'run'])
+  expect(compileWatchFilter('service = x').kinds).toEqual(['instance', 'lock', 'hold', 'finding', 'run'])
   expect(compileWatchFilter('kind = facet AND service = x').kinds).toEqual([])
   expect(compileWatchFilter('').kinds).toEqual(KIND_NAMES)
 })

@@ -1,5 +1,8 @@
+import type { Hold } from '../../../../proto/gen/holdfast/v1/hold.ts'
+import type { Lock } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Facet } from '../../../../proto/gen/holdfast/v1/machine.ts'
-import type { Condition } from '../../../../proto/gen/holdfast/v1/service.ts'
+import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
+import type { Instance } from '../../../../proto/gen/holdfast/v1/service.ts'
 import type { Resource } from '../../../../proto/gen/holdfast/v1/watch.ts'
 import { KIND_NAMES, type KindMessage, type KindName, ResourceKind } from '../kind.ts'
 import { bindFilter } from './bind-filter.ts'
@@ -8,8 +11,11 @@ import { and, type Filter, not, or } from './filter.ts'
 import { matcher } from './matches.ts'
 import { canonicalFilter, parseFilter } from './parser.ts'
 import {
+  CONDITION_FIELDS,
   FINDING_FIELDS,
+  HOLD_FIELDS,
   INSTANCE_FIELDS,
+  LOCK_FIELDS,
   MACHINE_FIELDS,
   machineId,
   RUN_FIELDS,
@@ -55,6 +61,30 @@ function pick<M>(kind: KindName, fields: FilterFields<M>, ...names: string[]): F
   return filterFields<M>(kindField(kind), ...names.map((name) => fields.get(name)!))
 }
 
+const withFields = <M>(fields: FilterFields<M>, ...more: Field<M>[]): FilterFields<M> =>
+  filterFields<M>(...fields.values(), ...more)
+
+/**
+ * `state` of a kind, which knows the states of the others, too, and that it is never in one of them: a filter may
+ * name a state of one kind without being refused for the rest.
+ */
+function stateField<M>(fields: FilterFields<M>): Field<M> {
+  const own = fields.get('state') as Field<M> & { type: 'enum' }
+  const others = [INSTANCE_FIELDS, LOCK_FIELDS, HOLD_FIELDS].flatMap((all) =>
+    Object.keys((all.get('state') as Field<never> & { type: 'enum' }).values),
+  )
+  return { ...own, values: { ...Object.fromEntries(others.map((name) => [name, -1])), ...own.values } }
+}
+
+/** The parts of what a lock or hold covers, by the names that an instance has for them. */
+function scopeFields<M>(scopesOf: (message: M) => readonly Scope[]): Field<M>[] {
+  return (['environment', 'service', 'machine'] as const).map((name) => ({
+    name,
+    type: 'list',
+    get: (message) => scopesOf(message).map((scope) => scope[name]),
+  }))
+}
+
 const FIELDS: { [K in KindName]: FilterFields<KindMessage[K]> } = {
   machine: pick('machine', MACHINE_FIELDS, 'name', 'lifecycle', 'labels'),
   facet: filterFields<Facet>(
@@ -63,27 +93,36 @@ const FIELDS: { [K in KindName]: FilterFields<KindMessage[K]> } = {
     { name: 'machine', type: 'id', collection: 'machines/', get: (f) => machineId(f.machine) },
   ),
   service: pick('service', SERVICE_FIELDS, 'name', 'labels'),
-  instance: pick(
-    'instance',
-    INSTANCE_FIELDS,
-    'name',
-    'machine',
-    'service',
-    'environment',
-    'state',
-    'running_version',
-    'deployed_version',
-    'slot',
-    'labels',
+  instance: withFields(
+    pick(
+      'instance',
+      INSTANCE_FIELDS,
+      ...[
+        'name',
+        'machine',
+        'service',
+        'environment',
+        'running_version',
+        'deployed_version',
+        'slot',
+        'labels',
+      ],
+    ),
+    stateField<Instance>(INSTANCE_FIELDS),
+  ),
+  condition: pick('condition', CONDITION_FIELDS, 'name'),
+  lock: withFields(
+    pick('lock', LOCK_FIELDS, 'name', 'owner', 'principal'),
+    stateField<Lock>(LOCK_FIELDS),
+    ...scopeFields<Lock>((lock) => lock.scopes),
+  ),
+  hold: withFields(
+    pick('hold', HOLD_FIELDS, 'name', 'author'),
+    stateField<Hold>(HOLD_FIELDS),
+    ...scopeFields<Hold>((hold) => (hold.scope === undefined ? [] : [hold.scope])),
   ),
   finding: pick('finding', FINDING_FIELDS, 'name', 'machine', 'service', 'slot'),
   run: pick('run', RUN_FIELDS, 'name', 'service', 'environment', 'version', 'author', 'labels'),
-  condition: filterFields<Condition>(kindField('condition'), {
-    name: 'name',
-    type: 'id',
-    collection: 'conditions/',
-    get: (c) => c.name.slice('conditions/'.length),
-  }),
 }
 
 const ALL_FIELDS: FilterFields<never> = new Map(

@@ -2,8 +2,8 @@ import type { ConditionSatisfied, NoteRecorded } from '../../../../proto/gen/hol
 import type { Origin } from '../basis.ts'
 import type { IncomingEvent } from '../incoming-event.ts'
 import { timestampFromInstant } from '../instant.ts'
+import { satisfyCondition } from '../locks/conditions.ts'
 import { resolveMachine } from '../machine-identity.ts'
-import { conditionName } from '../resource-name.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { foldDeployment } from './deployment-recorded.ts'
 import { foldHeartbeat, foldStarted, foldStopped } from './instance-reported.ts'
@@ -43,27 +43,16 @@ export function foldEvent(state: WorkingSet, event: IncomingEvent, origin: Origi
   }
 }
 
-/** A condition is true once recorded; told again, it stays as it was first told. */
+/** A condition is true once recorded, and lifts the holds that wait for it; told again, it stays as it was first told. */
 function foldCondition(
   state: WorkingSet,
   event: IncomingEvent,
   { condition, reason }: ConditionSatisfied,
   origin: Origin,
 ): FoldOutcome {
-  const name = conditionName(condition)
-  if (state.find('condition', name) !== undefined) return { effect: Effect.NONE, kept: event }
-  state.put('condition', {
-    name,
-    uid: state.newUid(),
-    etag: '',
-    satisfyTime: timestampFromInstant(origin.effectiveAt),
-    satisfiedBy: origin.source,
-    reason,
-    revision: 0n,
-    createTime: undefined,
-    updateTime: undefined,
-  })
-  return { effect: Effect.CHANGED, kept: event }
+  const at = timestampFromInstant(origin.effectiveAt)
+  const satisfied = satisfyCondition(state, { condition, reason, by: origin.source, at })
+  return { effect: satisfied === undefined ? Effect.NONE : Effect.CHANGED, kept: event }
 }
 
 /** A note changes nothing, though it may be the first to mention a machine or service. */

@@ -1,5 +1,5 @@
 import { Run_State, RunTarget_Outcome } from '../../../../proto/gen/holdfast/v1/run.ts'
-import { API_SOURCE } from '../amend-resource.ts'
+import { API_SOURCE } from '../amendment.ts'
 import type { Command } from '../command.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import { machineName } from '../resource-name.ts'

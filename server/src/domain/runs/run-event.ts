@@ -1,7 +1,7 @@
 import { Event } from '../../../../proto/gen/holdfast/v1/event.ts'
 import type { Run } from '../../../../proto/gen/holdfast/v1/run.ts'
 import { TimelineEntry_Effect } from '../../../../proto/gen/holdfast/v1/timeline.ts'
-import { API_SOURCE } from '../amend-resource.ts'
+import { API_SOURCE } from '../amendment.ts'
 import { encode } from '../encode.ts'
 import { EventType } from '../event-type.ts'
 import { idOf } from '../resource-name.ts'

@@ -1,6 +1,6 @@
 import { type Run, Run_State, RunTarget_Outcome } from '../../../../proto/gen/holdfast/v1/run.ts'
 import type { StartRunRequest } from '../../../../proto/gen/holdfast/v1/run_service.ts'
-import { API_SOURCE } from '../amend-resource.ts'
+import { API_SOURCE } from '../amendment.ts'
 import type { Command } from '../command.ts'
 import { HoldfastError } from '../error.ts'
 import { DEFAULT_ENVIRONMENT, resolveService } from '../fold/resource.ts'

@@ -5,7 +5,7 @@ import {
   RunTarget_Outcome,
   type TargetCounts,
 } from '../../../../proto/gen/holdfast/v1/run.ts'
-import { API_SOURCE } from '../amend-resource.ts'
+import { API_SOURCE } from '../amendment.ts'
 import { moveDeployedVersion } from '../fold/deployment-recorded.ts'
 import { instantFromTimestamp } from '../instant.ts'
 import { resolveMachine } from '../machine-identity.ts'

@@ -1,0 +1,159 @@
+import type { Hold } from '../../../../proto/gen/holdfast/v1/hold.ts'
+import { type Blocker, Blocker_Kind, type Lock, Lock_Mode } from '../../../../proto/gen/holdfast/v1/lock.ts'
+import { instantFromTimestamp, timestampFromInstant } from '../instant.ts'
+import { conditionName, idOf } from '../resource-name.ts'
+import type { Row, WorkingSet } from '../working-set.ts'
+import { type Attempt, blocks } from './attempt.ts'
+import { isHeld, isWaiting, type LockDelay, microsOf } from './lock-table.ts'
+import { overlaps, scopesText, scopeText } from './scope.ts'
+
+/** What is in the way of an attempt. */
+export interface InTheWay {
+  /** Locks, earlier requests and delays: they pass by themselves. */
+  ahead: Blocker[]
+  /** Holds and conditions that are not true: somebody must do something. */
+  refusing: Blocker[]
+  /** How many requests that wait are before it. */
+  waitersAhead: number
+}
+
+/** Everything that is in the way of an attempt. */
+export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
+  const locks: Blocker[] = []
+  const waiters: Blocker[] = []
+  for (const row of state.locks.locksOverlapping(attempt.scopes)) {
+    if (!conflicts(row, attempt)) continue
+    if (isHeld(row)) locks.push(lockBlocker(row.resource))
+    else waiters.push(waiterBlocker(row.resource))
+  }
+  const delays = delaysInTheWay(state, attempt).map(delayBlocker)
+  return {
+    ahead: [...locks, ...delays, ...waiters],
+    refusing: [
+      ...holdsInTheWay(state, attempt).map(holdBlocker),
+      ...unmetConditions(state, attempt).map(conditionBlocker),
+    ],
+    waitersAhead: waiters.length,
+  }
+}
+
+/** Whether anything that passes by itself is in the way. */
+export function mustWait(state: WorkingSet, attempt: Attempt): boolean {
+  for (const row of state.locks.locksOverlapping(attempt.scopes)) if (conflicts(row, attempt)) return true
+  return delaysInTheWay(state, attempt).length > 0
+}
+
+/** The holds and conditions that refuse an attempt, of which a request that waits dies. */
+export function refusing(state: WorkingSet, attempt: Attempt): Blocker[] {
+  return [
+    ...holdsInTheWay(state, attempt).map(holdBlocker),
+    ...unmetConditions(state, attempt).map(conditionBlocker),
+  ]
+}
+
+/** Two that are shared live side by side; what waits counts for who came later. */
+function conflicts(row: Row<'lock'>, { mode, ticket }: Attempt): boolean {
+  if (ticket !== undefined && (row.id === ticket || (isWaiting(row) && row.id > ticket))) return false
+  return mode !== Lock_Mode.SHARED || row.resource.mode !== Lock_Mode.SHARED
+}
+
+function holdsInTheWay(state: WorkingSet, attempt: Attempt): Hold[] {
+  const holds: Hold[] = []
+  for (const { resource: hold } of state.locks.holdsOverlapping(attempt.scopes)) {
+    const over = hold.untilTime !== undefined && instantFromTimestamp(hold.untilTime) <= state.now
+    if (!over && blocks(hold, attempt)) holds.push(hold)
+  }
+  return holds
+}
+
+function unmetConditions(state: WorkingSet, { requires }: Attempt): string[] {
+  return requires.filter((id) => {
+    const row = state.find('condition', conditionName(id))
+    return row === undefined || row.resource.revokeTime !== undefined
+  })
+}
+
+function delaysInTheWay(state: WorkingSet, { scopes }: Attempt): LockDelay[] {
+  return [...state.locks.delays].filter(
+    ({ lock, until }) =>
+      until > state.now && lock.scopes.some((scope) => scopes.some((other) => overlaps(scope, other))),
+  )
+}
+
+function lockBlocker(lock: Lock): Blocker {
+  const untilTime =
+    lock.maxHold === undefined
+      ? undefined
+      : timestampFromInstant((instantFromTimestamp(lock.grantTime!) + microsOf(lock.maxHold)) as never)
+  return {
+    kind: Blocker_Kind.LOCK,
+    resource: lock.name,
+    scopes: lock.scopes,
+    who: whoOf(lock),
+    reason: lock.reason,
+    sinceTime: lock.grantTime,
+    untilTime,
+    remedy: `wait for it, or end it: holdfast unlock ${idOf(lock.name)} --reason …`,
+  }
+}
+
+function waiterBlocker(lock: Lock): Blocker {
+  return {
+    kind: Blocker_Kind.WAITER,
+    resource: lock.name,
+    scopes: lock.scopes,
+    who: whoOf(lock),
+    reason: lock.reason,
+    sinceTime: lock.createTime,
+    untilTime: lock.waitDeadline,
+    remedy: 'it came earlier: wait for its turn to pass',
+  }
+}
+
+function delayBlocker({ lock, until }: LockDelay): Blocker {
+  return {
+    kind: Blocker_Kind.LOCK_DELAY,
+    resource: lock.name,
+    scopes: lock.scopes,
+    who: whoOf(lock),
+    reason: `its holder was lost while it held ${scopesText(lock.scopes)} and may still be at work`,
+    sinceTime: lock.endTime,
+    untilTime: timestampFromInstant(until),
+    remedy: 'it passes by itself',
+  }
+}
+
+function holdBlocker(hold: Hold): Blocker {
+  const byItself =
+    hold.untilCondition !== ''
+      ? `holdfast satisfy ${hold.untilCondition}, or `
+      : hold.untilTime !== undefined
+        ? 'wait for its time, or '
+        : ''
+  return {
+    kind: Blocker_Kind.HOLD,
+    resource: hold.name,
+    scopes: [hold.scope!],
+    who: hold.author,
+    reason: hold.reason,
+    sinceTime: hold.createTime,
+    untilTime: hold.untilTime,
+    remedy: `${byItself}holdfast lift ${idOf(hold.name)} (a hold on ${scopeText(hold.scope!)})`,
+  }
+}
+
+function conditionBlocker(id: string): Blocker {
+  return {
+    kind: Blocker_Kind.CONDITION,
+    resource: conditionName(id),
+    scopes: [],
+    who: '',
+    reason: `${id} is required and is not true`,
+    sinceTime: undefined,
+    untilTime: undefined,
+    remedy: `make it true and say so: holdfast satisfy ${id}`,
+  }
+}
+
+const whoOf = ({ owner, principal }: Lock): string =>
+  owner === '' || owner === principal ? principal : `${owner} (${principal})`

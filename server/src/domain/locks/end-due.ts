@@ -1,0 +1,70 @@
+import { Hold_LiftCause } from '../../../../proto/gen/holdfast/v1/hold.ts'
+import { Lock_EndCause } from '../../../../proto/gen/holdfast/v1/lock.ts'
+import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
+import type { Command } from '../command.ts'
+import type { LoadKeys } from '../load-keys.ts'
+import type { Row, WorkingSet } from '../working-set.ts'
+import { liftHold } from './hold-changes.ts'
+import { type End, endLock, leasesWaitingFor, promote } from './lock-changes.ts'
+import { isHeld, isWaiting } from './lock-table.ts'
+
+const END_OF_WAIT = { cause: Lock_EndCause.WAIT_TIMED_OUT, by: '', reason: 'it waited to its limit' }
+const END_OF_HOLD = { cause: Lock_EndCause.MAX_HOLD, by: '', reason: 'it was held as long as it may be' }
+const END_OF_EPOCH = {
+  cause: Lock_EndCause.EPOCH_CHANGED,
+  by: '',
+  reason: 'the ledger began a new epoch, and cannot vouch for what was granted before',
+}
+
+/**
+ * Does what is due by the database's clock: waits and holds that are over, delays that have passed, locks that were
+ * granted in an epoch before this one, and grants that had to be left for now.
+ */
+export class EndDue implements Command<number> {
+  readonly size = 1000
+
+  collect(keys: LoadKeys): void {
+    keys.waitingLeases((table) => {
+      const delayed = [...table.locks.delays].flatMap(({ lock }) => lock.scopes)
+      const due = [...table.locks.dueAt(table.now)].flatMap(({ resource }) =>
+        'scopes' in resource ? resource.scopes : resource.scope === undefined ? [] : [resource.scope],
+      )
+      return leasesWaitingFor(table, [...delayed, ...due, ...table.locks.unsettled])
+    })
+  }
+
+  decide(state: WorkingSet): number {
+    const before = state.head
+    for (const row of state.locks.locks) {
+      if (isHeld(row) && row.resource.ledgerEpoch !== state.epoch) end(state, row, END_OF_EPOCH)
+    }
+    for (const row of state.locks.dueAt(state.now)) {
+      if (row.kind === 'hold') {
+        const hold = row as Row<'hold'>
+        state.revise(() =>
+          liftHold(state, hold, { cause: Hold_LiftCause.TIME, by: '', reason: 'its time came' }),
+        )
+      } else {
+        const lock = row as Row<'lock'>
+        if (isWaiting(lock)) end(state, lock, END_OF_WAIT)
+        else if (isHeld(lock)) end(state, lock, END_OF_HOLD)
+      }
+    }
+    settle(state)
+    return Number(state.head - before)
+  }
+}
+
+function end(state: WorkingSet, row: Row<'lock'>, how: End): void {
+  state.revise(() => endLock(state, row, how))
+}
+
+function settle(state: WorkingSet): void {
+  const freed: Scope[] = state.locks.takeUnsettled()
+  for (const delay of [...state.locks.delays]) {
+    if (delay.until > state.now) continue
+    state.locks.forgetDelay(delay)
+    freed.push(...delay.lock.scopes)
+  }
+  if (freed.length > 0) state.revise(() => promote(state, freed))
+}

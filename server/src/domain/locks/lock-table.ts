@@ -1,0 +1,217 @@
+import type { Duration } from '../../../../proto/gen/google/protobuf/duration.ts'
+import { Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
+import { type Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
+import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
+import { type Instant, instantFromTimestamp } from '../instant.ts'
+import type { Row } from '../working-set.ts'
+import { ScopeIndex } from './scope-index.ts'
+
+type LockRow = Row<'lock'>
+type HoldRow = Row<'hold'>
+
+/** The time after a lock whose holder was lost, in which nothing that overlaps is granted. */
+export interface LockDelay {
+  lock: Lock
+  until: Instant
+}
+
+/** Requests that have ended are known again for this many others: a retry is not a new request. */
+const ENDED_REQUESTS = 50_000
+
+/** Ends that the client did not choose: it may still be at work. */
+const LOST: ReadonlySet<Lock_EndCause> = new Set([
+  Lock_EndCause.LEASE_EXPIRED,
+  Lock_EndCause.FORCED,
+  Lock_EndCause.MAX_HOLD,
+  Lock_EndCause.EPOCH_CHANGED,
+])
+
+/**
+ * All locks that are held or wait and all holds that stand, by what they cover. A fold of the ledger that a
+ * writer keeps in memory: exact at `revision`, and brought up to date under the ledger's lock from the changes
+ * that other servers made since, so that deciding a lock reads no rows.
+ */
+export class LockTable {
+  /** All changes up to here are in it. */
+  revision = 0n
+  readonly #locks = new Map<string, LockRow>()
+  readonly #lockScopes = new ScopeIndex<LockRow>()
+  readonly #byLease = new Map<string, Set<LockRow>>()
+  readonly #byRequest = new Map<string, LockRow>()
+  readonly #endedRequests = new Map<string, Lock>()
+  readonly #holds = new Map<string, HoldRow>()
+  readonly #holdScopes = new ScopeIndex<HoldRow>()
+  readonly #delays = new Map<string, LockDelay>()
+  /** What has a time at which something becomes of it: locks that wait or may be held so long, and holds. */
+  readonly #due = new Map<LockRow | HoldRow, Instant>()
+  /** Scopes that were freed while the leases of those who wait for them were not at hand. */
+  #unsettled: Scope[] = []
+
+  /** A lock that is held or waits. */
+  lock(name: string): LockRow | undefined {
+    return this.#locks.get(name)
+  }
+
+  hold(name: string): HoldRow | undefined {
+    return this.#holds.get(name)
+  }
+
+  get locks(): Iterable<LockRow> {
+    return this.#locks.values()
+  }
+
+  get holds(): Iterable<HoldRow> {
+    return this.#holds.values()
+  }
+
+  locksOverlapping(scopes: readonly Scope[]): Set<LockRow> {
+    return this.#lockScopes.overlapping(scopes)
+  }
+
+  /** Requests that wait for what overlaps, first come first. */
+  waitersFor(scopes: readonly Scope[]): LockRow[] {
+    const waiters = [...this.locksOverlapping(scopes)].filter(isWaiting)
+    return waiters.sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  holdsOverlapping(scopes: readonly Scope[]): Set<HoldRow> {
+    return this.#holdScopes.overlapping(scopes)
+  }
+
+  locksOf(lease: string): LockRow[] {
+    return [...(this.#byLease.get(lease) ?? [])]
+  }
+
+  /** The lock of an earlier request of the same lease and id, also for some time after its end. */
+  request(lease: string, requestId: string): Lock | undefined {
+    const key = requestKey(lease, requestId)
+    return this.#byRequest.get(key)?.resource ?? this.#endedRequests.get(key)
+  }
+
+  get delays(): Iterable<LockDelay> {
+    return this.#delays.values()
+  }
+
+  forgetDelay({ lock }: LockDelay): void {
+    this.#delays.delete(lock.name)
+  }
+
+  /** Scopes to look at again, taken. */
+  takeUnsettled(): Scope[] {
+    const scopes = this.#unsettled
+    this.#unsettled = []
+    return scopes
+  }
+
+  get unsettled(): readonly Scope[] {
+    return this.#unsettled
+  }
+
+  leaveUnsettled(scopes: readonly Scope[]): void {
+    this.#unsettled.push(...scopes)
+  }
+
+  /** What is due at a time. */
+  dueAt(now: Instant): (LockRow | HoldRow)[] {
+    return [...this.#due].filter(([, at]) => at <= now).map(([row]) => row)
+  }
+
+  /** Whether there is anything for `EndDue` to do at a time. */
+  hasDue(now: Instant): boolean {
+    if (this.#unsettled.length > 0) return true
+    for (const at of this.#due.values()) if (at <= now) return true
+    for (const { until } of this.#delays.values()) if (until <= now) return true
+    return false
+  }
+
+  /** Takes in how a lock or hold stands. */
+  set(row: Row<'lock'> | Row<'hold'>): void {
+    if (row.kind === 'lock') this.#setLock(row as LockRow)
+    else this.#setHold(row as HoldRow)
+  }
+
+  /** Forgets a lock or hold that was never made after all. */
+  drop(row: Row<'lock'> | Row<'hold'>): void {
+    if (row.kind === 'lock') this.#removeLock(row as LockRow)
+    else this.#removeHold(row as HoldRow)
+  }
+
+  #setLock(row: LockRow): void {
+    const lock = row.resource
+    this.#removeLock(row)
+    this.#endedRequests.delete(requestKey(lock.lease, lock.requestId))
+    if (lock.state === Lock_State.ENDED) {
+      this.#keepEnded(lock)
+      return
+    }
+    this.#locks.set(lock.name, row)
+    this.#lockScopes.add(lock.scopes, row)
+    this.#byRequest.set(requestKey(lock.lease, lock.requestId), row)
+    const ofLease = this.#byLease.get(lock.lease)
+    if (ofLease === undefined) this.#byLease.set(lock.lease, new Set([row]))
+    else ofLease.add(row)
+    const due = dueOf(lock)
+    if (due !== undefined) this.#due.set(row, due)
+  }
+
+  #removeLock(row: LockRow): void {
+    const { name, scopes, lease, requestId } = row.resource
+    this.#delays.delete(name)
+    // What is loaded anew is another object.
+    const known = this.#locks.get(name)
+    if (known === undefined) return
+    this.#locks.delete(name)
+    this.#lockScopes.delete(scopes, known)
+    this.#byRequest.delete(requestKey(lease, requestId))
+    const ofLease = this.#byLease.get(lease)
+    if (ofLease?.delete(known) && ofLease.size === 0) this.#byLease.delete(lease)
+    this.#due.delete(known)
+  }
+
+  #keepEnded(lock: Lock): void {
+    this.#endedRequests.set(requestKey(lock.lease, lock.requestId), lock)
+    if (this.#endedRequests.size > ENDED_REQUESTS) {
+      for (const oldest of this.#endedRequests.keys()) {
+        this.#endedRequests.delete(oldest)
+        break
+      }
+    }
+    if (lock.lockDelay === undefined || lock.grantTime === undefined || !LOST.has(lock.endCause)) return
+    const until = (instantFromTimestamp(lock.endTime!) + microsOf(lock.lockDelay)) as Instant
+    this.#delays.set(lock.name, { lock, until })
+  }
+
+  #setHold(row: HoldRow): void {
+    this.#removeHold(row)
+    const { name, state, scope, untilTime } = row.resource
+    if (state !== Hold_State.STANDING) return
+    this.#holds.set(name, row)
+    this.#holdScopes.add([scope!], row)
+    if (untilTime !== undefined) this.#due.set(row, instantFromTimestamp(untilTime))
+  }
+
+  #removeHold(row: HoldRow): void {
+    const known = this.#holds.get(row.resource.name)
+    if (known === undefined) return
+    this.#holds.delete(row.resource.name)
+    this.#holdScopes.delete([known.resource.scope!], known)
+    this.#due.delete(known)
+  }
+}
+
+export const isWaiting = (row: LockRow): boolean => row.resource.state === Lock_State.WAITING
+export const isHeld = (row: LockRow): boolean => row.resource.state === Lock_State.HELD
+
+export const microsOf = ({ seconds, nanos }: Duration): bigint =>
+  seconds * 1_000_000n + BigInt(Math.trunc(nanos / 1000))
+
+/** When a wait or a hold of a lock is over. */
+function dueOf(lock: Lock): Instant | undefined {
+  if (lock.state === Lock_State.WAITING) {
+    return lock.waitDeadline === undefined ? undefined : instantFromTimestamp(lock.waitDeadline)
+  }
+  if (lock.maxHold === undefined) return undefined
+  return (instantFromTimestamp(lock.grantTime!) + microsOf(lock.maxHold)) as Instant
+}
+
+const requestKey = (lease: string, requestId: string): string => `${lease}\n${requestId}`

@@ -1,0 +1,123 @@
+import type { Instant } from '../domain/instant.ts'
+import type { LeaseRow } from '../domain/locks/lease.ts'
+import { byteaArray, uuidArray } from './binary-array.ts'
+import { micros } from './pg-types.ts'
+import type { Store } from './store.ts'
+
+/** A lease to open. */
+export interface LeaseDraft {
+  id: string
+  secretHash: Buffer
+  ttlMs: number
+  owner: string
+  principal: string
+}
+
+export interface OpenedLease {
+  expiresAt: Instant
+  createdAt: Instant
+  /** False when it was open already. */
+  isNew: boolean
+  principal: string
+}
+
+/**
+ * Opens a lease, or comes back to it. Undefined when the id is taken by a lease of another secret, or has ended.
+ * Not a change of state: it makes no revision and needs no place in the ledger's order.
+ */
+export async function openLease(store: Store, draft: LeaseDraft): Promise<OpenedLease | undefined> {
+  const { id, secretHash, ttlMs, owner, principal } = draft
+  const rows = await store.query<{ expires: bigint; created: bigint; is_new: boolean; principal: string }>({
+    name: 'open-lease',
+    text: `insert into lease as l (id, secret_hash, ttl_ms, expires_at, created_at, owner, principal)
+      values ($1, $2, $3::int4, clock_timestamp() + $3::int4 * interval '1 millisecond', clock_timestamp(), $4, $5)
+      on conflict (id) do update set ttl_ms = excluded.ttl_ms, expires_at = excluded.expires_at
+        where l.secret_hash = excluded.secret_hash and l.ended_at is null
+      returning ${micros('expires_at')} as expires, ${micros('created_at')} as created, xmax = 0 as is_new, principal`,
+    values: [id, secretHash, ttlMs, owner, principal],
+  })
+  const row = rows[0]
+  if (row === undefined) return undefined
+  return {
+    expiresAt: row.expires as Instant,
+    createdAt: row.created as Instant,
+    isNew: row.is_new,
+    principal: row.principal,
+  }
+}
+
+/** Beats leases. Gives the TTL of each that is alive, by id; the others are not and will not be again. */
+export async function beatLeases(
+  store: Store,
+  beats: readonly { id: string; secretHash: Buffer }[],
+): Promise<Map<string, number>> {
+  // In one order, so that two batches of beats do not wait for each other.
+  const sorted = beats.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const rows = await store.query<{ id: string; ttl_ms: number }>({
+    name: 'beat-leases',
+    text: `update lease l set expires_at = clock_timestamp() + l.ttl_ms * interval '1 millisecond'
+      from unnest($1::uuid[], $2::bytea[]) u(id, secret_hash)
+      where l.id = u.id and l.secret_hash = u.secret_hash and l.ended_at is null
+      returning l.id::text, l.ttl_ms`,
+    values: [uuidArray(sorted.map(({ id }) => id)), byteaArray(sorted.map(({ secretHash }) => secretHash))],
+  })
+  return new Map(rows.map(({ id, ttl_ms }) => [id, ttl_ms]))
+}
+
+export interface LeaseClock {
+  /** The database's. */
+  now: Instant
+  /** Leases that are past their TTL. */
+  due: string[]
+  /** When the next one will be, if there is any. */
+  nextAt: Instant | undefined
+}
+
+/** How long no server may have looked before it counts as an outage of Holdfast. */
+const OUTAGE_MS = 3000
+
+/**
+ * Notes that heartbeats are served, and finds the leases that are due. After an outage, in which nobody could beat,
+ * every lease first gets its whole TTL anew. One transaction, so that no server expires what another one is about to
+ * extend.
+ */
+export async function readLeaseClock(store: Store): Promise<LeaseClock> {
+  const [row] = await store.query<{ now: bigint; outage: boolean }>({
+    name: 'lease-clock',
+    text: `with before as (select served_at from lease_clock where id = 1 for update),
+      now as (update lease_clock set served_at = clock_timestamp() where id = 1 returning served_at),
+      outage as (select clock_timestamp() - served_at > ${OUTAGE_MS} * interval '1 millisecond' as was from before),
+      amnesty as (update lease set expires_at = greatest(expires_at, clock_timestamp() + ttl_ms * interval '1 millisecond')
+        where ended_at is null and (select was from outage))
+      select ${micros('n.served_at')} as now, (select was from outage) as outage from now n`,
+  })
+  const { now, outage } = row!
+  if (outage) return { now: now as Instant, due: [], nextAt: undefined }
+  const rows = await store.query<{ id: string; expires: bigint }>({
+    name: 'due-leases',
+    text: `select id::text, ${micros('expires_at')} as expires from lease
+      where ended_at is null and expires_at <= (select coalesce(min(expires_at), 'infinity') from lease where ended_at is null
+        and expires_at > clock_timestamp())
+      order by expires_at limit 1000`,
+  })
+  const due = rows.filter(({ expires }) => expires <= now).map(({ id }) => id)
+  return { now: now as Instant, due, nextAt: rows.at(-1)?.expires as Instant | undefined }
+}
+
+/** Forgets leases that ended a day ago. */
+export async function forgetLeases(store: Store): Promise<void> {
+  await store.query({
+    name: 'forget-leases',
+    text: `delete from lease where ended_at < clock_timestamp() - interval '1 day'`,
+  })
+}
+
+/** Whether a lease lives, by the database's clock. */
+export async function isLeaseLive(store: Store, id: LeaseRow['id']): Promise<boolean> {
+  const rows = await store.query({
+    name: 'live-lease',
+    text: 'select 1 from lease where id = $1 and ended_at is null and expires_at > clock_timestamp()',
+    values: [id],
+  })
+  return rows.length > 0
+}

@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Lock_EndCause, Lock_State } from '../../proto/gen/holdfast/v1/lock.ts'
+import { type TestServer, testServer } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
+import { LockClient } from './lock-client.ts'
+
+let server: TestServer
+
+beforeAll(async () => {
+  server = await testServer()
+})
+afterAll(() => server[Symbol.asyncDispose]())
+
+/** A service that no other test locks. */
+const fresh = (): string => `production/s${randomUUID().slice(0, 8)}`
+
+test('a free scope is granted at once, with the revision of the grant as its token', async () => {
+  using client = await LockClient.open(server.locks)
+  const lock = await client.acquire(fresh(), { reason: 'deploy' })
+  expect(lock).toMatchObject({ state: Lock_State.HELD, reason: 'deploy', fencingToken: lock.revision })
+  await client.release(lock)
+})
+
+test('who comes second waits, is told who holds it and why, and is granted by the release', async () => {
+  using first = await LockClient.open(server.locks, { owner: 'ann' })
+  using second = await LockClient.open(server.locks, { owner: 'bob' })
+  const scope = fresh()
+  const held = await first.acquire(scope, { reason: 'deploy 1' })
+  const queued: { place: number; who: string | undefined; reason: string | undefined }[] = []
+  const waiting = second.acquire(scope, {
+    waitMs: 20_000,
+    onQueued: ({ place, blockers }) =>
+      queued.push({ place, who: blockers[0]?.who, reason: blockers[0]?.reason }),
+  })
+  await until('a place in the queue', () => queued.length > 0)
+  expect(queued[0]).toMatchObject({ place: 1, who: expect.stringContaining('ann'), reason: 'deploy 1' })
+  await first.release(held)
+  const granted = await waiting
+  expect(granted.fencingToken).toBeGreaterThan(held.fencingToken)
+  await second.release(granted)
+})
+
+test('wait 0 tries once, and says who is in the way', async () => {
+  using first = await LockClient.open(server.locks, { owner: 'ann' })
+  using second = await LockClient.open(server.locks)
+  const scope = fresh()
+  await first.acquire(scope, { reason: 'deploy 1' })
+  await expect(second.acquire(`${scope}/web-0`)).rejects.toMatchObject({
+    reason: 'LOCK_HELD',
+    message: expect.stringContaining('ann'),
+    blockers: { total: 1, blockers: [{ reason: 'deploy 1' }] },
+  })
+})
+
+test('a wait ends at its limit, kept by the server', async () => {
+  using first = await LockClient.open(server.locks)
+  using second = await LockClient.open(server.locks)
+  const scope = fresh()
+  await first.acquire(scope)
+  await expect(second.acquire(scope, { waitMs: 300 })).rejects.toMatchObject({ reason: 'ACQUIRE_TIMED_OUT' })
+})
+
+test('the locks of a lease that is not beaten end, and the next in line is granted', async () => {
+  using first = await LockClient.open(server.locks, { ttlMs: 1000 })
+  using second = await LockClient.open(server.locks)
+  const scope = fresh()
+  const held = await first.acquire(scope)
+  const granted = await second.acquire(scope, { waitMs: 20_000 })
+  expect(granted.fencingToken).toBeGreaterThan(held.fencingToken)
+  expect(await first.beat()).toBe(false)
+  await until('the end is told', () => first.told.length > 0)
+  expect(first.told[0]).toMatchObject({ name: held.name, endCause: Lock_EndCause.LEASE_EXPIRED })
+})
