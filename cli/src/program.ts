@@ -2,6 +2,7 @@ import { Command, type OutputConfiguration } from 'commander'
 import { defineChanges } from './define-changes.ts'
 import { addGlobalFlags, type Within } from './define-command.ts'
 import { defineDiscovery } from './define-discovery.ts'
+import { defineImports } from './define-imports.ts'
 import { defineListings } from './define-listings.ts'
 import { defineReports } from './define-reports.ts'
 import { defineServing, type Serving } from './define-serving.ts'
@@ -52,6 +53,7 @@ export function buildProgram(within: Within, serving: Serving, output: OutputCon
   defineDiscovery(program, within)
   defineChanges(program, within)
   defineSpool(program, within)
+  defineImports(program, within)
   // Last, so that a command's help begins with its own.
   for (const command of program.commands) if (command.name() !== 'server') addGlobalFlags(command)
   return program

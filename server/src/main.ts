@@ -8,6 +8,7 @@ import { LockServiceService } from '../../proto/gen/holdfast/v1/lock_service.ts'
 import { RunServiceService } from '../../proto/gen/holdfast/v1/run_service.ts'
 import { StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
 import { adminService } from './api/admin-service.ts'
+import { chefDoors } from './api/chef-door.ts'
 import { ingestServiceDefinition } from './api/decode-ingest.ts'
 import { discoveryService } from './api/discovery-service.ts'
 import { holdService } from './api/hold-service.ts'
@@ -114,6 +115,7 @@ async function compose({ grpc, http }: Listeners, { store, config, log, cleanups
   const logWriter = new LogWriter({ store, feed: logFeed })
   cleanups.push(() => logWriter.stop())
   grpc.add(RunServiceService, runService({ store, ledger, logWriter, logFeed }))
+  for (const door of chefDoors({ store, ledger, logWriter, logFeed, eventRetentionDays })) http.addDoor(door)
   const ingest = ingestService({ ledger, eventRetentionDays, rpcStatus })
   grpc.add(ingestServiceDefinition, ingest)
   http.add({ ingestBatch: ingestServiceDefinition.ingestBatch }, ingest)

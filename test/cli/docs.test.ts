@@ -40,6 +40,7 @@ describe('docs/cli.md', () => {
       'enforce',
       'findings',
       'ignore',
+      'import',
       'info',
       'instances',
       'machines',

@@ -1,0 +1,221 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { Holdfast } from '@holdfast/sdk'
+import { Alias_Kind, Machine_Lifecycle, Run_Kind, Run_State } from '@holdfast/sdk/messages'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseTokenFile } from '../../server/src/transport/bearer-token.ts'
+import { type TestServer, testServer } from '../harness/server.ts'
+import { automate, type Message } from './messages.ts'
+
+let server: TestServer
+let holdfast: Holdfast
+beforeAll(async () => {
+  server = await testServer()
+  holdfast = await Holdfast.connect({ address: server.address })
+})
+afterAll(async () => {
+  holdfast.close()
+  await server[Symbol.asyncDispose]()
+})
+
+async function post(message: unknown, at = server.httpUrl): Promise<{ status: number; body: Message }> {
+  const body = typeof message === 'string' ? message : JSON.stringify(message)
+  const response = await fetch(`${at}/chef/data-collector`, { method: 'POST', body })
+  return { status: response.status, body: (await response.json()) as Message }
+}
+
+async function logOf(name: string): Promise<string> {
+  const pieces: Uint8Array[] = []
+  for await (const { data } of holdfast.readRunLog(name)) pieces.push(data)
+  return Buffer.concat(pieces).toString()
+}
+
+/** A converge as small as it may be. */
+const small = (more: Message = {}): Message => ({
+  message_type: 'run_converge',
+  run_id: randomUUID(),
+  node_name: 'web-0',
+  status: 'success',
+  ...more,
+})
+
+test('the messages of chef/automate, posted with curl: the machine, its hardware and the run are there', async (context) => {
+  if (spawnSync('curl', ['--version']).error !== undefined) {
+    const message = 'curl is not installed: install the package curl to test the door as users try it'
+    if (process.env.CI === 'true') throw new Error(message)
+    process.stderr.write(`SKIPPED: ${message}\n`)
+    context.skip()
+  }
+  const answers: string[] = []
+  for (const message of Object.values(automate)) {
+    const url = `${server.httpUrl}/data-collector/v0/`
+    const curl = spawn('curl', ['-sS', '-H', 'x-data-collector-token: any', '--data-binary', '@-', url])
+    curl.stdin.end(JSON.stringify(message))
+    let answer = ''
+    for await (const text of curl.stdout.setEncoding('utf8')) answer += text
+    answers.push((JSON.parse(answer) as { result: string }).result)
+  }
+  expect(answers).toEqual(['recorded', 'recorded', 'recorded', 'recorded'])
+
+  const machine = await holdfast.getMachine('insights.B', { full: true })
+  expect(machine.lifecycle).toBe(Machine_Lifecycle.ACTIVE)
+  expect(machine.hardware).toMatchObject({
+    memoryBytes: 3_689_604n * 1024n,
+    diskBytes: 62_914_560n * 512n,
+    cpuModel: 'Intel(R) Xeon(R) CPU E5-2670 v2 @ 2.50GHz',
+    arch: 'amd64',
+    osDescription: 'redhat 8.9',
+  })
+  expect(machine.aliases).toContainEqual({
+    kind: Alias_Kind.CHEF_GUID,
+    value: '0271e125-97dd-498a-b026-8448ee60aafe',
+  })
+  expect(machine.facets.map(({ name }) => name.split('/').at(-1)).sort()).toEqual(
+    ['chef', 'cloud', 'hardware', 'network', 'os'].sort(),
+  )
+  const run = await holdfast.getRun(`runs/${automate.converge.run_id}`)
+  expect(run).toMatchObject({
+    kind: Run_Kind.CONVERGE,
+    state: Run_State.SUCCEEDED,
+    machines: ['machines/insights.B'],
+    environment: 'B',
+    message: 'succeeded: 4 of 10 resources updated in 121 s',
+  })
+  expect(run.targets).toMatchObject({ total: 1, succeeded: 1 })
+  const failed = await holdfast
+    .listRuns({ filter: 'state = FAILED AND machine = Numquam-nam-quasi' })
+    .toArray()
+  expect(failed).toMatchObject([{ message: 'Error class: Error message', environment: 'dev' }])
+  expect(await logOf(failed[0]!.name)).toMatch(
+    /\* apt_package\[sudo\] action install: skipped due to not_if "which sudo"[\s\S]*ShellCommandFailed[\s\S]*from \/opt\/chef/,
+  )
+})
+
+test('what may hold secrets is not kept: attributes of other levels, differences, states, user data', async () => {
+  const node = {
+    normal: { a: 'LEAK-1' },
+    override: { a: 'LEAK-2' },
+    default: { a: 'LEAK-3' },
+    automatic: { os: 'linux', ec2: { userdata: 'LEAK-4' }, mine: { password: 'LEAK-5' } },
+  }
+  const resources = [
+    {
+      type: 'file',
+      name: '/etc/db.yml',
+      status: 'updated',
+      result: 'create',
+      delta: '+ LEAK-6',
+      after: { content: 'LEAK-7' },
+    },
+    { type: 'execute', name: 'login --password LEAK-8 https://me:LEAK-9@example.com', status: 'failed' },
+  ]
+  const error = { class: 'Failed', message: 'password="LEAK-10" is wrong', backtrace: null }
+  const { body } = await post(small({ node_name: 'secret-0', status: 'failure', node, resources, error }))
+  const run = await holdfast.getRun(body.run as string)
+  const machine = await holdfast.getMachine('secret-0', { full: true })
+  const timeline = await holdfast.listTimeline({ filter: 'machine = secret-0' }).toArray()
+  const log = await logOf(run.name)
+  const kept = JSON.stringify([run, machine, timeline, log], (_, value) =>
+    typeof value === 'bigint' ? String(value) : value,
+  )
+  expect(kept).not.toContain('LEAK')
+  expect(log).toContain('a difference of 8 characters is not kept')
+  expect(run.message).toBe('Failed: password=[hidden] is wrong')
+})
+
+test('a message that comes again is known by its type and run, whatever its id, and changes nothing', async () => {
+  const runId = randomUUID()
+  const start = { message_type: 'run_start', run_id: runId, id: randomUUID(), node_name: 'again-0' }
+  expect(await post(start)).toMatchObject({ body: { result: 'recorded', run: `runs/${runId}` } })
+  expect(await holdfast.getRun(runId)).toMatchObject({ state: Run_State.RUNNING, machines: [] })
+  expect(await post(start)).toMatchObject({ body: { result: 'known' } })
+  const end = small({ run_id: runId, node_name: 'again-0', node: { chef_environment: 'staging' } })
+  const both = await Promise.all([post(end), post(end)])
+  expect(both.map(({ status }) => status)).toEqual([200, 200])
+  const run = await holdfast.getRun(runId)
+  expect(run).toMatchObject({ state: Run_State.SUCCEEDED, environment: 'staging' })
+  const log = await logOf(run.name)
+  expect(await post({ ...end, id: randomUUID(), status: 'failure' })).toMatchObject({
+    body: { result: 'known' },
+  })
+  expect(await post(start)).toMatchObject({ body: { result: 'known' } })
+  expect(await holdfast.getRun(runId)).toEqual(run)
+  expect(await logOf(run.name)).toBe(log)
+})
+
+test('a node is found again by its uuid when it is called otherwise', async () => {
+  const guid = randomUUID()
+  await post(small({ node_name: 'old-name', entity_uuid: guid }))
+  const { body } = await post(small({ node_name: 'new-name', entity_uuid: guid }))
+  expect(body.machine).toBe('machines/old-name')
+  const ping = { event_type: 'node_ping', node_name: 'new-name', entity_uuid: guid }
+  expect(await post(ping)).toMatchObject({ body: { result: 'recorded', machine: 'machines/old-name' } })
+})
+
+test.each([
+  ['no JSON', '{', ['body']],
+  ['a list', [], ['message_type']],
+  ['another message', { message_type: 'run_middle' }, ['message_type']],
+  ['nothing told', { message_type: 'run_converge' }, ['node_name', 'run_id', 'status']],
+  [
+    'all of the wrong type',
+    {
+      message_type: 'run_converge',
+      run_id: 7,
+      node_name: {},
+      status: true,
+      resources: 'none',
+      end_time: 'soon',
+    },
+    ['node_name', 'run_id', 'status', 'resources', 'end_time'],
+  ],
+])('%s is refused with every field that is wrong', async (_what, message, fields) => {
+  const { status, body } = await post(message)
+  expect(status).toBe(400)
+  const details = body.details as { type: string; debug: { fieldViolations: { field: string }[] } }[]
+  const violations = details.find(({ type }) => type === 'google.rpc.BadRequest')!.debug.fieldViolations
+  expect(violations.map(({ field }) => field).sort()).toEqual([...fields].sort())
+})
+
+test('what may be missing may be of any type: the converge is recorded', async () => {
+  const odd = {
+    ...{ entity_uuid: 5, source: [], run_list: 'x', cookbooks: [], deprecations: {}, error: 'boom' },
+    ...{ node: { automatic: { cpu: 4, memory: { total: 8 }, network: [], packages: 'all', fqdn: {} } } },
+    ...{ policy_group: 3, total_resource_count: 'many', resources: [null, 3, { name: 7, duration: 2 }] },
+  }
+  const { status, body } = await post(small({ node_name: 'odd-0', ...odd }))
+  expect({ status, refused: body.refused }).toEqual({ status: 200, refused: undefined })
+  expect(await holdfast.getRun(body.run as string)).toMatchObject({ state: Run_State.SUCCEEDED })
+})
+
+test('text that no database takes does not get in the way of others', async () => {
+  const error = { class: 'E\u0000', message: '\u001b[31mred \ud800' }
+  const { status, body } = await post(small({ node_name: 'no\u0000de 1', status: 'failure', error }))
+  expect({ status, machine: body.machine }).toEqual({ status: 200, machine: 'machines/no-de-1' })
+})
+
+test('a converge of 5 MB is a run with all its resources', async () => {
+  const resources = Array.from({ length: 20_000 }, (_, i) => ({
+    ...{ type: 'file', name: `/srv/app/releases/${i}/config`, status: 'updated', result: 'create' },
+    ...{ after: { owner: 'app', checksum: 'c'.repeat(64) }, before: { checksum: 'b'.repeat(64) } },
+  }))
+  const message = JSON.stringify(small({ node_name: 'large-0', resources }))
+  expect(message.length).toBeGreaterThan(5_000_000)
+  const { status, body } = await post(message)
+  expect(status).toBe(200)
+  const log = await logOf(body.run as string)
+  expect(log.match(/action create: updated/g)).toHaveLength(20_000)
+  expect(await post(`{"x":"${'y'.repeat(17 << 20)}"}`)).toMatchObject({ status: 413 })
+})
+
+test('with tokens, the header of the data collector brings one', async () => {
+  await using guarded = await testServer({ tokens: parseTokenFile('chef:s3cret\n') })
+  const send = (headers: Record<string, string>) =>
+    fetch(`${guarded.httpUrl}/chef/data-collector`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(small()),
+    })
+  expect((await send({})).status).toBe(401)
+  expect((await send({ 'x-data-collector-token': 's3cret' })).status).toBe(200)
+})
