@@ -26,7 +26,10 @@ afterAll(async () => {
 /** A line of the page, run by a shell with `holdfast` in its PATH. */
 function shell(line: string) {
   const script = `PATH="$(dirname "$0"):$PATH"; ${line}`
-  return startProgram('/bin/sh', ['-c', script, program], { HOLDFAST_ADDRESS: server.address })
+  return startProgram('/bin/sh', ['-c', script, program], {
+    HOLDFAST_ADDRESS: server.address,
+    HOLDFAST_HTTP_ADDRESS: new URL(server.httpUrl).host,
+  })
 }
 
 describe('docs/cli.md', () => {
