@@ -153,8 +153,18 @@ const aliasText = ({ kind, value }: Alias): string => `${nameIn(Alias_Kind, kind
 const timeOf = (time: Timestamp | undefined): string | undefined =>
   time === undefined ? undefined : formatRfc3339(instantFromTimestamp(time))
 
-function nameIn(values: Readonly<Record<string, number | string>>, value: number): string {
-  return Object.entries(values).find(([, number]) => number === value)?.[0] ?? String(value)
+type EnumValues = Readonly<Record<string, number | string>>
+
+/** A page of the timeline asks thousands of times. */
+const enumNames = new Map<EnumValues, ReadonlyMap<number | string, string>>()
+
+function nameIn(values: EnumValues, value: number): string {
+  let names = enumNames.get(values)
+  if (names === undefined) {
+    names = new Map(Object.entries(values).map(([name, number]) => [number, name]))
+    enumNames.set(values, names)
+  }
+  return names.get(value) ?? String(value)
 }
 
 const MAX_VALUE_LENGTH = 1024

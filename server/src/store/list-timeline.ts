@@ -7,7 +7,7 @@ import { isWritable } from '../domain/rfc3339.ts'
 import type { Page } from './page.ts'
 import { sql } from './sql.ts'
 import type { Store } from './store.ts'
-import { addFieldChanges } from './timeline-changes.ts'
+import { timelineChanges } from './timeline-changes.ts'
 import {
   eventBranch,
   type TimelineBranch,
@@ -16,6 +16,7 @@ import {
   type TimelineRow,
   targetBranch,
 } from './timeline-events.ts'
+import { type TimelineNames, timelineNames } from './timeline-names.ts'
 
 /** Events looked at for one page at the most, where a filter refuses most of them; then the page is short. */
 const SCAN_ROWS = 5000
@@ -35,9 +36,17 @@ export async function listTimeline(store: Store, query: TimelineQuery): Promise<
   const lately = recentPart(query)
   const recent = lately === undefined ? undefined : await readBranches(store, lately, ids)
   const { page, last } = recent?.last === undefined ? await readBranches(store, query, ids) : recent
-  const entries = page.map(entryOf)
-  await addFieldChanges(store, { rows: page, entries, machine: ids.machine })
-  const resources = entries.map((entry, i) => wireOf(entry, page[i]!.body))
+  const [names, changesOf] = await Promise.all([
+    timelineNames(store, page),
+    timelineChanges(store, { rows: page, machine: ids.machine }),
+  ])
+  const writer = new BinaryWriter()
+  const resources = page.map((row) => {
+    const entry = entryOf(row, names)
+    if (row.revision !== null) entry.fieldChanges = changesOf(row.revision)
+    // With its event, which is field 1, as it is stored.
+    return TimelineEntry.encode(entry, writer.uint32(0x0a).bytes(row.body)).finish()
+  })
   return { resources, next: last === undefined ? undefined : keyOf(last) }
 }
 
@@ -124,20 +133,15 @@ async function namedIds(store: Store, { machine, service }: TimelineFilter): Pro
   return { machine: found.machine ?? undefined, service: found.service ?? undefined }
 }
 
-/** An entry as protobuf, with its event, which is field 1, as it is stored. */
-function wireOf(entry: TimelineEntry, event: Buffer): Uint8Array {
-  return TimelineEntry.encode(entry, new BinaryWriter().uint32(0x0a).bytes(event)).finish()
-}
-
-function entryOf(row: TimelineRow): TimelineEntry {
+function entryOf(row: TimelineRow, names: TimelineNames): TimelineEntry {
   return {
     event: undefined,
-    source: row.source,
+    source: names.source.get(row.source_id) ?? '',
     epoch: row.epoch,
     recordedTime: timestampFromInstant(row.recorded_at as Instant),
     principal: row.principal,
-    machine: row.machine ?? '',
-    service: row.service ?? '',
+    machine: row.machine_id === null ? '' : (names.machine.get(row.machine_id) ?? ''),
+    service: row.service_id === null ? '' : (names.service.get(row.service_id) ?? ''),
     environment: row.environment ?? '',
     effect: row.effect as TimelineEntry_Effect,
     revision: row.revision ?? 0n,

@@ -1,4 +1,4 @@
-import type { TimelineEntry } from '../../../proto/gen/holdfast/v1/timeline.ts'
+import type { FieldChange } from '../../../proto/gen/holdfast/v1/timeline.ts'
 import { fieldChanges } from '../domain/field-changes.ts'
 import { decodeResource, kindName } from '../domain/kind.ts'
 import { type Sql, sql } from './sql.ts'
@@ -18,13 +18,13 @@ interface ChangeRow {
 }
 
 /**
- * Fills in what each entry changed, from the changes of its revision and those before them. Nothing for a
- * revision that is compacted. On the timeline of one machine, an event about several tells that one's changes.
+ * What the events changed, by their revision, from the changes of the revision and those before them. Nothing for
+ * a revision that is compacted. On the timeline of one machine, an event about several tells that one's changes.
  */
-export async function addFieldChanges(
+export async function timelineChanges(
   store: Store,
-  { rows, entries, machine }: { rows: TimelineRow[]; entries: TimelineEntry[]; machine: bigint | undefined },
-): Promise<void> {
+  { rows, machine }: { rows: TimelineRow[]; machine: bigint | undefined },
+): Promise<(revision: bigint) => FieldChange[]> {
   const whole: bigint[] = []
   const ofMachine: TimelineRow[] = []
   for (const row of rows) {
@@ -39,14 +39,15 @@ export async function addFieldChanges(
       : store.query<ChangeRow>(changesOfMachine(ofMachine, machine!).toQuery('timeline-machine-changes')),
   ])
   const byRevision = Map.groupBy(found.flat(), ({ revision }) => revision)
-  for (const entry of entries) {
-    for (const { kind, body, before } of byRevision.get(entry.revision) ?? []) {
+  return (revision) => {
+    const changes: FieldChange[] = []
+    for (const { kind, body, before } of byRevision.get(revision) ?? []) {
       const name = kindName(kind)
       const old = before === null ? undefined : decodeResource(name, before)
-      entry.fieldChanges.push(...fieldChanges(old, decodeResource(name, body)))
-      if (entry.fieldChanges.length >= MAX_FIELD_CHANGES) break
+      changes.push(...fieldChanges(old, decodeResource(name, body)))
+      if (changes.length >= MAX_FIELD_CHANGES) break
     }
-    entry.fieldChanges.splice(MAX_FIELD_CHANGES)
+    return changes.slice(0, MAX_FIELD_CHANGES)
   }
 }
 
