@@ -16,6 +16,7 @@ import {
   type TimelineRow,
   targetBranch,
 } from './timeline-events.ts'
+import { lockRows } from './timeline-locks.ts'
 import { type TimelineNames, timelineNames } from './timeline-names.ts'
 
 /** Events looked at for one page at the most, where a filter refuses most of them; then the page is short. */
@@ -31,19 +32,18 @@ export const TIMELINE_KEY_LENGTH = 3
  */
 export async function listTimeline(store: Store, query: TimelineQuery): Promise<Page<Uint8Array>> {
   const ids = await namedIds(store, query.filter)
-  if (ids === undefined) return { resources: [], next: undefined }
   // Planning takes longer the more partitions there are, 5 ms for a year of them; most pages end in a month.
   const lately = recentPart(query)
   const recent = lately === undefined ? undefined : await readBranches(store, lately, ids)
   const { page, last } = recent?.last === undefined ? await readBranches(store, query, ids) : recent
   const [names, changesOf] = await Promise.all([
     timelineNames(store, page),
-    timelineChanges(store, { rows: page, machine: ids.machine }),
+    timelineChanges(store, { rows: page, machine: ids?.machine }),
   ])
   const writer = new BinaryWriter()
   const resources = page.map((row) => {
     const entry = entryOf(row, names)
-    if (row.revision !== null) entry.fieldChanges = changesOf(row.revision)
+    entry.fieldChanges = changesOf(row)
     // With its event, which is field 1, as it is stored.
     return TimelineEntry.encode(entry, writer.uint32(0x0a).bytes(row.body)).finish()
   })
@@ -67,14 +67,23 @@ interface BranchesPage {
   last: TimelineKey | undefined
 }
 
-async function readBranches(store: Store, query: TimelineQuery, ids: NamedIds): Promise<BranchesPage> {
+async function readBranches(
+  store: Store,
+  query: TimelineQuery,
+  ids: NamedIds | undefined,
+): Promise<BranchesPage> {
   const { filter, limit } = query
-  const { machine, service } = ids
+  const { machine, service } = ids ?? { machine: undefined, service: undefined }
   const filtered = filter.rest.type !== 'constant' || (machine !== undefined && service !== undefined)
   const scan = { machine, service, scan: filtered ? Math.max(SCAN_ROWS, limit + 1) : limit + 1 }
-  const branches = [eventBranch(query, scan), ...(machine === undefined ? [] : [targetBranch(query, scan)])]
+  // Of what there is none of there are no events, but there may be locks.
+  const events = ids === undefined ? [] : [eventBranch(query, scan)]
+  const branches = machine === undefined ? events : [...events, targetBranch(query, scan)]
 
-  const found = await Promise.all(branches.map((branch) => readBranch(store, branch, { limit, filtered })))
+  const found = await Promise.all([
+    ...branches.map((branch) => readBranch(store, branch, { limit, filtered })),
+    lockRows(store, query, filtered || isNamed(query.filter) ? SCAN_ROWS : limit + 1),
+  ])
   // Beyond where a branch stopped looking, there may be rows of its own between those of the other.
   const stops = found.flatMap(({ stop }) => (stop === undefined ? [] : [stop]))
   const stop = stops.reduce<TimelineKey | undefined>(
@@ -109,6 +118,9 @@ function isNewer(a: TimelineKey, b: TimelineKey): boolean {
   return a.source_id === b.source_id ? a.id > b.id : a.source_id > b.source_id
 }
 
+const isNamed = ({ machine, service }: TimelineFilter): boolean =>
+  machine !== undefined || service !== undefined
+
 interface NamedIds {
   machine: bigint | undefined
   service: bigint | undefined
@@ -133,15 +145,18 @@ async function namedIds(store: Store, { machine, service }: TimelineFilter): Pro
   return { machine: found.machine ?? undefined, service: found.service ?? undefined }
 }
 
+const nameOf = (names: Map<bigint, string>, id: bigint | null): string =>
+  id === null ? '' : (names.get(id) ?? '')
+
 function entryOf(row: TimelineRow, names: TimelineNames): TimelineEntry {
   return {
     event: undefined,
-    source: names.source.get(row.source_id) ?? '',
+    source: row.told?.source ?? names.source.get(row.source_id) ?? '',
     epoch: row.epoch,
     recordedTime: timestampFromInstant(row.recorded_at as Instant),
     principal: row.principal,
-    machine: row.machine_id === null ? '' : (names.machine.get(row.machine_id) ?? ''),
-    service: row.service_id === null ? '' : (names.service.get(row.service_id) ?? ''),
+    machine: row.told?.machine ?? nameOf(names.machine, row.machine_id),
+    service: row.told?.service ?? nameOf(names.service, row.service_id),
     environment: row.environment ?? '',
     effect: row.effect as TimelineEntry_Effect,
     revision: row.revision ?? 0n,

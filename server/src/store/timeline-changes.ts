@@ -24,27 +24,29 @@ interface ChangeRow {
 export async function timelineChanges(
   store: Store,
   { rows, machine }: { rows: TimelineRow[]; machine: bigint | undefined },
-): Promise<(revision: bigint) => FieldChange[]> {
-  const whole: bigint[] = []
+): Promise<(row: TimelineRow) => FieldChange[]> {
+  const whole = new Set<bigint>()
   const ofMachine: TimelineRow[] = []
   for (const row of rows) {
     if (row.revision === null) continue
     if (machine !== undefined && row.machine_id === null && row.service_id !== null) ofMachine.push(row)
-    else whole.push(row.revision)
+    else whole.add(row.revision)
   }
   const found = await Promise.all([
-    whole.length === 0 ? [] : store.query<ChangeRow>(changesOf(whole).toQuery('timeline-changes')),
+    whole.size === 0 ? [] : store.query<ChangeRow>(changesOf([...whole]).toQuery('timeline-changes')),
     ofMachine.length === 0
       ? []
       : store.query<ChangeRow>(changesOfMachine(ofMachine, machine!).toQuery('timeline-machine-changes')),
   ])
   const byRevision = Map.groupBy(found.flat(), ({ revision }) => revision)
-  return (revision) => {
+  return ({ revision, told }) => {
     const changes: FieldChange[] = []
-    for (const { kind, body, before } of byRevision.get(revision) ?? []) {
+    for (const { kind, body, before } of (revision !== null && byRevision.get(revision)) || []) {
       const name = kindName(kind)
+      const after = decodeResource(name, body)
+      if (told !== undefined && after.resource?.value.name !== told.resource) continue
       const old = before === null ? undefined : decodeResource(name, before)
-      changes.push(...fieldChanges(old, decodeResource(name, body)))
+      changes.push(...fieldChanges(old, after))
       if (changes.length >= MAX_FIELD_CHANGES) break
     }
     return changes.slice(0, MAX_FIELD_CHANGES)

@@ -35,6 +35,8 @@ export interface TimelineRow extends TimelineKey {
   body: Buffer
   machine_id: bigint | null
   service_id: bigint | null
+  /** Of a row that is no event: what it tells of, and the names that are not told by id. */
+  told?: { resource: string; source: string; machine: string; service: string }
 }
 
 /**
