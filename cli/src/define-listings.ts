@@ -114,11 +114,13 @@ function defineRuns(program: Command, within: Within): void {
       examples: [
         'holdfast runs airship --limit 20',
         'holdfast runs --machine web-0 --state failed',
+        "holdfast runs --search 'disk full'",
         "holdfast runs --filter 'kind = CONVERGE AND environment = production' -o json",
       ],
     }),
   )
     .option('--machine <id>', 'only those that it is a target of')
+    .option('--search <words>', "all of them are in the log; 'migrat*' for all words that begin so")
     .option('--state <state>', 'running, succeeded, failed, cancelled or abandoned')
     .action(async (service: string | undefined, flags: RunsFlags, command: Command) => {
       await within(globalFlags(command), async (context) =>

@@ -21,7 +21,7 @@ import type { Paginator } from './paginator.ts'
 import * as reads from './reads.ts'
 import type * as runs from './run.ts'
 import { type LogPiece, type ReadRunLogOptions, readRunLog } from './run-log-reader.ts'
-import { listRuns, listRunTargets } from './run-reads.ts'
+import { type ListRunsOptions, listRuns, listRunTargets } from './run-reads.ts'
 import { type WatchOptions, watchState } from './watch.ts'
 import type { WatchEvent } from './watch-event.ts'
 import { type Written, writeEvents } from './writes.ts'
@@ -327,7 +327,7 @@ export class Holdfast implements AsyncDisposable {
   }
 
   /** Lists runs, the one that began last first. */
-  listRuns(options: Omit<reads.ListOptions, 'orderBy'> = {}): Paginator<Run> {
+  listRuns(options: ListRunsOptions = {}): Paginator<Run> {
     return listRuns(this.#connection, options)
   }
 

@@ -96,6 +96,7 @@ export type {
   TargetOutcome,
 } from './run.ts'
 export type { LogPiece, ReadRunLogOptions } from './run-log-reader.ts'
+export type { ListRunsOptions } from './run-reads.ts'
 export { firstToken } from './token-file.ts'
 // Watching.
 export type { WatchOptions } from './watch.ts'

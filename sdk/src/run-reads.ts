@@ -19,11 +19,17 @@ export async function getRun(connection: Connection, name: string, options: Read
   return present(response.run)
 }
 
-export function listRuns(connection: Connection, options: Omit<ListOptions, 'orderBy'>): Paginator<Run> {
-  const { pageSize = defaultPageSize, filter = '', asOf } = options
+/** What {@link Holdfast.listRuns} takes. */
+export interface ListRunsOptions extends Omit<ListOptions, 'orderBy'> {
+  /** Words that are all in the log, such as `migrating` or `migrat*`; at most 8. @defaultValue any log */
+  search?: string | undefined
+}
+
+export function listRuns(connection: Connection, options: ListRunsOptions): Paginator<Run> {
+  const { pageSize = defaultPageSize, filter = '', search = '', asOf } = options
   return new Paginator(async (pageToken) => {
     const definition = await runService()
-    const request = { pageSize, pageToken, filter, ...asOfFields(asOf) }
+    const request = { pageSize, pageToken, filter, search, ...asOfFields(asOf) }
     const page = await connection.unary(rpc(definition, definition.methods.listRuns), request, options)
     return { items: page.runs, revision: page.revision as Revision, nextPageToken: page.nextPageToken }
   })

@@ -13,6 +13,7 @@ import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
 export interface RunsFlags extends Omit<ListingFlags, 'orderBy'> {
   machine?: string
   state?: string
+  search?: string
 }
 
 /** `holdfast runs`. */
@@ -30,6 +31,7 @@ export async function runs(
         allOf(asks('service', service), asks('machine', flags.machine)),
         allOf(asks('state', flags.state), flags.filter),
       ),
+      search: flags.search,
       pageSize: pageSizeFor(flags.limit),
       asOf: await resolvePast(holdfast, flags.asOf),
     })

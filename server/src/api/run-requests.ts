@@ -15,6 +15,7 @@ import {
   textViolation,
 } from '../domain/resource-name.ts'
 import { isWritable } from '../domain/rfc3339.ts'
+import { searchWords } from '../domain/runs/log-words.ts'
 
 export const MAX_TARGETS = 10_000
 const MAX_REPORTS = 1000
@@ -120,6 +121,17 @@ export function entryViolations(entries: readonly LogEntry[]): Found {
   return found
 }
 
+/** What is wrong with words that are searched for. */
+export function searchViolation(search: string): FieldViolation | undefined {
+  const words = searchWords(search)
+  if (search === '') return undefined
+  if (words.length >= 1 && words.length <= MAX_SEARCH_WORDS && Buffer.byteLength(search) <= 256)
+    return undefined
+  const description = `must hold 1 to ${MAX_SEARCH_WORDS} words of letters, digits and _, in at most 256 bytes`
+  return { field: 'search', description }
+}
+
+const MAX_SEARCH_WORDS = 8
 const MAX_OFFSET = 1n << 50n
 
 function timeViolation(field: string, time: Timestamp | undefined): FieldViolation | undefined {

@@ -4,6 +4,7 @@ import { compileRunFilter } from '../domain/filter/run-filter.ts'
 import { encodePageToken } from '../domain/page-token.ts'
 import { runNameViolation } from '../domain/resource-name.ts'
 import { FinishRun } from '../domain/runs/finish-run.ts'
+import { searchWords } from '../domain/runs/log-words.ts'
 import { ReportTargets } from '../domain/runs/report-targets.ts'
 import { StartRun } from '../domain/runs/start-run.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -25,7 +26,7 @@ import {
   statePage,
 } from './page-request.ts'
 import { appendRunLog, readRunLog } from './run-log.ts'
-import { finishViolations, reportViolations, startViolations } from './run-requests.ts'
+import { finishViolations, reportViolations, searchViolation, startViolations } from './run-requests.ts'
 
 export interface RunServiceParts {
   store: Store
@@ -67,12 +68,13 @@ export function runService(parts: RunServiceParts): Handlers<typeof RunServiceSe
     },
 
     async listRuns(request) {
-      check([...pageViolations(request), ...readTimeViolations(request)])
+      check([...pageViolations(request), ...readTimeViolations(request), searchViolation(request.search)])
+      const search = searchWords(request.search)
       const { machine, rest: filter } = compileRunFilter(request.filter)
       const { resources: runs, ...page } = await statePage(store, request, {
         method: 'ListRuns',
         keyLength: RUN_KEY_LENGTH,
-        read: (query) => listRuns(store, { filter, machine, ...query }),
+        read: (query) => listRuns(store, { filter, machine, search, ...query }),
       })
       return { runs, ...page }
     },

@@ -1,5 +1,5 @@
 import type { Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
-import { byteaArray, int4Array, int8Array } from './binary-array.ts'
+import { byteaArray, int4Array, int8Array, textArray } from './binary-array.ts'
 import type { Store } from './store.ts'
 import { storeError } from './store-error.ts'
 
@@ -21,6 +21,8 @@ export interface LogChunk {
   firstByte: bigint
   bytes: number
   body: Buffer
+  /** Those that it is found by. */
+  words: readonly string[]
 }
 
 /**
@@ -55,8 +57,11 @@ export async function appendLogs(
       await client.query({
         name: 'save-chunks',
         text: `with added as (
-            insert into run_log_chunk (run_id, first_byte, bytes, body)
-            select * from unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[]) returning run_id, first_byte, bytes)
+            insert into run_log_chunk (run_id, first_byte, bytes, body, words)
+            select c.run_id, c.first_byte, c.bytes, c.body, array_to_tsvector(string_to_array(c.words, ' '))
+            from unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[], $5::text[])
+              as c(run_id, first_byte, bytes, body, words)
+            returning run_id, first_byte, bytes)
           update run_log l set size = a.size
           from (select run_id, max(first_byte + bytes) as size from added group by run_id) a where l.run_id = a.run_id`,
         values: [
@@ -64,6 +69,7 @@ export async function appendLogs(
           int8Array(chunks.map(({ firstByte }) => firstByte)),
           int4Array(chunks.map(({ bytes }) => bytes)),
           byteaArray(chunks.map(({ body }) => body)),
+          textArray(chunks.map(({ words }) => words.join(' '))),
         ],
       })
       const { head, tail } = KEPT_LOG_BYTES

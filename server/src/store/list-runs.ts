@@ -2,11 +2,12 @@ import type { Run } from '../../../proto/gen/holdfast/v1/run.ts'
 import { type Filter, relax } from '../domain/filter/filter.ts'
 import { matcher } from '../domain/filter/matches.ts'
 import { RUN_IDENTITY_FIELDS } from '../domain/filter/resource-fields.ts'
+import type { SearchWord } from '../domain/runs/log-words.ts'
 import { type FilterColumns, filterSql } from './filter-sql.ts'
 import type { Page } from './page.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type ResourceRow, resourceOf, rowColumns } from './resource-row.ts'
-import { type Sql, sql, sqlMicros, sqlTime } from './sql.ts'
+import { joinSql, type Sql, sql, sqlMicros, sqlTime } from './sql.ts'
 import type { Store } from './store.ts'
 
 /** The parts of a key: when the run began, its row. */
@@ -16,6 +17,8 @@ export interface RunQuery {
   filter: Filter<Run>
   /** The id of a machine that is among the targets. */
   machine: string | undefined
+  /** All of these words are in the log as it is now. */
+  search: readonly SearchWord[]
   at: ReadPoint
   /** The `next` of the page before. */
   after: string[] | undefined
@@ -69,7 +72,11 @@ export async function listRuns(store: Store, query: RunQuery): Promise<Page<Run>
   }
 }
 
-function pageOf({ filter, machine, at }: RunQuery, position: string[] | undefined, want: number): Sql {
+function pageOf(
+  { filter, machine, search, at }: RunQuery,
+  position: string[] | undefined,
+  want: number,
+): Sql {
   const now = filterSql(filter, COLUMNS)
   const ever = filterSql(relax(filter, RUN_IDENTITY_FIELDS), COLUMNS)
   // Those that never change are said outright, so that an index serves them.
@@ -85,6 +92,16 @@ function pageOf({ filter, machine, at }: RunQuery, position: string[] | undefine
       ? sql`true`
       : sql`(${time}, ${id}) < (${sqlTime(BigInt(position[0]!))}, ${position[1]!}::int8)`
   return sql`select ${rowColumns(at, 'run')}, t.id, ${sqlMicros(sql`t.started_at`)} as started_at
-    from ${source} where ${ofMachine} and ${before} and t.create_revision <= ${at.revision} and ${passes}
+    from ${source} where ${ofMachine} and ${inLog(search)} and ${before} and t.create_revision <= ${at.revision} and ${passes}
     order by ${time} desc, ${id} desc limit ${want}`
+}
+
+/** Each word may be in another chunk. Whether the newest runs are asked or the index, PostgreSQL decides. */
+function inLog(search: readonly SearchWord[]): Sql {
+  if (search.length === 0) return sql`true`
+  const terms = search.map(({ word, prefix }) => {
+    const query = `'${word}'${prefix ? ':*' : ''}`
+    return sql`t.id in (select c.run_id from run_log_chunk c where c.words @@ ${query}::tsquery)`
+  })
+  return joinSql(terms, ' and ')
 }

@@ -9,6 +9,7 @@ import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
 import { Locks } from './migrations/locks.ts'
 import { ReportIntervals } from './migrations/report-intervals.ts'
+import { RunSearch } from './migrations/run-search.ts'
 import { Runs } from './migrations/runs.ts'
 import { pgTypes } from './pg-types.ts'
 import { storeError } from './store-error.ts'
@@ -57,7 +58,7 @@ export class Store {
         entities,
         extensions: [Migrator],
         migrations: {
-          migrationsList: [InitialSchema, Findings, Runs, ReportIntervals, Locks],
+          migrationsList: [InitialSchema, Findings, Runs, ReportIntervals, Locks, RunSearch],
           snapshot: false,
           transactional: true,
           allOrNothing: true,

@@ -212,6 +212,15 @@ export interface ListRunsRequest {
     | undefined;
   /** As of this revision. `machine` is answered as of now. */
   revision: bigint;
+  /**
+   * Only runs whose logs hold all of these words; at most 8, in 256 bytes. A word that ends with `*` stands for
+   * all that begin so. Words are letters, digits and `_`, in any case; whatever else is between them parts them.
+   *
+   * Indexed as it is appended: of each piece of a log of about 256 KiB the first 4,000 different words, each cut at
+   * 64 characters. Not indexed: further words of the piece, the inside of words, the order of words, escape
+   * sequences of terminals, a word across two appends, and what of a long log is not kept. Answered as of now.
+   */
+  search: string;
 }
 
 /** A page of runs. */
@@ -1878,7 +1887,7 @@ export const GetRunResponse: MessageFns<GetRunResponse> = {
 };
 
 function createBaseListRunsRequest(): ListRunsRequest {
-  return { pageSize: 0, pageToken: "", filter: "", readTime: undefined, revision: 0n };
+  return { pageSize: 0, pageToken: "", filter: "", readTime: undefined, revision: 0n, search: "" };
 }
 
 export const ListRunsRequest: MessageFns<ListRunsRequest> = {
@@ -1900,6 +1909,9 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
         throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
       }
       writer.uint32(40).uint64(message.revision);
+    }
+    if (message.search !== "") {
+      writer.uint32(50).string(message.search);
     }
     return writer;
   },
@@ -1957,6 +1969,14 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
             message.revision = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1988,6 +2008,7 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
         ? fromJsonTimestamp(object.read_time)
         : undefined,
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      search: isSet(object.search) ? globalThis.String(object.search) : "",
     };
   },
 
@@ -2008,6 +2029,9 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
     if (message.revision !== 0n) {
       obj.revision = message.revision.toString();
     }
+    if (message.search !== "") {
+      obj.search = message.search;
+    }
     return obj;
   },
 
@@ -2023,6 +2047,7 @@ export const ListRunsRequest: MessageFns<ListRunsRequest> = {
       ? Timestamp.fromPartial(object.readTime)
       : undefined;
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.search = object.search ?? "";
     return message;
   },
 };
