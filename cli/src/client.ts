@@ -14,14 +14,17 @@ function heedProxies(env: NodeJS.ProcessEnv): void {
 
 /** A client with this run's settings. The first call dials. */
 export function openClient(settings: Settings, options: ClientOptions = {}): Holdfast {
-  heedProxies(process.env)
   const warn = (_: object, message: string) => options.onWarning?.(message)
   const silent = () => {}
   return Holdfast.lazy({
-    address: settings.address,
-    token: settings.token,
-    tls: settings.tls,
+    ...wayTo(settings),
     source: options.source ?? `cli/${machineIdFromHostname(hostname())}`,
     logger: { debug: silent, info: silent, warn, error: warn },
   })
+}
+
+/** How this run's settings say that the server is reached. */
+export function wayTo({ address, token, tls }: Settings): Pick<Settings, 'address' | 'token' | 'tls'> {
+  heedProxies(process.env)
+  return { address, token, tls }
 }

@@ -1,8 +1,10 @@
 import type { Command } from 'commander'
+import { Option } from 'commander'
 import type { AgentFlags } from './commands/agent.ts'
+import type { RelayFlags } from './commands/relay.ts'
 import { defineCommand, globalFlags, type Within } from './define-command.ts'
 import type { ExitCode } from './exit-code.ts'
-import { durationMs } from './option-value.ts'
+import { durationMs, wholeNumber } from './option-value.ts'
 
 /** Runs what needs no settings of a client. */
 export type Serving = (work: () => Promise<ExitCode>) => Promise<void>
@@ -43,5 +45,31 @@ export function defineServing(program: Command, within: Within, serving: Serving
         const { agent, agentOnce } = await import('./commands/agent.ts')
         return flags.once ? agentOnce(context, flags) : agent(context, flags)
       })
+    })
+
+  defineCommand(program, {
+    declaration: 'relay',
+    summary: 'Take reports of machines that cannot reach the server, and send them on',
+    more:
+      'It acknowledges what is on its disk (HOLDFAST_DATA_DIR) and only dials out. ' +
+      'The global options say where the server is and who the relay is to it.',
+    examples: [
+      'holdfast relay --address holdfast.example:7420 --token-file relay.token',
+      'holdfast relay --listen 10.0.0.5:7420 --caller-token-file callers --tls-cert-file relay.crt --tls-key-file relay.key',
+    ],
+  })
+    .option('--listen <host:port>', 'where machines report to; port 0 takes a free one', '127.0.0.1:7422')
+    .option('--caller-token-file <file>', 'who may report: one "name:token" or "token" a line')
+    .option('--tls-cert-file <file>', 'certificate chain of the relay, PEM')
+    .option('--tls-key-file <file>', 'its private key, PEM')
+    .addOption(
+      new Option('--max-size <mib>', 'how much may wait; beyond it machines keep theirs (1024)')
+        .argParser(wholeNumber('--max-size', 1, 1_048_576))
+        .default(1_024, ''),
+    )
+    .action(async (flags: RelayFlags, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/relay.ts')).relay(context, flags),
+      )
     })
 }

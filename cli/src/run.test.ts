@@ -48,6 +48,7 @@ const COMMANDS = [
   'retire',
   'restore',
   'spool',
+  'relay',
 ]
 
 describe('holdfast', () => {

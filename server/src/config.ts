@@ -118,6 +118,37 @@ export function loadConfig({ argv, env }: ConfigSources): Config {
   return config
 }
 
+/** Where a relay listens, and who may call it. */
+export interface RelayListenerConfig {
+  address: string
+  tokens: BearerToken[] | undefined
+  tls: { cert: Buffer; key: Buffer } | undefined
+}
+
+/** What a relay's listener is told. Throws a ConfigError with every violation. */
+export function relayListenerConfig(given: {
+  listen: string
+  callerTokenFile?: string
+  tlsCertFile?: string
+  tlsKeyFile?: string
+}): RelayListenerConfig {
+  const violations: string[] = []
+  const { listen, callerTokenFile, tlsCertFile, tlsKeyFile } = given
+  const tokens = tokensOf(callerTokenFile, violations, '--caller-token-file')
+  const tls = tlsOf(tlsCertFile, tlsKeyFile, violations)
+  const host = splitAddress(listen)?.host
+  if (host === undefined) {
+    violations.push(`--listen: ${JSON.stringify(listen)} is not HOST:PORT, such as 127.0.0.1:7422`)
+  } else if (!isLoopback(host) && (tls === undefined || tokens === undefined)) {
+    violations.push(
+      `--listen: ${listen} can be reached from other machines, which needs both TLS and a token: give ` +
+        '--tls-cert-file, --tls-key-file and --caller-token-file, or listen on loopback, such as 127.0.0.1:7422',
+    )
+  }
+  if (violations.length > 0) throw new ConfigError(violations)
+  return { address: listen, tokens, tls }
+}
+
 /**
  * `$XDG_STATE_HOME/holdfast`, or `~/.local/state/holdfast`. For root `/var/lib/holdfast`: PostgreSQL refuses to
  * run as root, and the user that it runs as instead cannot get into root's home.
@@ -184,13 +215,17 @@ function textOf(name: string, path: string, violations: string[]): Buffer | unde
   }
 }
 
-function tokensOf(path: string | undefined, violations: string[]): BearerToken[] | undefined {
-  const text = path === undefined ? undefined : textOf('HOLDFAST_TOKEN_FILE', path, violations)
+function tokensOf(
+  path: string | undefined,
+  violations: string[],
+  name = 'HOLDFAST_TOKEN_FILE',
+): BearerToken[] | undefined {
+  const text = path === undefined ? undefined : textOf(name, path, violations)
   if (text === undefined) return undefined
   try {
     return parseTokenFile(text.toString('utf8'))
   } catch (error) {
-    violations.push(`HOLDFAST_TOKEN_FILE: ${path}: ${messageOf(error)}`)
+    violations.push(`${name}: ${path}: ${messageOf(error)}`)
     return undefined
   }
 }

@@ -29,7 +29,7 @@ export async function spoolStatus(context: CommandContext): Promise<undefined> {
     `directory  ${status.directory}`,
     `source     ${status.source}`,
     `waiting    ${status.waiting}`,
-    `size       ${byteSize(status.bytes)} of ${byteSize(status.limits.maxBytes)}`,
+    `size       ${byteSize(status.bytes) || '0 B'} of ${byteSize(status.limits.maxBytes)}`,
     ...(status.dropped === undefined ? [] : [`dropped    ${droppedText(status.dropped)}`]),
     ...(status.damagedBytes > 0 ? [`damaged    ${status.damagedBytes} bytes that are no report`] : []),
     ...status.setAside.map((name) => `set aside  ${name}`),

@@ -6,9 +6,11 @@ import { printable } from './terminal-text.ts'
 export async function printWritten(context: CommandContext, what: string, written: Written): Promise<void> {
   const { revision, ledgerEpoch, duplicate } = written
   const answer = { revision: String(revision), ledgerEpoch: String(ledgerEpoch), duplicate }
+  // A relay has it on its disk; no server has folded it yet.
+  const where = revision === 0n ? 'a relay sends it' : `revision ${revision}`
   await context.print(
     context.settings.output === 'json'
       ? `${JSON.stringify([answer], undefined, 2)}\n`
-      : `${printable(what)} (revision ${revision})\n`,
+      : `${printable(what)} (${where})\n`,
   )
 }

@@ -83,7 +83,8 @@ function quiet<T>(promise: Promise<T>): Promise<T> {
   return promise
 }
 
-function checkBatch(batch: DecodedBatch | undefined): DecodedBatch {
+/** Refuses a batch that breaks a limit. */
+export function checkBatch(batch: DecodedBatch | undefined): DecodedBatch {
   if (batch === undefined) throw invalidRequest([{ field: 'batch', description: 'is required' }])
   const violations = batchViolations(batch)
   if (batch.sent > MAX_BATCH_EVENTS) {

@@ -70,20 +70,26 @@ export interface BatchOutcome {
   epoch: bigint;
   /**
    * The highest seq of this epoch that is settled (stored, or refused for good). Everything up to it is,
-   * but for `gaps`.
+   * but for `gaps`. From a relay, the highest seq of the batch.
    */
   ackedSeq: bigint;
   /** Ranges below `acked_seq` that never arrived. At most 1,000; they close when they are filled. */
   gaps: SeqRange[];
-  /** Events that are refused for good, each with its reason. Their neighbours have landed. */
+  /**
+   * Events that are refused for good, each with its reason. Their neighbours have landed. None from a relay,
+   * which keeps what the server refuses later.
+   */
   refused: RefusedEvent[];
   /** Events stored by this batch. */
   accepted: number;
   /** Events that had been stored before, by whatever path. */
   duplicates: number;
-  /** The epoch of the ledger. */
+  /** The epoch of the ledger. 0 from a relay. */
   ledgerEpoch: bigint;
-  /** The revision at or before which everything in this batch is in the state: a read at it sees them. */
+  /**
+   * The revision at or before which everything in this batch is in the state: a read at it sees them. 0
+   * from a relay: it has the events on its disk, and they are in no state yet.
+   */
   revision: bigint;
 }
 

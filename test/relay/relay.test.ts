@@ -1,0 +1,118 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { buildOnce, holdfast, printed, type Running, startHoldfast } from '../cli/holdfast.ts'
+import { failOnLeaks } from '../harness/leaks.ts'
+import { testServer } from '../harness/server.ts'
+
+failOnLeaks()
+
+const directory = mkdtempSync(join(tmpdir(), 'holdfast-relay-'))
+beforeAll(() => buildOnce())
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const fixtures = join(import.meta.dirname, '../transport/fixtures')
+const nowhere = '127.0.0.1:1'
+const newDir = () => mkdtempSync(join(directory, 'data-'))
+
+/** A relay to a server, and where it listens. */
+async function startRelay(
+  server: string,
+  dataDir: string,
+  flags: readonly string[] = [],
+): Promise<Running & { address: string }> {
+  const env = { HOLDFAST_ADDRESS: server, HOLDFAST_DATA_DIR: dataDir }
+  const running = startHoldfast(['relay', '--listen', '127.0.0.1:0', ...flags], env)
+  const [, address] = await running.sees(/^listening on (\S+)$/m)
+  return { ...running, address: address! }
+}
+
+const services = async (server: string) =>
+  JSON.parse(await printed(['timeline', '-o', 'json'], { HOLDFAST_ADDRESS: server }))
+    .map((entry: { event: { instanceStarted: { service: string } } }) => entry.event.instanceStarted.service)
+    .reverse()
+
+test('what a relay acknowledged survives its kill -9 and reaches the server, in order and once', async () => {
+  const dataDir = newDir()
+  const machine = { HOLDFAST_DATA_DIR: newDir() }
+  {
+    await using relay = await startRelay(nowhere, dataDir)
+    const env = { ...machine, HOLDFAST_ADDRESS: relay.address }
+    for (const service of ['one', 'two', 'three']) {
+      const args = ['started', service, '--machine', 'isolated-0', '--timeout', '5s']
+      expect(await printed(args, env)).toBe(`${service} started on isolated-0 (a relay sends it)\n`)
+    }
+    relay.child.kill('SIGKILL')
+    await once(relay.child, 'close')
+  }
+  await using server = await testServer()
+  await using _relay = await startRelay(server.address, dataDir)
+  await expect.poll(() => services(server.address), { timeout: 10_000 }).toEqual(['one', 'two', 'three'])
+  const sources = await printed(['sources'], { HOLDFAST_ADDRESS: server.address })
+  expect(sources).toMatch(/^spool\//m)
+})
+
+test('I2: an event over a relay and by bundle counts once', async () => {
+  await using server = await testServer()
+  await using relay = await startRelay(server.address, newDir())
+  const there = { HOLDFAST_ADDRESS: server.address }
+  const machine = { HOLDFAST_DATA_DIR: newDir() }
+  const [bundle, keys] = [join(directory, 'bundle'), join(directory, 'keys')]
+  for (const service of ['one', 'two']) {
+    await holdfast(['started', service, '--machine', 'isolated-0'], { ...machine, HOLDFAST_ADDRESS: nowhere })
+  }
+  await printed(['spool', 'export', bundle], machine)
+  writeFileSync(keys, await printed(['spool', 'key'], machine))
+  const viaRelay = { ...machine, HOLDFAST_ADDRESS: relay.address }
+  expect(await printed(['spool', 'forward'], viaRelay)).toBe('forwarded 2, refused 0\n')
+  await expect.poll(() => services(server.address), { timeout: 10_000 }).toEqual(['one', 'two'])
+  const load = ['spool', 'import', bundle, '--trusted-keys', keys]
+  expect(await printed(load, there)).toContain('0 new, 2 known before, 0 refused')
+  expect(await services(server.address)).toEqual(['one', 'two'])
+})
+
+test('a relay is told who calls, and beyond loopback it wants TLS and tokens', async () => {
+  const callers = join(directory, 'callers')
+  writeFileSync(callers, 'isolated:secret\n')
+  await using relay = await startRelay(nowhere, newDir(), [
+    ...['--caller-token-file', callers],
+    ...['--tls-cert-file', join(fixtures, 'localhost.crt')],
+    ...['--tls-key-file', join(fixtures, 'localhost.key')],
+  ])
+  const env = {
+    HOLDFAST_DATA_DIR: newDir(),
+    HOLDFAST_ADDRESS: relay.address.replace('127.0.0.1', 'localhost'),
+    HOLDFAST_TLS_CA: join(fixtures, 'localhost.crt'),
+  }
+  const report = ['started', 'airship', '--machine', 'isolated-0', '--timeout', '5s']
+  const refused = await holdfast(report, { ...env, HOLDFAST_TOKEN: 'guessed' })
+  expect(refused).toMatchObject({ code: 0, err: expect.stringContaining('is kept on this machine') })
+  expect(await printed(report, { ...env, HOLDFAST_TOKEN: 'secret' })).toContain('(a relay sends it)')
+  const open = await holdfast(['relay', '--listen', '0.0.0.0:0'], { HOLDFAST_ADDRESS: nowhere })
+  expect(open).toMatchObject({ code: 2, err: expect.stringContaining('needs both TLS and a token') })
+})
+
+test('an event that the server refuses does not hold up the relay, and is put aside there', async () => {
+  await using server = await testServer()
+  await using relay = await startRelay(server.address, newDir())
+  const env = { HOLDFAST_DATA_DIR: newDir(), HOLDFAST_ADDRESS: relay.address }
+  for (const service of ['one', 'no such name!', 'three']) {
+    await printed(['started', service, '--machine', 'isolated-0', '--timeout', '5s'], env)
+  }
+  await expect.poll(() => services(server.address), { timeout: 10_000 }).toEqual(['one', 'three'])
+  expect(relay.err()).toMatch(/refused for good, of spool\/.*service/)
+})
+
+test('a relay whose disk holds all it may takes nothing more, and the machine keeps its report', async () => {
+  await using relay = await startRelay(nowhere, newDir(), ['--max-size', '1'])
+  const dataDir = newDir()
+  const env = { HOLDFAST_DATA_DIR: dataDir, HOLDFAST_ADDRESS: relay.address }
+  const reason = 'x'.repeat(60_000)
+  const stopped = ['stopped', 'airship', '--machine', 'isolated-0', '--timeout', '2s', '--reason', reason]
+  let last = await holdfast(stopped, env)
+  for (let turn = 0; turn < 30 && last.err === ''; turn++) last = await holdfast(stopped, env)
+  expect(last).toMatchObject({ code: 0, err: expect.stringContaining('is kept on this machine') })
+  expect(await printed(['spool', 'status'], env)).toMatch(/^waiting +1$/m)
+})
