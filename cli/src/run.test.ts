@@ -81,7 +81,6 @@ describe('holdfast', () => {
     ['a missing argument', ['started'], /missing required argument 'service'/],
     ['a missing option', ['deployed', 'airship', '--version', '1'], /'--machine <ids>' not specified/],
     ['a retirement without a reason', ['retire', 'web-0'], /'--reason <text>' not specified/],
-    ['an agent that should stay', ['agent'], /'--once' not specified/],
     ['an argument too many', ['machines', 'web-0'], /too many arguments/],
     [
       'a status that is none',
