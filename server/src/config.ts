@@ -22,6 +22,9 @@ export interface Config {
   logLevel: LogLevel
   eventRetentionDays: number
   changeRetentionDays: number
+  runRetentionDays: number
+  /** Of more runs the oldest are deleted. */
+  maxRuns: number
   /** Principals who may go through holds. */
   overriders: string[]
 }
@@ -57,6 +60,12 @@ const settings = {
   'event-retention-days': ['HOLDFAST_EVENT_RETENTION_DAYS', 'DAYS', 'how long events are kept (400)'],
   overriders: ['HOLDFAST_OVERRIDERS', 'NAMES', 'who may go through holds: principals, with commas (nobody)'],
   'change-retention-days': ['HOLDFAST_CHANGE_RETENTION_DAYS', 'DAYS', 'how far back reads can go (400)'],
+  'run-retention-days': [
+    'HOLDFAST_RUN_RETENTION_DAYS',
+    'DAYS',
+    'how long runs are kept with their logs (400)',
+  ],
+  'max-runs': ['HOLDFAST_MAX_RUNS', 'NUMBER', 'how many runs are kept (1000000)'],
 } as const
 type Setting = keyof typeof settings
 
@@ -113,6 +122,8 @@ export function loadConfig({ argv, env }: ConfigSources): Config {
       .map((name) => name.trim())
       .filter((name) => name !== ''),
     changeRetentionDays: daysOf('change-retention-days', read('change-retention-days'), violations),
+    runRetentionDays: daysOf('run-retention-days', read('run-retention-days'), violations),
+    maxRuns: maxRunsOf(read('max-runs'), violations),
   }
   if (violations.length > 0) throw new ConfigError(violations)
   return config
@@ -269,7 +280,7 @@ function logLevelOf(text: string, violations: string[]): LogLevel {
 }
 
 function daysOf(
-  setting: 'event-retention-days' | 'change-retention-days',
+  setting: 'event-retention-days' | 'change-retention-days' | 'run-retention-days',
   text: string | undefined,
   violations: string[],
 ): number {
@@ -280,6 +291,14 @@ function daysOf(
     `${settings[setting][0]}: ${JSON.stringify(text)} is not a whole number of days, 1 to 36500`,
   )
   return 400
+}
+
+function maxRunsOf(text: string | undefined, violations: string[]): number {
+  if (text === undefined) return 1_000_000
+  const runs = Number(text)
+  if (/^\d+$/.test(text) && runs >= 1 && runs <= 1_000_000_000) return runs
+  violations.push(`HOLDFAST_MAX_RUNS: ${JSON.stringify(text)} is not a whole number, 1 to 1000000000`)
+  return 1_000_000
 }
 
 function messageOf(error: unknown): string {

@@ -27,6 +27,7 @@ import type { Store } from './store/store.ts'
 import { ChangeCompaction } from './sweep/change-compaction.ts'
 import { EventUpkeep } from './sweep/event-upkeep.ts'
 import { LockExpiry } from './sweep/lock-expiry.ts'
+import { RunRetention } from './sweep/run-retention.ts'
 import { GrpcServer, maxRequestBytes } from './transport/grpc-server.ts'
 import { HttpServer } from './transport/http/http-server.ts'
 import { rpcStatus } from './transport/status.ts'
@@ -138,6 +139,7 @@ async function compose({ grpc, http }: Listeners, { store, config, log, cleanups
     new LockExpiry({ store, ledger, log }),
     new EventUpkeep({ store, log, retentionDays: eventRetentionDays }),
     new ChangeCompaction({ store, log, retentionDays: changeRetentionDays }),
+    new RunRetention({ store, log, retentionDays: config.runRetentionDays, maxRuns: config.maxRuns }),
   ]) {
     cleanups.push(() => sweep.stop())
     sweep.start()

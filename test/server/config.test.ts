@@ -34,6 +34,8 @@ test('the defaults', () => {
     overriders: [],
     eventRetentionDays: 400,
     changeRetentionDays: 400,
+    runRetentionDays: 400,
+    maxRuns: 1_000_000,
   })
 })
 
