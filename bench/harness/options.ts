@@ -12,6 +12,8 @@ export interface BenchOptions {
   runs: number
   /** Of `ingest`: how many to send in one go, watching the server's memory. Of `spool`: how many it holds (1 million). */
   events: number | undefined
+  /** Of `fleet`: how many there are (10,000). */
+  agents: number | undefined
   /** Of `reads`: a directory whose database is kept, and used again by the next run. */
   data: string | undefined
 }
@@ -24,6 +26,7 @@ export function benchOptions(args = process.argv.slice(2)): BenchOptions {
       quick: { type: 'boolean', default: false },
       runs: { type: 'string' },
       events: { type: 'string' },
+      agents: { type: 'string' },
       data: { type: 'string' },
     },
   })
@@ -33,6 +36,7 @@ export function benchOptions(args = process.argv.slice(2)): BenchOptions {
     quick: values.quick,
     runs: Number(values.runs ?? (values.quick ? 1 : 3)),
     events: values.events === undefined ? undefined : Number(values.events),
+    agents: values.agents === undefined ? undefined : Number(values.agents),
     data: values.data,
   }
 }
