@@ -19,8 +19,22 @@ export interface ResolvedFinding {
   revision: Revision
 }
 
-/** A rule to try. Only what it says. */
-export type RuleInput = Partial<Omit<DiscoveryRule, 'name' | 'builtin'>>
+/** A rule after a change. */
+export interface ChangedDiscoveryRule {
+  rule: DiscoveryRule
+  /** The revision of the change; the last one if nothing changed. A read at it sees the change. */
+  revision: Revision
+  /** How many machines' stored scans it was applied to; not told when it was deleted. */
+  machines: number | undefined
+}
+
+/** A rule: only what it says. */
+export type RuleInput = Partial<
+  Omit<
+    DiscoveryRule,
+    'name' | 'builtin' | 'deleteTime' | 'uid' | 'etag' | 'createTime' | 'updateTime' | 'revision'
+  >
+>
 
 /** What {@link Holdfast.simulateRule} takes. */
 export interface SimulateRuleOptions extends CallOptions {
@@ -65,14 +79,46 @@ export async function listDiscoveryRules(
   return (await connection.unary(method, {}, options)).rules
 }
 
+export async function putDiscoveryRule(
+  connection: Connection,
+  name: string,
+  { rule, ...options }: ChangeOptions & { rule: RuleInput },
+): Promise<ChangedDiscoveryRule> {
+  const definition = await discoveryService()
+  const { etag = '', reason = '' } = options
+  const request = { rule: wholeRule(nameOf('discoveryRules', name), rule), etag, reason }
+  const method = rpc(definition, definition.methods.putDiscoveryRule)
+  const answer = await connection.unary(method, request, options)
+  return { rule: present(answer.rule), revision: answer.revision as Revision, machines: answer.machineCount }
+}
+
+export async function deleteDiscoveryRule(
+  connection: Connection,
+  name: string,
+  options: ChangeOptions,
+): Promise<ChangedDiscoveryRule> {
+  const definition = await discoveryService()
+  const { etag = '', reason = '' } = options
+  const request = { name: nameOf('discoveryRules', name), etag, reason }
+  const method = rpc(definition, definition.methods.deleteDiscoveryRule)
+  const { rule, revision } = await connection.unary(method, request, options)
+  return { rule: present(rule), revision: revision as Revision, machines: undefined }
+}
+
 export async function simulateRule(
   connection: Connection,
   rule: RuleInput,
   options: SimulateRuleOptions,
 ): Promise<SimulateRuleResponse> {
   const definition = await discoveryService()
-  const whole: DiscoveryRule = {
-    name: '',
+  const machine = options.machine === undefined ? '' : nameOf('machines', options.machine)
+  const method = rpc(definition, definition.methods.simulateRule)
+  return await connection.unary(method, { rule: wholeRule('', rule), machine }, options)
+}
+
+function wholeRule(name: string, rule: RuleInput): DiscoveryRule {
+  return {
+    name,
     description: '',
     priority: 0,
     executables: [],
@@ -86,9 +132,13 @@ export async function simulateRule(
     defaultPort: 0,
     minAgeSeconds: 0,
     builtin: false,
+    disabled: false,
+    deleteTime: undefined,
+    uid: '',
+    etag: '',
+    createTime: undefined,
+    updateTime: undefined,
+    revision: 0n,
     ...rule,
   }
-  const machine = options.machine === undefined ? '' : nameOf('machines', options.machine)
-  const method = rpc(definition, definition.methods.simulateRule)
-  return await connection.unary(method, { rule: whole, machine }, options)
 }

@@ -277,6 +277,27 @@ export class Holdfast implements AsyncDisposable {
     return await discovery.listDiscoveryRules(this.#connection, options)
   }
 
+  /**
+   * Makes a discovery rule, or puts it in the place of the one of its name, and applies it to the scans that are stored.
+   * What it found for many machines takes a while: give `timeoutMs`.
+   *
+   * @throws InvalidRequestError, ConflictError
+   */
+  async putDiscoveryRule(
+    name: string,
+    options: changes.ChangeOptions & { rule: discovery.RuleInput },
+  ): Promise<discovery.ChangedDiscoveryRule> {
+    return await discovery.putDiscoveryRule(this.#connection, name, options)
+  }
+
+  /** Deletes a discovery rule, shipped ones included; what it found is withdrawn. @throws NotFoundError, ConflictError */
+  async deleteDiscoveryRule(
+    name: string,
+    options: changes.ChangeOptions = {},
+  ): Promise<discovery.ChangedDiscoveryRule> {
+    return await discovery.deleteDiscoveryRule(this.#connection, name, options)
+  }
+
   /** Shows what a rule would find in the last scan of each machine. Saves nothing. @throws InvalidRequestError */
   async simulateRule(
     rule: discovery.RuleInput,

@@ -36,6 +36,7 @@ export type {
 export type { CallOptions, ConnectOptions, TlsOptions } from './connect-options.ts'
 export type { ConnectionState } from './connection-state.ts'
 export type {
+  ChangedDiscoveryRule,
   FindingDecision,
   ResolvedFinding,
   RuleInput,

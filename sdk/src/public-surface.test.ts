@@ -127,7 +127,7 @@ test('watching', () => {
   expectTypeOf<Written>().toExtend<WatchStart>()
   expectTypeOf<Extract<WatchEvent, { type: 'change' }>['changes']>().toEqualTypeOf<WatchedChange[]>()
   expectTypeOf<WatchedChange['resource']['$case']>().toEqualTypeOf<
-    'machine' | 'facet' | 'service' | 'instance' | 'condition' | 'lock' | 'hold' | 'run' | 'finding'
+    'machine' | 'facet' | 'service' | 'instance' | 'condition' | 'lock' | 'hold' | 'run' | 'finding' | 'rule'
   >()
   // Every step is told apart by its type.
   const check = (step: WatchEvent): bigint => {

@@ -114,6 +114,7 @@ export class MemoryLedger {
   #load(state: WorkingSet, keys: LoadKeys): void {
     for (const name of [...keys.names.values()].flatMap((names) => [...names]))
       this.#loadRow(state, this.#rows.get(name))
+    if (keys.rules) for (const { name } of this.all('rule')) this.#loadRow(state, this.#rows.get(name))
     // Of the machines that are scanned the database gives the findings and what belongs to them; here, of all.
     if (keys.scanned.length > 0) {
       const findings = this.all('finding')

@@ -48,6 +48,7 @@ const TONES: Partial<Record<Finding['state'], Tone>> = {
   [Finding_State.CHANGED]: 'warning',
   [Finding_State.VANISHED]: 'bad',
   [Finding_State.IGNORED]: 'faint',
+  [Finding_State.WITHDRAWN]: 'faint',
 }
 
 function stateCell({ state, present }: Finding): Exclude<Cell, string> {

@@ -66,6 +66,11 @@ function summary(resource: WatchedResource): { text: string; tone: Tone } {
       )
       return { text: declared.length === 0 ? 'KNOWN' : words('DECLARED', declared.join(', ')), tone: 'plain' }
     }
+    case 'rule': {
+      const { deleteTime, disabled, serviceTemplate } = resource.value
+      const word = deleteTime !== undefined ? 'DELETED' : disabled ? 'DISABLED' : 'ACTIVE'
+      return { text: words(word, serviceTemplate), tone: 'plain' }
+    }
     case 'finding': {
       const { state, version, rule } = resource.value
       const word = Object.entries(Finding_State).find(([, number]) => number === state)?.[0] ?? ''

@@ -5,21 +5,25 @@ import type {
   SimulateRuleRequest,
   SimulateRuleResponse,
 } from '../../../proto/gen/holdfast/v1/discovery_service.ts'
-import { BUILTIN_RULES } from '../domain/discovery/builtin-rules.ts'
+import { type ChangedRule, ChangeRule, type RuleChange } from '../domain/discovery/change-rule.ts'
 import { matchScan } from '../domain/discovery/match-scan.ts'
+import { RefoldScan } from '../domain/discovery/refold-scan.ts'
 import { ResolveFinding } from '../domain/discovery/resolve-finding.ts'
 import { CompiledRule } from '../domain/discovery/rule.ts'
+import { allRules, compiledRule, isActive } from '../domain/discovery/rule-book.ts'
 import { ruleViolations } from '../domain/discovery/rule-violations.ts'
 import {
   findingNameViolation,
   machineNameViolation,
   parseFindingName,
   proseViolation,
+  ruleNameViolation,
 } from '../domain/resource-name.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import { listRules } from '../store/list-rules.ts'
 import type { Store } from '../store/store.ts'
 import { walkScans } from '../store/walk-scans.ts'
-import type { Handlers } from './handler.ts'
+import type { CallContext, Handlers } from './handler.ts'
 import { listPage } from './list-request.ts'
 import { check } from './page-request.ts'
 
@@ -50,7 +54,26 @@ export function discoveryService({
     },
 
     async listDiscoveryRules() {
-      return { rules: BUILTIN_RULES.map(({ rule }) => rule) }
+      return { rules: allRules(await listRules(store)).filter(({ deleteTime }) => deleteTime === undefined) }
+    },
+
+    async putDiscoveryRule({ rule, etag, reason }, context) {
+      check([
+        ...(rule === undefined
+          ? [{ field: 'rule', description: 'is required' }]
+          : [ruleNameViolation('rule.name', rule.name), ...ruleViolations('rule', rule)]),
+        proseViolation('reason', reason, { maxBytes: 4096 }),
+      ])
+      const change = { name: rule!.name, rule, etag, reason, method: 'PutDiscoveryRule' } as const
+      const changed = await changeRule({ store, ledger }, change, context)
+      return { rule: changed.rule, revision: changed.revision, machineCount: changed.machineCount }
+    },
+
+    async deleteDiscoveryRule({ name, etag, reason }, context) {
+      check([ruleNameViolation('name', name), proseViolation('reason', reason, { maxBytes: 4096 })])
+      const change = { name, rule: undefined, etag, reason, method: 'DeleteDiscoveryRule' } as const
+      const { rule, revision } = await changeRule({ store, ledger }, change, context)
+      return { rule, revision }
     },
 
     simulateRule: (request, { signal }) => simulate(store, request, signal),
@@ -60,6 +83,27 @@ export function discoveryService({
 const NAMES: Record<number, true> = Object.fromEntries(
   [0, Finding_Decision.ACCEPTED, Finding_Decision.IGNORED, Finding_Decision.ENFORCED].map((n) => [n, true]),
 )
+
+/** Changes a rule, and works the stored scans that it is or was about into the findings again. */
+async function changeRule(
+  { store, ledger }: { store: Store; ledger: Ledger },
+  change: Omit<RuleChange, 'principal'>,
+  { principal, signal }: CallContext,
+): Promise<ChangedRule & { machineCount: number }> {
+  const changed = await ledger.submit(new ChangeRule({ ...change, principal }), signal)
+  const about = [changed.rule, changed.before].filter((rule) => rule !== undefined && isActive(rule))
+  const rules = about.map((rule) => compiledRule(rule!))
+  let machineCount = 0
+  let looked = 0
+  for await (const { machine, scan } of walkScans(store, { machine: undefined, limit: MAX_MACHINES })) {
+    signal.throwIfAborted()
+    if (++looked % 10 === 0) await setImmediate()
+    if (!scan.processes.some((process) => rules.some((rule) => rule.judge(process) !== undefined))) continue
+    await ledger.submit(new RefoldScan(machine, scan, principal), signal)
+    machineCount++
+  }
+  return { ...changed, machineCount }
+}
 
 async function simulate(
   store: Store,

@@ -18,8 +18,8 @@ export interface AmendmentRecord {
   reason: string
   principal: string
   revision: bigint
-  machineId?: bigint
-  serviceId?: bigint
+  machineId?: bigint | undefined
+  serviceId?: bigint | undefined
   /** Where it stands on the timeline of an environment. */
   scope?: Scope | undefined
 }

@@ -71,6 +71,23 @@ function fieldsOf(resource: Resource | undefined): Fields {
     case 'instance':
       setInstance(resource.resource.value, set, setAll)
       break
+    case 'rule': {
+      const {
+        name: _,
+        uid,
+        etag,
+        createTime,
+        updateTime,
+        revision,
+        builtin,
+        deleteTime,
+        ...says
+      } = resource.resource.value
+      for (const [key, value] of Object.entries(says))
+        if (value !== 0 && value !== false) set(snakeCase(key), value)
+      set('delete_time', timeOf(deleteTime))
+      break
+    }
     case 'finding': {
       const finding = resource.resource.value
       set('state', nameIn(Finding_State, finding.state))
@@ -147,6 +164,8 @@ function setInstance(
   set('exit_code', instance.exitCode)
   setAll('labels.', instance.labels)
 }
+
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
 const aliasText = ({ kind, value }: Alias): string => `${nameIn(Alias_Kind, kind)}.${value}`
 

@@ -38,6 +38,7 @@ test('kinds keep their numbers', () => {
     hold: 7,
     run: 8,
     finding: 9,
+    rule: 10,
   })
   expect(kindName(4)).toBe('instance')
   expect(() => kindName(99)).toThrow('99')

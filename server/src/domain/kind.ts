@@ -1,6 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { PackedFacet } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
-import { Finding } from '../../../proto/gen/holdfast/v1/discovery.ts'
+import { DiscoveryRule, Finding } from '../../../proto/gen/holdfast/v1/discovery.ts'
 import { Hold } from '../../../proto/gen/holdfast/v1/hold.ts'
 import { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
 import { Facet, Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
@@ -23,6 +23,7 @@ export const ResourceKind = {
   lock: 6,
   hold: 7,
   finding: 9,
+  rule: 10,
   run: 8,
 } as const satisfies Record<string, number>
 
@@ -56,6 +57,7 @@ const messages = {
   lock: Lock,
   hold: Hold,
   finding: Finding,
+  rule: DiscoveryRule,
   run: Run,
 } satisfies Record<KindName, unknown>
 

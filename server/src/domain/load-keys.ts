@@ -38,6 +38,8 @@ export class LoadKeys {
   readonly runTargets = new Map<string, Set<string>>()
   /** Runs of which every target that is pending is asked for, likewise. */
   readonly pendingTargets = new Set<string>()
+  /** Whether all rules of discovery are wanted. */
+  rules = false
   /** Leases to look at, by id. */
   readonly leases = new Set<string>()
   /** Leases that may be ended, by id: beats for them wait until the batch is written. */
@@ -94,6 +96,7 @@ export class LoadKeys {
   scan(ref: MachineRef): void {
     this.machine(ref)
     this.scanned.push(ref)
+    this.rules = true
   }
 
   /** Targets of a run, by the ids of their machines. */

@@ -37,6 +37,8 @@ export const findingName = (key: InstanceKey): string =>
 export const parseFindingName = (name: string): InstanceKey | undefined =>
   name.startsWith('findings/') ? parseInstanceName(`instances/${name.slice('findings/'.length)}`) : undefined
 
+export const ruleName = (id: string): string => `discoveryRules/${id}`
+
 /** The id in `machines/{id}`; undefined when `name` is not such a name. */
 export const parseMachineName = (name: string): string | undefined => parseId('machines/', name)
 
@@ -148,6 +150,14 @@ export function instanceNameViolation(field: string, value: string): FieldViolat
 export function findingNameViolation(field: string, value: string): FieldViolation | undefined {
   const form = `findings/{machine}~{service}, with ~{slot} after it for a slot other than ${MAIN_SLOT}`
   return nameViolation(field, value, { parsed: parseFindingName(value), form })
+}
+
+/** `discoveryRules/{id}`. */
+export function ruleNameViolation(field: string, value: string): FieldViolation | undefined {
+  return nameViolation(field, value, {
+    parsed: parseId('discoveryRules/', value),
+    form: 'discoveryRules/{id}',
+  })
 }
 
 /** At most 64 labels; keys as words of up to 128 bytes, values as text of up to 1,024 bytes. */

@@ -112,6 +112,12 @@ export const FindingEntity = defineEntity({
   },
 })
 
+export const RuleEntity = defineEntity({
+  name: 'Rule',
+  tableName: 'rule',
+  properties: { ...resource, ...stamped },
+})
+
 export const SourceEntity = defineEntity({
   name: 'Source',
   tableName: 'source',
@@ -131,5 +137,6 @@ export const entities = [
   InstanceEntity,
   ConditionEntity,
   FindingEntity,
+  RuleEntity,
   SourceEntity,
 ]

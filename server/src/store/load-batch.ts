@@ -44,6 +44,7 @@ export function loadBatch(
     if (names !== undefined) parts.push(named(kind, [...names]))
   }
   if (keys.scanned.length > 0) parts.push(...discovered(keys.scanned))
+  if (keys.rules) parts.push({ name: 'rules', text: `${resource('rule')} from rule`, values: [] })
   if (keys.aliases.size > 0) parts.push(machinesByAlias([...keys.aliases.values()]))
   if (keys.sources.size > 0) parts.push(sources([...keys.sources.values()]))
   parts.push(...runTargets(keys))

@@ -191,6 +191,7 @@ const upsert = {
       title: text(rows, (run) => run.title),
       parent: text(rows, (run) => run.parent.slice('runs/'.length)),
     }),
+  rule: (rows: Row<'rule'>[]) => upsertRows('rule', { ...base(rows), ...times(rows) }),
   condition: (rows: Row<'condition'>[]) =>
     upsertRows('condition', {
       ...base(rows),

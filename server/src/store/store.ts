@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import { HoldfastError } from '../domain/error.ts'
 import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
+import { DiscoveryRules } from './migrations/discovery-rules.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
 import { Locks } from './migrations/locks.ts'
@@ -58,7 +59,7 @@ export class Store {
         entities,
         extensions: [Migrator],
         migrations: {
-          migrationsList: [InitialSchema, Findings, Runs, ReportIntervals, Locks, RunSearch],
+          migrationsList: [InitialSchema, Findings, Runs, ReportIntervals, Locks, RunSearch, DiscoveryRules],
           snapshot: false,
           transactional: true,
           allOrNothing: true,

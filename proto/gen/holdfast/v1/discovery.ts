@@ -74,7 +74,11 @@ export interface Finding {
     | Timestamp
     | undefined;
   /** When `present` became what it is, as `state_time`. */
-  presentTime: Timestamp | undefined;
+  presentTime:
+    | Timestamp
+    | undefined;
+  /** Whether it is absent only because no rule finds it any more. */
+  withdrawn: boolean;
 }
 
 /** Where it stands. */
@@ -93,6 +97,11 @@ export const Finding_State = {
   IGNORED: 5,
   /** ENFORCED - It must run, found or not: see `present`. Its instance follows the scans. */
   ENFORCED: 6,
+  /**
+   * WITHDRAWN - Its process runs, and no rule takes it for this service any more: the rule was changed, disabled or deleted.
+   * Its instance, if it was accepted, stays as it was.
+   */
+  WITHDRAWN: 7,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -106,6 +115,7 @@ export namespace Finding_State {
   export type VANISHED = typeof Finding_State.VANISHED;
   export type IGNORED = typeof Finding_State.IGNORED;
   export type ENFORCED = typeof Finding_State.ENFORCED;
+  export type WITHDRAWN = typeof Finding_State.WITHDRAWN;
   export type UNRECOGNIZED = typeof Finding_State.UNRECOGNIZED;
 }
 
@@ -132,6 +142,9 @@ export function finding_StateFromJSON(object: any): Finding_State {
     case 6:
     case "STATE_ENFORCED":
       return Finding_State.ENFORCED;
+    case 7:
+    case "STATE_WITHDRAWN":
+      return Finding_State.WITHDRAWN;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -155,6 +168,8 @@ export function finding_StateToJSON(object: Finding_State): string {
       return "STATE_IGNORED";
     case Finding_State.ENFORCED:
       return "STATE_ENFORCED";
+    case Finding_State.WITHDRAWN:
+      return "STATE_WITHDRAWN";
     case Finding_State.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -274,8 +289,28 @@ export interface DiscoveryRule {
    * is seen again at any age. At most 86,400.
    */
   minAgeSeconds: number;
-  /** True for a rule that ships with Holdfast. */
+  /** True for a rule that ships with Holdfast and that nobody has put another in the place of. */
   builtin: boolean;
+  /** A rule that is disabled finds nothing. */
+  disabled: boolean;
+  /** When it was deleted. A deleted rule finds nothing, and is kept for its history. Output only. */
+  deleteTime:
+    | Timestamp
+    | undefined;
+  /** Server-issued UUID. Output only; empty for a rule that ships. */
+  uid: string;
+  /** Changes whenever this resource does. Output only. */
+  etag: string;
+  /** When it was first put. Output only. */
+  createTime:
+    | Timestamp
+    | undefined;
+  /** When it last changed. Output only. */
+  updateTime:
+    | Timestamp
+    | undefined;
+  /** The revision of its last change. Output only; 0 for a rule that ships. */
+  revision: bigint;
 }
 
 function createBaseFinding(): Finding {
@@ -302,6 +337,7 @@ function createBaseFinding(): Finding {
     accepted: undefined,
     observedTime: undefined,
     presentTime: undefined,
+    withdrawn: false,
   };
 }
 
@@ -375,6 +411,9 @@ export const Finding: MessageFns<Finding> = {
     }
     if (message.presentTime !== undefined) {
       Timestamp.encode(message.presentTime, writer.uint32(178).fork()).join();
+    }
+    if (message.withdrawn !== false) {
+      writer.uint32(184).bool(message.withdrawn);
     }
     return writer;
   },
@@ -568,6 +607,14 @@ export const Finding: MessageFns<Finding> = {
             message.presentTime = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.withdrawn = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -636,6 +683,7 @@ export const Finding: MessageFns<Finding> = {
         : isSet(object.present_time)
         ? fromJsonTimestamp(object.present_time)
         : undefined,
+      withdrawn: isSet(object.withdrawn) ? globalThis.Boolean(object.withdrawn) : false,
     };
   },
 
@@ -707,6 +755,9 @@ export const Finding: MessageFns<Finding> = {
     if (message.presentTime !== undefined) {
       obj.presentTime = fromTimestamp(message.presentTime).toISOString();
     }
+    if (message.withdrawn !== false) {
+      obj.withdrawn = message.withdrawn;
+    }
     return obj;
   },
 
@@ -753,6 +804,7 @@ export const Finding: MessageFns<Finding> = {
     message.presentTime = (object.presentTime !== undefined && object.presentTime !== null)
       ? Timestamp.fromPartial(object.presentTime)
       : undefined;
+    message.withdrawn = object.withdrawn ?? false;
     return message;
   },
 };
@@ -900,6 +952,13 @@ function createBaseDiscoveryRule(): DiscoveryRule {
     defaultPort: 0,
     minAgeSeconds: 0,
     builtin: false,
+    disabled: false,
+    deleteTime: undefined,
+    uid: "",
+    etag: "",
+    createTime: undefined,
+    updateTime: undefined,
+    revision: 0n,
   };
 }
 
@@ -950,6 +1009,30 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
     }
     if (message.builtin !== false) {
       writer.uint32(104).bool(message.builtin);
+    }
+    if (message.disabled !== false) {
+      writer.uint32(120).bool(message.disabled);
+    }
+    if (message.deleteTime !== undefined) {
+      Timestamp.encode(message.deleteTime, writer.uint32(130).fork()).join();
+    }
+    if (message.uid !== "") {
+      writer.uint32(138).string(message.uid);
+    }
+    if (message.etag !== "") {
+      writer.uint32(146).string(message.etag);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(message.createTime, writer.uint32(154).fork()).join();
+    }
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(message.updateTime, writer.uint32(162).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(168).uint64(message.revision);
     }
     return writer;
   },
@@ -1089,6 +1172,62 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
             message.builtin = reader.bool();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.disabled = reader.bool();
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.deleteTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.createTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.updateTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1151,6 +1290,25 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
         ? globalThis.Number(object.min_age_seconds)
         : 0,
       builtin: isSet(object.builtin) ? globalThis.Boolean(object.builtin) : false,
+      disabled: isSet(object.disabled) ? globalThis.Boolean(object.disabled) : false,
+      deleteTime: isSet(object.deleteTime)
+        ? fromJsonTimestamp(object.deleteTime)
+        : isSet(object.delete_time)
+        ? fromJsonTimestamp(object.delete_time)
+        : undefined,
+      uid: isSet(object.uid) ? globalThis.String(object.uid) : "",
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      createTime: isSet(object.createTime)
+        ? fromJsonTimestamp(object.createTime)
+        : isSet(object.create_time)
+        ? fromJsonTimestamp(object.create_time)
+        : undefined,
+      updateTime: isSet(object.updateTime)
+        ? fromJsonTimestamp(object.updateTime)
+        : isSet(object.update_time)
+        ? fromJsonTimestamp(object.update_time)
+        : undefined,
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
     };
   },
 
@@ -1198,6 +1356,27 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
     if (message.builtin !== false) {
       obj.builtin = message.builtin;
     }
+    if (message.disabled !== false) {
+      obj.disabled = message.disabled;
+    }
+    if (message.deleteTime !== undefined) {
+      obj.deleteTime = fromTimestamp(message.deleteTime).toISOString();
+    }
+    if (message.uid !== "") {
+      obj.uid = message.uid;
+    }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    if (message.createTime !== undefined) {
+      obj.createTime = fromTimestamp(message.createTime).toISOString();
+    }
+    if (message.updateTime !== undefined) {
+      obj.updateTime = fromTimestamp(message.updateTime).toISOString();
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
     return obj;
   },
 
@@ -1220,6 +1399,19 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
     message.defaultPort = object.defaultPort ?? 0;
     message.minAgeSeconds = object.minAgeSeconds ?? 0;
     message.builtin = object.builtin ?? false;
+    message.disabled = object.disabled ?? false;
+    message.deleteTime = (object.deleteTime !== undefined && object.deleteTime !== null)
+      ? Timestamp.fromPartial(object.deleteTime)
+      : undefined;
+    message.uid = object.uid ?? "";
+    message.etag = object.etag ?? "";
+    message.createTime = (object.createTime !== undefined && object.createTime !== null)
+      ? Timestamp.fromPartial(object.createTime)
+      : undefined;
+    message.updateTime = (object.updateTime !== undefined && object.updateTime !== null)
+      ? Timestamp.fromPartial(object.updateTime)
+      : undefined;
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     return message;
   },
 };

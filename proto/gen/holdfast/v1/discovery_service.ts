@@ -74,13 +74,60 @@ export interface ResolveFindingResponse {
   revision: bigint;
 }
 
+/** A rule to put. */
+export interface PutDiscoveryRuleRequest {
+  /**
+   * The rule, with its name: `discoveryRules/{id}`. At most 500 rules of your own are kept. Fields that are output
+   * only are left alone.
+   */
+  rule:
+    | DiscoveryRule
+    | undefined;
+  /** The `etag` that was read, to refuse a lost update. Empty: whatever it is. */
+  etag: string;
+  /** Why, for the timeline. At most 4 KiB. */
+  reason: string;
+}
+
+/** The rule as it stands. */
+export interface PutDiscoveryRuleResponse {
+  /** The rule. */
+  rule:
+    | DiscoveryRule
+    | undefined;
+  /** The revision of the change; the last one if nothing changed. */
+  revision: bigint;
+  /** How many machines' scans it was applied to, because they hold what it is about. */
+  machineCount: number;
+}
+
+/** A rule to delete. */
+export interface DeleteDiscoveryRuleRequest {
+  /** `discoveryRules/{id}`. */
+  name: string;
+  /** The `etag` that was read, to refuse a lost update. Empty: whatever it is. */
+  etag: string;
+  /** Why, for the timeline. At most 4 KiB. */
+  reason: string;
+}
+
+/** The rule after it was deleted. */
+export interface DeleteDiscoveryRuleResponse {
+  /** The rule. */
+  rule:
+    | DiscoveryRule
+    | undefined;
+  /** The revision of the change; the last one if nothing changed. */
+  revision: bigint;
+}
+
 /** All rules. */
 export interface ListDiscoveryRulesRequest {
 }
 
 /** All rules, in the order in which they are tried. */
 export interface ListDiscoveryRulesResponse {
-  /** At most 500. */
+  /** Those that ship, and at most 500 of your own. Without those that are deleted. */
   rules: DiscoveryRule[];
 }
 
@@ -605,6 +652,410 @@ export const ResolveFindingResponse: MessageFns<ResolveFindingResponse> = {
   },
 };
 
+function createBasePutDiscoveryRuleRequest(): PutDiscoveryRuleRequest {
+  return { rule: undefined, etag: "", reason: "" };
+}
+
+export const PutDiscoveryRuleRequest: MessageFns<PutDiscoveryRuleRequest> = {
+  encode(message: PutDiscoveryRuleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rule !== undefined) {
+      DiscoveryRule.encode(message.rule, writer.uint32(10).fork()).join();
+    }
+    if (message.etag !== "") {
+      writer.uint32(18).string(message.etag);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutDiscoveryRuleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutDiscoveryRuleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rule = DiscoveryRule.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PutDiscoveryRuleRequest {
+    return {
+      rule: isSet(object.rule) ? DiscoveryRule.fromJSON(object.rule) : undefined,
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: PutDiscoveryRuleRequest): unknown {
+    const obj: any = {};
+    if (message.rule !== undefined) {
+      obj.rule = DiscoveryRule.toJSON(message.rule);
+    }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PutDiscoveryRuleRequest>, I>>(base?: I): PutDiscoveryRuleRequest {
+    return PutDiscoveryRuleRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PutDiscoveryRuleRequest>, I>>(object: I): PutDiscoveryRuleRequest {
+    const message = createBasePutDiscoveryRuleRequest();
+    message.rule = (object.rule !== undefined && object.rule !== null)
+      ? DiscoveryRule.fromPartial(object.rule)
+      : undefined;
+    message.etag = object.etag ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBasePutDiscoveryRuleResponse(): PutDiscoveryRuleResponse {
+  return { rule: undefined, revision: 0n, machineCount: 0 };
+}
+
+export const PutDiscoveryRuleResponse: MessageFns<PutDiscoveryRuleResponse> = {
+  encode(message: PutDiscoveryRuleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rule !== undefined) {
+      DiscoveryRule.encode(message.rule, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.revision);
+    }
+    if (message.machineCount !== 0) {
+      writer.uint32(24).int32(message.machineCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutDiscoveryRuleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutDiscoveryRuleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rule = DiscoveryRule.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.machineCount = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PutDiscoveryRuleResponse {
+    return {
+      rule: isSet(object.rule) ? DiscoveryRule.fromJSON(object.rule) : undefined,
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      machineCount: isSet(object.machineCount)
+        ? globalThis.Number(object.machineCount)
+        : isSet(object.machine_count)
+        ? globalThis.Number(object.machine_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: PutDiscoveryRuleResponse): unknown {
+    const obj: any = {};
+    if (message.rule !== undefined) {
+      obj.rule = DiscoveryRule.toJSON(message.rule);
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    if (message.machineCount !== 0) {
+      obj.machineCount = Math.round(message.machineCount);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<PutDiscoveryRuleResponse>, I>>(base?: I): PutDiscoveryRuleResponse {
+    return PutDiscoveryRuleResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PutDiscoveryRuleResponse>, I>>(object: I): PutDiscoveryRuleResponse {
+    const message = createBasePutDiscoveryRuleResponse();
+    message.rule = (object.rule !== undefined && object.rule !== null)
+      ? DiscoveryRule.fromPartial(object.rule)
+      : undefined;
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.machineCount = object.machineCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseDeleteDiscoveryRuleRequest(): DeleteDiscoveryRuleRequest {
+  return { name: "", etag: "", reason: "" };
+}
+
+export const DeleteDiscoveryRuleRequest: MessageFns<DeleteDiscoveryRuleRequest> = {
+  encode(message: DeleteDiscoveryRuleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.etag !== "") {
+      writer.uint32(18).string(message.etag);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteDiscoveryRuleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteDiscoveryRuleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteDiscoveryRuleRequest {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      etag: isSet(object.etag) ? globalThis.String(object.etag) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: DeleteDiscoveryRuleRequest): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.etag !== "") {
+      obj.etag = message.etag;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeleteDiscoveryRuleRequest>, I>>(base?: I): DeleteDiscoveryRuleRequest {
+    return DeleteDiscoveryRuleRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteDiscoveryRuleRequest>, I>>(object: I): DeleteDiscoveryRuleRequest {
+    const message = createBaseDeleteDiscoveryRuleRequest();
+    message.name = object.name ?? "";
+    message.etag = object.etag ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteDiscoveryRuleResponse(): DeleteDiscoveryRuleResponse {
+  return { rule: undefined, revision: 0n };
+}
+
+export const DeleteDiscoveryRuleResponse: MessageFns<DeleteDiscoveryRuleResponse> = {
+  encode(message: DeleteDiscoveryRuleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rule !== undefined) {
+      DiscoveryRule.encode(message.rule, writer.uint32(10).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteDiscoveryRuleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteDiscoveryRuleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rule = DiscoveryRule.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteDiscoveryRuleResponse {
+    return {
+      rule: isSet(object.rule) ? DiscoveryRule.fromJSON(object.rule) : undefined,
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+    };
+  },
+
+  toJSON(message: DeleteDiscoveryRuleResponse): unknown {
+    const obj: any = {};
+    if (message.rule !== undefined) {
+      obj.rule = DiscoveryRule.toJSON(message.rule);
+    }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DeleteDiscoveryRuleResponse>, I>>(base?: I): DeleteDiscoveryRuleResponse {
+    return DeleteDiscoveryRuleResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DeleteDiscoveryRuleResponse>, I>>(object: I): DeleteDiscoveryRuleResponse {
+    const message = createBaseDeleteDiscoveryRuleResponse();
+    message.rule = (object.rule !== undefined && object.rule !== null)
+      ? DiscoveryRule.fromPartial(object.rule)
+      : undefined;
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    return message;
+  },
+};
+
 function createBaseListDiscoveryRulesRequest(): ListDiscoveryRulesRequest {
   return {};
 }
@@ -1114,6 +1565,31 @@ export const DiscoveryServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
+    /**
+     * Puts a rule: makes it, or takes the place of the one that has its name, deleted and shipped ones included. It
+     * applies to the scans that are stored, of at most 10,000 machines, before the answer, and to every scan from then
+     * on. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
+     */
+    putDiscoveryRule: {
+      name: "PutDiscoveryRule",
+      requestType: PutDiscoveryRuleRequest as typeof PutDiscoveryRuleRequest,
+      requestStream: false,
+      responseType: PutDiscoveryRuleResponse as typeof PutDiscoveryRuleResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
+    /**
+     * Deletes a rule, shipped ones included: it finds nothing any more, and what it found is WITHDRAWN. Put it again
+     * to have it back. Deleting a deleted rule changes nothing.
+     */
+    deleteDiscoveryRule: {
+      name: "DeleteDiscoveryRule",
+      requestType: DeleteDiscoveryRuleRequest as typeof DeleteDiscoveryRuleRequest,
+      requestStream: false,
+      responseType: DeleteDiscoveryRuleResponse as typeof DeleteDiscoveryRuleResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "IDEMPOTENT" },
+    },
     /** Lists the rules, in the order in which they are tried. */
     listDiscoveryRules: {
       name: "ListDiscoveryRules",
@@ -1174,6 +1650,37 @@ export const DiscoveryServiceService = {
       Buffer.from(ResolveFindingResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResolveFindingResponse => ResolveFindingResponse.decode(value),
   },
+  /**
+   * Puts a rule: makes it, or takes the place of the one that has its name, deleted and shipped ones included. It
+   * applies to the scans that are stored, of at most 10,000 machines, before the answer, and to every scan from then
+   * on. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
+   */
+  putDiscoveryRule: {
+    path: "/holdfast.v1.DiscoveryService/PutDiscoveryRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutDiscoveryRuleRequest): Buffer =>
+      Buffer.from(PutDiscoveryRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutDiscoveryRuleRequest => PutDiscoveryRuleRequest.decode(value),
+    responseSerialize: (value: PutDiscoveryRuleResponse): Buffer =>
+      Buffer.from(PutDiscoveryRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutDiscoveryRuleResponse => PutDiscoveryRuleResponse.decode(value),
+  },
+  /**
+   * Deletes a rule, shipped ones included: it finds nothing any more, and what it found is WITHDRAWN. Put it again
+   * to have it back. Deleting a deleted rule changes nothing.
+   */
+  deleteDiscoveryRule: {
+    path: "/holdfast.v1.DiscoveryService/DeleteDiscoveryRule" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteDiscoveryRuleRequest): Buffer =>
+      Buffer.from(DeleteDiscoveryRuleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteDiscoveryRuleRequest => DeleteDiscoveryRuleRequest.decode(value),
+    responseSerialize: (value: DeleteDiscoveryRuleResponse): Buffer =>
+      Buffer.from(DeleteDiscoveryRuleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteDiscoveryRuleResponse => DeleteDiscoveryRuleResponse.decode(value),
+  },
   /** Lists the rules, in the order in which they are tried. */
   listDiscoveryRules: {
     path: "/holdfast.v1.DiscoveryService/ListDiscoveryRules" as const,
@@ -1214,6 +1721,17 @@ export interface DiscoveryServiceServer extends UntypedServiceImplementation {
    * stands decided, of something that has not changed, changes nothing.
    */
   resolveFinding: handleUnaryCall<ResolveFindingRequest, ResolveFindingResponse>;
+  /**
+   * Puts a rule: makes it, or takes the place of the one that has its name, deleted and shipped ones included. It
+   * applies to the scans that are stored, of at most 10,000 machines, before the answer, and to every scan from then
+   * on. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
+   */
+  putDiscoveryRule: handleUnaryCall<PutDiscoveryRuleRequest, PutDiscoveryRuleResponse>;
+  /**
+   * Deletes a rule, shipped ones included: it finds nothing any more, and what it found is WITHDRAWN. Put it again
+   * to have it back. Deleting a deleted rule changes nothing.
+   */
+  deleteDiscoveryRule: handleUnaryCall<DeleteDiscoveryRuleRequest, DeleteDiscoveryRuleResponse>;
   /** Lists the rules, in the order in which they are tried. */
   listDiscoveryRules: handleUnaryCall<ListDiscoveryRulesRequest, ListDiscoveryRulesResponse>;
   /**
@@ -1262,6 +1780,45 @@ export interface DiscoveryServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResolveFindingResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Puts a rule: makes it, or takes the place of the one that has its name, deleted and shipped ones included. It
+   * applies to the scans that are stored, of at most 10,000 machines, before the answer, and to every scan from then
+   * on. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
+   */
+  putDiscoveryRule(
+    request: PutDiscoveryRuleRequest,
+    callback: (error: ServiceError | null, response: PutDiscoveryRuleResponse) => void,
+  ): ClientUnaryCall;
+  putDiscoveryRule(
+    request: PutDiscoveryRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PutDiscoveryRuleResponse) => void,
+  ): ClientUnaryCall;
+  putDiscoveryRule(
+    request: PutDiscoveryRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PutDiscoveryRuleResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes a rule, shipped ones included: it finds nothing any more, and what it found is WITHDRAWN. Put it again
+   * to have it back. Deleting a deleted rule changes nothing.
+   */
+  deleteDiscoveryRule(
+    request: DeleteDiscoveryRuleRequest,
+    callback: (error: ServiceError | null, response: DeleteDiscoveryRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteDiscoveryRule(
+    request: DeleteDiscoveryRuleRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteDiscoveryRuleResponse) => void,
+  ): ClientUnaryCall;
+  deleteDiscoveryRule(
+    request: DeleteDiscoveryRuleRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteDiscoveryRuleResponse) => void,
   ): ClientUnaryCall;
   /** Lists the rules, in the order in which they are tried. */
   listDiscoveryRules(

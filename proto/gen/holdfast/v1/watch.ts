@@ -4,7 +4,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { Finding } from "./discovery.ts";
+import { DiscoveryRule, Finding } from "./discovery.ts";
 import { Hold } from "./hold.ts";
 import { Lock } from "./lock.ts";
 import { Facet, Machine } from "./machine.ts";
@@ -25,7 +25,7 @@ export interface WatchPosition {
 export interface WatchStateRequest {
   /**
    * As in the lists, over all kinds of resource at once: `kind` (`machine`, `facet`, `service`,
-   * `instance`, `condition`, `lock`, `hold`, `run`, `finding`), `name`, `machine`, `service`, `environment`,
+   * `instance`, `condition`, `lock`, `hold`, `run`, `finding`, `rule`), `name`, `machine`, `service`, `environment`,
    * `state`, `running_version`, `deployed_version`, `version`, `author`, `owner`, `principal`, `slot`,
    * `lifecycle`, `labels`. A resource that has no such field does not match.
    * At most 4 KiB.
@@ -195,6 +195,9 @@ export interface Resource {
     | //
     /** Something that discovery found. */
     { $case: "finding"; value: Finding }
+    | //
+    /** A discovery rule of your own. */
+    { $case: "rule"; value: DiscoveryRule }
     | undefined;
 }
 
@@ -1155,6 +1158,9 @@ export const Resource: MessageFns<Resource> = {
       case "finding":
         Finding.encode(message.resource.value, writer.uint32(74).fork()).join();
         break;
+      case "rule":
+        DiscoveryRule.encode(message.resource.value, writer.uint32(82).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1244,6 +1250,14 @@ export const Resource: MessageFns<Resource> = {
             message.resource = { $case: "finding", value: Finding.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.resource = { $case: "rule", value: DiscoveryRule.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1276,6 +1290,8 @@ export const Resource: MessageFns<Resource> = {
         ? { $case: "run", value: Run.fromJSON(object.run) }
         : isSet(object.finding)
         ? { $case: "finding", value: Finding.fromJSON(object.finding) }
+        : isSet(object.rule)
+        ? { $case: "rule", value: DiscoveryRule.fromJSON(object.rule) }
         : undefined,
     };
   },
@@ -1300,6 +1316,8 @@ export const Resource: MessageFns<Resource> = {
       obj.run = Run.toJSON(message.resource.value);
     } else if (message.resource?.$case === "finding") {
       obj.finding = Finding.toJSON(message.resource.value);
+    } else if (message.resource?.$case === "rule") {
+      obj.rule = DiscoveryRule.toJSON(message.resource.value);
     }
     return obj;
   },
@@ -1361,6 +1379,12 @@ export const Resource: MessageFns<Resource> = {
       case "finding": {
         if (object.resource?.value !== undefined && object.resource?.value !== null) {
           message.resource = { $case: "finding", value: Finding.fromPartial(object.resource.value) };
+        }
+        break;
+      }
+      case "rule": {
+        if (object.resource?.value !== undefined && object.resource?.value !== null) {
+          message.resource = { $case: "rule", value: DiscoveryRule.fromPartial(object.resource.value) };
         }
         break;
       }

@@ -20,21 +20,23 @@ export const traitsOf = (process: Process | undefined): FindingTraits => ({
 export function stateOf({
   decision,
   present,
+  withdrawn,
   accepted,
   process,
-}: Pick<Finding, 'decision' | 'present' | 'accepted' | 'process'>): Finding['state'] {
+}: Pick<Finding, 'decision' | 'present' | 'withdrawn' | 'accepted' | 'process'>): Finding['state'] {
   switch (decision) {
     case Finding_Decision.IGNORED:
       return Finding_State.IGNORED
     case Finding_Decision.ENFORCED:
       return Finding_State.ENFORCED
     case Finding_Decision.ACCEPTED:
-      if (!present) return Finding_State.VANISHED
+      if (!present) return withdrawn ? Finding_State.WITHDRAWN : Finding_State.VANISHED
       return accepted === undefined || sameTraits(accepted, traitsOf(process))
         ? Finding_State.MONITORED
         : Finding_State.CHANGED
     default:
-      return present ? Finding_State.UNDECIDED : Finding_State.VANISHED
+      if (!present) return withdrawn ? Finding_State.WITHDRAWN : Finding_State.VANISHED
+      return Finding_State.UNDECIDED
   }
 }
 

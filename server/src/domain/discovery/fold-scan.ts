@@ -10,9 +10,9 @@ import { instantFromTimestamp, timestampFromInstant } from '../instant.ts'
 import { sameInterval } from '../report-interval.ts'
 import { findingName, idOf, instanceName } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
-import { BUILTIN_RULES } from './builtin-rules.ts'
 import { isMonitored, stateOf, traitsOf } from './finding-state.ts'
 import { type Match, matchScan } from './match-scan.ts'
+import { ruleBook } from './rule-book.ts'
 
 /** Works a list of processes into the findings of its machine, and those that are accepted into their instances. */
 export function foldScan(
@@ -21,7 +21,10 @@ export function foldScan(
   { processes, complete, listComplete, interval }: ProcessesObserved,
   origin: Origin,
 ): void {
-  const matches = matchScan(BUILTIN_RULES, processes)
+  const matches = matchScan(
+    ruleBook([...state.rows.rule.values()].map(({ resource }) => resource)),
+    processes,
+  )
   const services = new Set([...matches.values()].map(({ service }) => service))
   for (const row of [...state.rows.finding.values()]) {
     const finding = row.resource
@@ -30,6 +33,9 @@ export function foldScan(
     const match = matches.get(key)
     matches.delete(key)
     if (match !== undefined) seeAgain(state, row, { match, origin, interval })
+    else if (finding.present && processes.some((process) => sameProcess(process, finding.process))) {
+      withdraw(state, row, origin)
+    }
     // Absence counts only when everything was seen, or at least everything that this could be.
     else if (finding.present && (complete || (listComplete && !services.has(finding.service)))) {
       loseSight(state, row, origin)
@@ -80,6 +86,7 @@ function seeAgain(
   let seen: Finding = {
     ...before,
     present: true,
+    withdrawn: false,
     presentTime: before.present ? before.presentTime : timestampFromInstant(origin.effectiveAt),
     rule: match.rule,
     version: match.version || before.version,
@@ -102,6 +109,14 @@ function seeAgain(
   }
   putFinding(state, row, seen, origin)
   if (isMonitored(row.resource)) putRunning(state, row.resource, origin, interval)
+}
+
+/** Its process is there, and no rule takes it for this any more: that says nothing of the instance. */
+function withdraw(state: WorkingSet, row: Row<'finding'>, origin: Origin): void {
+  const before = row.resource
+  const presentTime = timestampFromInstant(origin.effectiveAt)
+  const after = { ...before, present: false, withdrawn: true, presentTime }
+  state.put('finding', { ...after, ...stateSince(before, after, origin) }, row.observedAt)
 }
 
 function loseSight(state: WorkingSet, row: Row<'finding'>, origin: Origin): void {
@@ -206,6 +221,7 @@ function newFinding(
     version: match.version,
     process: match.process,
     present: true,
+    withdrawn: false,
     presentTime: timestampFromInstant(origin.effectiveAt),
     accepted: undefined,
     observedTime: undefined,

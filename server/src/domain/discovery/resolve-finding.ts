@@ -1,11 +1,7 @@
 import { type Finding, Finding_Decision } from '../../../../proto/gen/holdfast/v1/discovery.ts'
-import { Event } from '../../../../proto/gen/holdfast/v1/event.ts'
-import { TimelineEntry_Effect } from '../../../../proto/gen/holdfast/v1/timeline.ts'
-import { API_SOURCE } from '../amendment.ts'
+import { API_SOURCE, recordAmendment } from '../amendment.ts'
 import type { Command } from '../command.ts'
-import { encode } from '../encode.ts'
 import { HoldfastError } from '../error.ts'
-import { EventType } from '../event-type.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import { findingName, type InstanceKey, instanceName, machineName, serviceName } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
@@ -43,30 +39,10 @@ export class ResolveFinding implements Command<{ finding: Finding; revision: big
     const { value: row, revision } = state.revise(() => this.#resolve(state))
     if (revision === undefined) return { finding: row.resource, revision: state.head }
     const { reason, principal } = this.#resolution
-    const event: Event = {
-      id: state.newUid(),
-      seq: 0n,
-      occurredTime: state.nowTimestamp,
-      payload: {
-        $case: 'resourceAmended',
-        value: { resource: row.resource.name, method: 'ResolveFinding', reason },
-      },
-    }
-    state.events.push({
-      occurredAt: state.now,
-      sourceId: state.source(API_SOURCE).id,
-      id: event.id,
-      epoch: 0,
-      seq: 0,
-      type: EventType.resourceAmended,
-      effect: TimelineEntry_Effect.CHANGED,
-      machineId: state.find('machine', row.resource.machine)?.id ?? null,
-      serviceId: state.find('service', serviceName(row.resource.service))?.id ?? null,
-      environment: null,
-      principal,
-      revision,
-      body: encode(Event, event),
-      targets: [],
+    recordAmendment(state, {
+      ...{ resource: row.resource.name, method: 'ResolveFinding', reason, principal, revision },
+      machineId: state.find('machine', row.resource.machine)?.id,
+      serviceId: state.find('service', serviceName(row.resource.service))?.id,
     })
     return { finding: row.resource, revision }
   }

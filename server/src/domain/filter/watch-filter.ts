@@ -1,3 +1,4 @@
+import type { DiscoveryRule } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import type { Hold } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import type { Lock } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Facet } from '../../../../proto/gen/holdfast/v1/machine.ts'
@@ -123,6 +124,12 @@ const FIELDS: { [K in KindName]: FilterFields<KindMessage[K]> } = {
   ),
   finding: pick('finding', FINDING_FIELDS, 'name', 'machine', 'service', 'slot'),
   run: pick('run', RUN_FIELDS, 'name', 'service', 'environment', 'version', 'author', 'labels'),
+  rule: filterFields<DiscoveryRule>(kindField('rule'), {
+    name: 'name',
+    type: 'id',
+    collection: 'discoveryRules/',
+    get: (rule) => rule.name.slice('discoveryRules/'.length),
+  }),
 }
 
 const ALL_FIELDS: FilterFields<never> = new Map(
