@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import type { ListingFlags } from './commands/listing.ts'
-import type { SimulateFlags } from './commands/rules.ts'
+import type { PutFlags, SimulateFlags } from './commands/rules.ts'
 import { defineCommand, globalFlags, type Within } from './define-command.ts'
 import { defineListing } from './define-listings.ts'
-import { collected } from './option-value.ts'
+import { collected, wholeNumber } from './option-value.ts'
 
 /** The commands about what was found without anybody having told. */
 export function defineDiscovery(program: Command, within: Within): void {
@@ -49,23 +49,64 @@ export function defineDiscovery(program: Command, within: Within): void {
     )
   })
 
+  about(
+    defineCommand(program, {
+      declaration: 'put-rule <rule>',
+      summary: 'Make a rule, or put it in the place of another; it applies to the scans that are stored',
+      examples: [
+        "holdfast put-rule puma --executable ruby --argv 'puma .*\\[(?P<app>\\w+)\\]' --service '{app}'",
+      ],
+    }),
+  )
+    .option(
+      '--priority <number>',
+      'a higher one goes first; those that ship have 0 to 20 (100)',
+      wholeNumber('--priority', -1_000_000, 1_000_000),
+    )
+    .option('--reason <text>', 'why, for the timeline')
+    .action(async (rule: string, flags: PutFlags, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/rules.ts')).putRule(context, rule, flags),
+      )
+    })
+
   defineCommand(program, {
-    declaration: 'simulate-rule',
-    summary: 'Show what a rule would find in the last scans',
-    examples: [
-      "holdfast simulate-rule --executable ruby --argv 'puma .*\\[(?P<app>\\w+)\\]' --service '{app}'",
-    ],
+    declaration: 'delete-rule <rule>',
+    summary: 'Delete a rule, also one that ships; what it found is withdrawn',
+    examples: ['holdfast delete-rule puma'],
   })
-    .option('--executable <name>', 'the name of the executable; may be repeated', collected)
-    .option('--argv <pattern>', 'a regular expression (RE2) that the arguments must hold')
-    .option('--user <name>', 'the user; may be repeated', collected)
-    .requiredOption('--service <template>', "the service, such as redis or '{1}'")
-    .option('--slot <template>', "the slot, such as '{port}'")
-    .option('--version <template>', "the version, such as '{2}'")
+    .option('--reason <text>', 'why, for the timeline')
+    .action(async (rule: string, flags: { reason?: string }, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/rules.ts')).deleteRule(context, rule, flags),
+      )
+    })
+
+  about(
+    defineCommand(program, {
+      declaration: 'simulate-rule',
+      summary: 'Show what a rule would find in the last scans',
+      examples: [
+        "holdfast simulate-rule --executable ruby --argv 'puma .*\\[(?P<app>\\w+)\\]' --service '{app}'",
+      ],
+    }),
+  )
     .option('--machine <id>', 'only this machine')
     .action(async (flags: SimulateFlags, command: Command) => {
       await within(globalFlags(command), async (context) =>
         (await import('./commands/rules.ts')).simulateRule(context, flags),
       )
     })
+}
+
+/** What a rule says of processes, and what it makes of them. */
+function about(command: Command): Command {
+  return command
+    .option('--executable <name>', 'the name of the executable; may be repeated', collected)
+    .option('--argv <pattern>', 'a regular expression (RE2) that the arguments must hold')
+    .option('--user <name>', 'the user; may be repeated', collected)
+    .option('--port <number>', 'a port that it listens on; may be repeated', collected)
+    .requiredOption('--service <template>', "the service, such as redis or '{1}'")
+    .option('--slot <template>', "the slot, such as '{port}'")
+    .option('--version <template>', "the version, such as '{2}'")
 }

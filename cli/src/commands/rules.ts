@@ -1,6 +1,8 @@
 import { DiscoveryRule } from '@holdfast/sdk/messages'
 import type { CommandContext } from '../command-context.ts'
+import { printChanged } from '../output/changed-line.ts'
 import { Table } from '../output/table.ts'
+import { UsageError } from '../usage-error.ts'
 
 /** `holdfast rules`. */
 export async function rules(context: CommandContext): Promise<undefined> {
@@ -22,29 +24,73 @@ export async function rules(context: CommandContext): Promise<undefined> {
   await context.print(table.page(all))
 }
 
-export interface SimulateFlags {
+/** What a rule says. */
+export interface RuleFlags {
   executable?: string[]
   argv?: string
   user?: string[]
   service: string
   slot?: string
   version?: string
+  port?: string[]
+}
+
+export interface SimulateFlags extends RuleFlags {
   machine?: string
+}
+
+export interface PutFlags extends RuleFlags {
+  priority?: number
+  reason?: string
+}
+
+const ruleOf = (flags: RuleFlags) => ({
+  executables: flags.executable ?? [],
+  users: flags.user ?? [],
+  listeningPorts: (flags.port ?? []).map(portOf),
+  argvPattern: flags.argv ?? '',
+  serviceTemplate: flags.service,
+  slotTemplate: flags.slot ?? '',
+  versionTemplate: flags.version ?? '',
+})
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port
+  throw new UsageError(`--port: ${JSON.stringify(text)} is no port`)
+}
+
+/** Working a rule into the scans of 10,000 machines takes a while. */
+const APPLY_TIMEOUT_MS = 300_000
+
+/** `holdfast put-rule`. */
+export async function putRule(context: CommandContext, name: string, flags: PutFlags): Promise<undefined> {
+  const { rule, revision, machines } = await context.client().putDiscoveryRule(name, {
+    rule: { ...ruleOf(flags), priority: flags.priority ?? 100 },
+    reason: flags.reason,
+    timeoutMs: APPLY_TIMEOUT_MS,
+  })
+  const what = `${rule.name.slice('discoveryRules/'.length)} is put, and applied to ${machines} machines`
+  await printChanged(context, what, DiscoveryRule.toJSON(rule), revision)
+}
+
+/** `holdfast delete-rule`. */
+export async function deleteRule(
+  context: CommandContext,
+  name: string,
+  flags: { reason?: string },
+): Promise<undefined> {
+  const options = { reason: flags.reason, timeoutMs: APPLY_TIMEOUT_MS }
+  const { rule, revision } = await context.client().deleteDiscoveryRule(name, options)
+  const what = `${rule.name.slice('discoveryRules/'.length)} is deleted`
+  await printChanged(context, what, DiscoveryRule.toJSON(rule), revision)
 }
 
 /** `holdfast simulate-rule`. */
 export async function simulateRule(context: CommandContext, flags: SimulateFlags): Promise<undefined> {
-  const { matches, matchCount, machineCount } = await context.client().simulateRule(
-    {
-      executables: flags.executable ?? [],
-      users: flags.user ?? [],
-      argvPattern: flags.argv ?? '',
-      serviceTemplate: flags.service,
-      slotTemplate: flags.slot ?? '',
-      versionTemplate: flags.version ?? '',
-    },
-    { machine: flags.machine },
-  )
+  const { matches, matchCount, machineCount } = await context
+    .client()
+    .simulateRule(ruleOf(flags), { machine: flags.machine })
   if (context.settings.output === 'json') {
     const json = matches.map((match) => ({ ...match, pid: String(match.pid) }))
     await context.print(`${JSON.stringify(json, undefined, 2)}\n`)
