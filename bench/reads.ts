@@ -3,7 +3,7 @@
  * kind of list at 50 and at 1,000 rows a page, first pages and later ones; the version matrix of a service; the
  * timeline of a machine; reads as of a revision anywhere in the history since everything was there. One call at a
  * time from a client that is otherwise idle and leaves answers encoded: the figures are the server's and the
- * wire's.
+ * wire's. The target is one of pages of 50 and of single reads; pages of 1,000, of some 300 kB, are told beside it.
  *
  * Loading takes minutes: `--data DIR` keeps the database for the next run. `--quick` loads little.
  */
@@ -42,7 +42,13 @@ if (filled === undefined || !existsSync(filled)) {
 }
 
 const client = new RawClient(fixture.server.address)
-const p99s: { what: string; p99Ms: number }[] = []
+const smallPage = 50
+const largePage = 1_000
+/** By the most rows of an answer. */
+const p99s = new Map<number, { what: string; p99Ms: number }[]>([
+  [smallPage, []],
+  [largePage, []],
+])
 const declared = await holdfast.listServices().toArray()
 const history = {
   // Declaring the services is the last thing before the notes and restarts.
@@ -50,12 +56,15 @@ const history = {
   last: (await holdfast.getServerInfo()).headRevision,
 }
 for (const kind of readKinds(size, history)) {
-  if (kind.list === undefined) await time(kind.what, kind.call)
-  else for (const pageSize of [50, 1_000]) await timePages(kind.what, kind.list, pageSize)
+  if (kind.list === undefined) await time(kind.what, smallPage, kind.call)
+  else for (const pageSize of p99s.keys()) await timePages(kind.what, kind.list, pageSize)
 }
 client.close()
-const worst = p99s.reduce((a, b) => (b.p99Ms > a.p99Ms ? b : a))
-report.verdict({ what: `highest p99 of all (${worst.what})`, value: worst.p99Ms, unit: 'ms', atMost: 20 })
+for (const [rows, measured] of p99s) {
+  const worst = measured.reduce((a, b) => (b.p99Ms > a.p99Ms ? b : a))
+  const what = `highest p99 of ${rows === smallPage ? `single reads and pages of ${rows}` : `pages of ${rows}`}`
+  report.verdict({ what: `${what} (${worst.what})`, value: worst.p99Ms, unit: 'ms', atMost: 20 })
+}
 report.save()
 
 async function timePages(
@@ -73,15 +82,16 @@ async function timePages(
       later.push({ turn, page: { pageSize, pageToken } })
     }
   }
-  await time(`${what}, first page of ${pageSize}`, (turn) => withPage(turn, { pageSize, pageToken: '' }))
+  const first = (turn: number) => withPage(turn, { pageSize, pageToken: '' })
+  await time(`${what}, first page of ${pageSize}`, pageSize, first)
   if (later.length === 0) return
-  await time(`${what}, later pages of ${pageSize}`, (turn) => {
+  await time(`${what}, later pages of ${pageSize}`, pageSize, (turn) => {
     const { turn: listing, page } = later[turn % later.length]!
     return withPage(listing, page)
   })
 }
 
-async function time(what: string, call: (turn: number) => Call): Promise<void> {
+async function time(what: string, rows: number, call: (turn: number) => Call): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await client.ask(call(turns + turn))
   const samples: number[] = []
   let bytes = 0
@@ -94,5 +104,5 @@ async function time(what: string, call: (turn: number) => Call): Promise<void> {
   }
   const { p50Ms, p99Ms } = latencies(samples)
   report.figure(what, [{ p99Ms, p50Ms, meanBytes: Math.round(bytes / turns) }])
-  p99s.push({ what, p99Ms })
+  p99s.get(rows)!.push({ what, p99Ms })
 }

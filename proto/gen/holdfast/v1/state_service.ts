@@ -102,7 +102,10 @@ export interface GetMachineResponse {
 
 /** Which machines. */
 export interface ListMachinesRequest {
-  /** 1 to 1,000; 0 means 50; more is taken as 1,000. */
+  /**
+   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
+   * is up to some 400 kB of protobuf and may take several times that.
+   */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
@@ -219,7 +222,10 @@ export interface GetServiceResponse {
 
 /** Which services. */
 export interface ListServicesRequest {
-  /** 1 to 1,000; 0 means 50; more is taken as 1,000. */
+  /**
+   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
+   * is up to some 400 kB of protobuf and may take several times that.
+   */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
@@ -304,7 +310,10 @@ export interface GetInstanceResponse {
 
 /** Which instances. */
 export interface ListInstancesRequest {
-  /** 1 to 1,000; 0 means 50; more is taken as 1,000. */
+  /**
+   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
+   * is up to some 400 kB of protobuf and may take several times that.
+   */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
@@ -332,7 +341,10 @@ export interface ListInstancesResponse {
 
 /** Which versions. */
 export interface ListVersionsRequest {
-  /** 1 to 1,000; 0 means 50; more is taken as 1,000. */
+  /**
+   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
+   * is up to some 400 kB of protobuf and may take several times that.
+   */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
@@ -358,7 +370,10 @@ export interface ListVersionsResponse {
 
 /** Which part of the timeline. */
 export interface ListTimelineRequest {
-  /** 1 to 1,000; 0 means 50; more is taken as 1,000. */
+  /**
+   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
+   * is up to some 400 kB of protobuf and may take several times that.
+   */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
