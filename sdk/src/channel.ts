@@ -10,6 +10,13 @@ export interface Channel {
   exposed: boolean
 }
 
+/** What a channel is made of. */
+export interface ChannelOptions extends ConnectOptions {
+  address: string
+  /** Whether to share no socket with other channels to the same place. @defaultValue false */
+  ownSocket?: boolean | undefined
+}
+
 const channelOptions: ClientOptions = {
   // The SDK retries by itself, by the contract's idempotency levels; grpc-js would also keep a copy of all
   // that a stream sends for a retry that never comes.
@@ -31,13 +38,14 @@ const channelOptions: ClientOptions = {
  *
  * @throws TypeError when the address or the TLS options make no sense.
  */
-export function openChannel(options: ConnectOptions & { address: string }): Channel {
+export function openChannel(options: ChannelOptions): Channel {
   const address = parseAddress(options.address)
   const tls = options.tls ?? !address.local
   const client = new Client(address.target, channelCredentials(tls), {
     ...channelOptions,
     // A proxy for the way out is none for this machine itself.
     ...(address.local && { 'grpc.enable_http_proxy': 0 }),
+    ...(options.ownSocket && { 'grpc.use_local_subchannel_pool': 1 }),
     ...(options.interceptors && { interceptors: options.interceptors }),
     ...(typeof tls === 'object' && tls.serverName ? nameOverride(tls.serverName) : {}),
   })

@@ -37,6 +37,11 @@ export interface ConnectOptions {
    * producer. @defaultValue `sdk/` and this host's name
    */
   source?: string | undefined
+  /**
+   * What the client calls itself to those whom its locks block, such as `airchef on deploy-1`: up to 256 bytes.
+   * @defaultValue `source` and the process id
+   */
+  owner?: string | undefined
   /** How long a unary call may take, retries included, in milliseconds. @defaultValue 10,000 */
   timeoutMs?: number | undefined
   /** Hears of reconnects and retries. @defaultValue silence */

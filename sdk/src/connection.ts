@@ -1,13 +1,13 @@
 import { type Client, connectivityState as channelStates, type Metadata } from '@grpc/grpc-js'
-import { openChannel } from './channel.ts'
-import type { CallOptions, ConnectOptions } from './connect-options.ts'
+import { type ChannelOptions, openChannel } from './channel.ts'
+import type { CallOptions } from './connect-options.ts'
 import { type ConnectionSignal, type ConnectionState, nextConnectionState } from './connection-state.ts'
 import { ClientClosedError, InvalidRequestError } from './errors.ts'
 import { type Logger, silentLogger } from './logger.ts'
 import { longestTimerMs, onAbort, pause } from './pause.ts'
 import { retryDelayMs } from './retry.ts'
 import type { Rpc } from './rpc.ts'
-import { errorOfStatus, type FailedStatus, failedStatus, localStatus } from './status.ts'
+import { type FailedStatus, failedStatus, localStatus } from './status.ts'
 import { StreamCall } from './stream-call.ts'
 import { TokenSource } from './token-source.ts'
 
@@ -26,12 +26,14 @@ export class Connection {
   readonly address: string
   readonly timeoutMs: number
   readonly logger: Logger
+  readonly #options: ChannelOptions
   readonly #client: Client
   readonly #tokens: TokenSource
   readonly #endings = new Set<() => void>()
   #state: ConnectionState = 'idle'
 
-  constructor(options: ConnectOptions & { address: string }) {
+  constructor(options: ChannelOptions) {
+    this.#options = options
     const channel = openChannel(options)
     this.#client = channel.client
     this.#tokens = new TokenSource(options.token)
@@ -42,6 +44,16 @@ export class Connection {
       this.logger.warn({ address: this.address }, 'the token is sent without TLS')
     }
     this.#follow()
+  }
+
+  /** What this connection was made with. */
+  get options(): ChannelOptions {
+    return this.#options
+  }
+
+  /** Another connection to the same place, over a socket of its own. */
+  another(): Connection {
+    return new Connection({ ...this.#options, ownSocket: true })
   }
 
   /** Where the connection stands. */
@@ -112,7 +124,7 @@ export class Connection {
       const attempted = { status: answer.status, idempotencyLevel, attempts, maxAttempts, remainingMs }
       const delay = retryDelayMs({ ...attempted, random: Math.random() })
       if (delay === undefined) {
-        throw errorOfStatus(answer.status, this.#explain(rpc.name, answer.status, attempts, timeoutMs, last))
+        throw rpc.errorOf(answer.status, this.#explain(rpc.name, answer.status, attempts, timeoutMs, last))
       }
       last = answer.status
       this.logger.debug({ method: rpc.name, attempts, delayMs: delay, status: last.text }, 'retrying a call')

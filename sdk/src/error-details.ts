@@ -15,6 +15,8 @@ export interface ErrorDetails {
   metadata: Record<string, string>
   violations: FieldViolation[]
   retryAfterMs: number | undefined
+  /** Details of other kinds, for who knows them. */
+  others: { typeUrl: string; value: Uint8Array }[]
 }
 
 /** The trailer that carries the details. */
@@ -33,7 +35,13 @@ export function detailsFromTrailer(trailer: string | Buffer | undefined): ErrorD
 
 /** The details of a status, such as that of a refused event. */
 export function detailsOfStatus(status: Status | undefined): ErrorDetails {
-  const found: ErrorDetails = { reason: undefined, metadata: {}, violations: [], retryAfterMs: undefined }
+  const found: ErrorDetails = {
+    reason: undefined,
+    metadata: {},
+    violations: [],
+    retryAfterMs: undefined,
+    others: [],
+  }
   for (const { typeUrl, value } of status?.details ?? []) {
     switch (typeUrl.slice(typeUrl.lastIndexOf('/') + 1)) {
       case 'google.rpc.ErrorInfo': {
@@ -52,6 +60,8 @@ export function detailsOfStatus(status: Status | undefined): ErrorDetails {
         if (delay) found.retryAfterMs = Number(delay.seconds) * 1000 + delay.nanos / 1_000_000
         break
       }
+      default:
+        found.others.push({ typeUrl, value })
     }
   }
   return found

@@ -16,6 +16,7 @@ import { DeadlineExceededError, UnavailableError } from './errors.ts'
 import * as events from './event.ts'
 import type { IngestStreamOptions } from './ingest-options.ts'
 import { IngestStream } from './ingest-stream.ts'
+import { LockingClient } from './locks/locking-client.ts'
 import type { MachineInput } from './machine-ref.ts'
 import type { Paginator } from './paginator.ts'
 import * as reads from './reads.ts'
@@ -45,16 +46,20 @@ type Here<Options extends { machine: MachineInput }> = Omit<Options, 'machine'> 
  * await holdfast.started('offline-tasks', { version: '20110502' })
  * holdfast.close()
  */
-export class Holdfast implements AsyncDisposable {
+export class Holdfast extends LockingClient implements AsyncDisposable {
   readonly #connection: Connection
   readonly #source: string
   readonly #environment: Environment
 
   private constructor(options: ConnectOptions) {
-    this.#environment = readEnvironment()
-    const { address = this.#environment.address, token = this.#environment.token } = options
-    this.#connection = new Connection({ ...options, address, token })
-    this.#source = options.source ?? `sdk/${this.#environment.machine}`
+    const environment = readEnvironment()
+    const { address = environment.address, token = environment.token } = options
+    const connection = new Connection({ ...options, address, token })
+    const source = options.source ?? `sdk/${environment.machine}`
+    super(connection, options.owner ?? `${source} (pid ${process.pid})`)
+    this.#environment = environment
+    this.#connection = connection
+    this.#source = source
   }
 
   /**
@@ -96,7 +101,8 @@ export class Holdfast implements AsyncDisposable {
 
   /**
    * Ends the client. Calls and streams under way reject with {@link ClientClosedError}; nothing keeps the
-   * process alive. Ingest streams lose what is not acknowledged: close them first. Again: does nothing.
+   * process alive. Ingest streams lose what is not acknowledged: close them first. Locks that are held are lost:
+   * their signals abort, and then the server is told to give them up. Again: does nothing.
    */
   close(): void {
     this.#connection.close()

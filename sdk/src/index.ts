@@ -11,6 +11,8 @@ export type {
   SimulateRuleResponse_Match,
 } from '../../proto/gen/holdfast/v1/discovery_service.ts'
 export type { Event } from '../../proto/gen/holdfast/v1/event.ts'
+export type { Hold } from '../../proto/gen/holdfast/v1/hold.ts'
+export type { Lock } from '../../proto/gen/holdfast/v1/lock.ts'
 export type {
   Alias,
   Facet,
@@ -81,6 +83,33 @@ export {
 export { Holdfast, type ObservationOptions } from './holdfast.ts'
 export type { Acknowledged, IngestStats, IngestStreamOptions } from './ingest-options.ts'
 export { IngestStream } from './ingest-stream.ts'
+// Locking.
+export type { AcquireOptions, QueuedUpdate } from './locks/acquire-options.ts'
+export type { AcquiredLock, ReleaseRequested } from './locks/acquired-lock.ts'
+export type { Blocker } from './locks/blocker.ts'
+export type { CanDeploy, CanDeployOptions } from './locks/can-deploy.ts'
+export type {
+  ChangedCondition,
+  RevokeConditionOptions,
+  SatisfiedCondition,
+  SatisfyOptions,
+} from './locks/conditions.ts'
+export type { FencingToken } from './locks/fencing-token.ts'
+export type { AmendHoldOptions, ChangedHold, LiftHoldOptions, PlaceHoldOptions } from './locks/holds.ts'
+export type { ChangedLock, ForceReleaseOptions, RequestReleaseOptions } from './locks/lock-changes.ts'
+export {
+  AcquireTimedOutError,
+  BlockedError,
+  LeaseExpiredError,
+  LockHeldError,
+  LockLostError,
+  type LossCause,
+  RequestIdReusedError,
+  StaleTokenError,
+} from './locks/lock-errors.ts'
+export type { ScopedListOptions } from './locks/lock-reads.ts'
+export type { LockState } from './locks/lock-state.ts'
+export type { ScopeInput, ScopeParts } from './locks/scope.ts'
 export type { Logger } from './logger.ts'
 export type { AliasKind, MachineInput, MachineRefInput } from './machine-ref.ts'
 export type { Page, Paginator } from './paginator.ts'

@@ -18,6 +18,7 @@ export {
   Lock_EndCause,
   Lock_Mode,
   Lock_State,
+  ReleaseRequest,
 } from '../../proto/gen/holdfast/v1/lock.ts'
 export {
   Alias,

@@ -25,3 +25,20 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
   signal.addEventListener('abort', callback, { once: true })
   return () => signal.removeEventListener('abort', callback)
 }
+
+/** The promise's outcome, or the signal's reason when that is aborted first. */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await promise
+  signal.throwIfAborted()
+  let forget = (): void => {}
+  const abort = new Promise<never>((_, reject) => {
+    forget = onAbort(signal, () => reject(signal.reason))
+  })
+  try {
+    return await Promise.race([promise, abort])
+  } finally {
+    forget()
+    // Nobody waits for it any more.
+    promise.catch(() => {})
+  }
+}

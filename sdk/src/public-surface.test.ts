@@ -1,10 +1,18 @@
 import { expect, expectTypeOf, test } from 'vitest'
 import type {
   Acknowledged,
+  AcquiredLock,
+  Blocker,
+  CanDeploy,
   ChangedMachine,
   ConnectOptions,
+  FencingToken,
+  Hold,
   IngestStats,
   Instance,
+  Lock,
+  LockHeldError,
+  LockLostError,
   Machine,
   MachineInput,
   Paginator,
@@ -25,6 +33,8 @@ import { type event, Holdfast, HoldfastError, type IngestStream, NotFoundError, 
 
 test('the values that users import are these, and no others by accident', () => {
   expect(Object.keys(sdk).sort()).toEqual([
+    'AcquireTimedOutError',
+    'BlockedError',
     'ClientClosedError',
     'CompactedError',
     'ConflictError',
@@ -35,10 +45,15 @@ test('the values that users import are these, and no others by accident', () => 
     'HoldfastError',
     'IngestStream',
     'InvalidRequestError',
+    'LeaseExpiredError',
+    'LockHeldError',
+    'LockLostError',
     'NotFoundError',
     'PermissionDeniedError',
     'QuotaExceededError',
+    'RequestIdReusedError',
     'RevisionAheadError',
+    'StaleTokenError',
     'UnauthenticatedError',
     'UnavailableError',
     'dateFromTimestamp',
@@ -140,6 +155,41 @@ test('watching', () => {
       case 'progress':
         return step.revision
     }
+  }
+  expectTypeOf(check).toBeFunction()
+})
+
+test('locking', () => {
+  expectTypeOf<Holdfast['acquireLock']>().returns.resolves.toEqualTypeOf<AcquiredLock>()
+  expectTypeOf<Holdfast['tryAcquireLock']>().returns.resolves.toEqualTypeOf<AcquiredLock | undefined>()
+  expectTypeOf<AcquiredLock>().toExtend<AsyncDisposable>()
+  expectTypeOf<AcquiredLock['signal']>().toEqualTypeOf<AbortSignal>()
+  expectTypeOf<AcquiredLock['state']>().toEqualTypeOf<'held' | 'at-risk' | 'lost' | 'released'>()
+  expectTypeOf<AcquiredLock['fencingToken']>().toEqualTypeOf<FencingToken>()
+  expectTypeOf<FencingToken>().not.toExtend<Revision>()
+  expectTypeOf<LockHeldError['blockers']>().toEqualTypeOf<readonly Blocker[]>()
+  expectTypeOf<LockLostError['lossCause']>().toExtend<string>()
+  expectTypeOf<Holdfast['getLock']>().returns.resolves.toEqualTypeOf<Lock>()
+  expectTypeOf<Holdfast['verifyFence']>().returns.resolves.toEqualTypeOf<Lock>()
+  expectTypeOf<Holdfast['listLocks']>().returns.toEqualTypeOf<Paginator<Lock>>()
+  expectTypeOf<Holdfast['listHolds']>().returns.toEqualTypeOf<Paginator<Hold>>()
+  expectTypeOf<Holdfast['canDeploy']>().returns.resolves.toEqualTypeOf<CanDeploy>()
+  const check = async (holdfast: Holdfast, lock: AcquiredLock) => {
+    await holdfast.acquireLock('production/airship')
+    await holdfast.acquireLock(['production/airship', { name: 'db-migration' }], { mode: 'shared' })
+    const sum = await holdfast.withLock('production', { waitMs: 5 }, async (held, signal) => {
+      return signal.aborted ? 0 : held.remainingMs
+    })
+    expectTypeOf(sum).toEqualTypeOf<number>()
+    await holdfast.forceReleaseLock(lock.name, { fencingToken: lock.fencingToken, reason: 'gone' })
+    // @ts-expect-error somebody else's lock is not ended without a reason
+    await holdfast.forceReleaseLock(lock.name, { fencingToken: lock.fencingToken })
+    // @ts-expect-error a hold has a reason
+    await holdfast.placeHold('production', {})
+    // @ts-expect-error there is no such mode
+    await holdfast.acquireLock('production', { mode: 'upgradable' })
+    // @ts-expect-error trying does not wait
+    await holdfast.tryAcquireLock('production', { waitMs: 5 })
   }
   expectTypeOf(check).toBeFunction()
 })

@@ -1,4 +1,6 @@
+import type { HoldfastError } from './errors.ts'
 import type { IdempotencyLevel } from './retry.ts'
+import { errorOfStatus, type FailedStatus } from './status.ts'
 
 interface Method<Request, Response> {
   name: string
@@ -16,12 +18,19 @@ export interface Rpc<Request, Response> {
   idempotencyLevel: IdempotencyLevel
   encode: (request: Request) => Buffer
   decode: (bytes: Uint8Array) => Response
+  /** The typed error of a failed call. */
+  errorOf: (status: FailedStatus, text?: string) => HoldfastError
 }
 
-/** The method of a generated definition. */
+/**
+ * The method of a generated definition.
+ *
+ * @param errorOf makes the errors of a method that has some of its own
+ */
 export function rpc<Request, Response>(
   service: { fullName: string },
   method: Method<Request, Response>,
+  errorOf: Rpc<Request, Response>['errorOf'] = errorOfStatus,
 ): Rpc<Request, Response> {
   const name = `${service.fullName}/${method.name}`
   return {
@@ -30,6 +39,7 @@ export function rpc<Request, Response>(
     idempotencyLevel: method.options.idempotencyLevel,
     encode: (request) => bufferOf(method.requestType.encode(request).finish()),
     decode: (bytes) => method.responseType.decode(bytes),
+    errorOf,
   }
 }
 

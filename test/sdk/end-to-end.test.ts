@@ -232,6 +232,7 @@ test('the packed package works outside of the repository, and type-checks there'
     }
   }
   await cp(join(root, 'examples/report-a-start.ts'), join(folder, 'program.ts'))
+  writeFileSync(join(folder, 'locks.ts'), busyHolder)
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
   writeFileSync(
     join(folder, 'tsconfig.json'),
@@ -244,12 +245,24 @@ test('the packed package works outside of the repository, and type-checks there'
         types: ['node'],
         noEmit: true,
       },
-      include: ['program.ts'],
+      include: ['program.ts', 'locks.ts'],
     }),
   )
   run(join(root, 'node_modules/.bin/tsc'), ['-p', '.'], folder)
   expect(await program(['program.ts'], folder)).toContain('worker-0~offline-tasks')
+  expect(await program(['locks.ts'], folder)).toContain('held after 3 TTLs')
 }, 120_000)
+
+/** Keeps its event loop busy: only the thread of heartbeats, which has a file of its own, can keep its lock. */
+const busyHolder = `import { Holdfast } from '@holdfast/sdk'
+const holdfast = Holdfast.lazy()
+const lock = await holdfast.acquireLock('packed/airship', { ttlMs: 1500 })
+const end = performance.now() + 4500
+while (performance.now() < end);
+lock.assertHeld()
+console.log('held after 3 TTLs')
+await lock.release()
+`
 
 function run(command: string, args: string[], cwd: string): void {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })

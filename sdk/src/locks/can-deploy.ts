@@ -1,0 +1,55 @@
+import { LockServiceDefinition } from '../../../proto/gen/holdfast/v1/lock_service.ts'
+import type { CallOptions } from '../connect-options.ts'
+import type { Connection } from '../connection.ts'
+import { idOf } from '../machine-ref.ts'
+import { rpc } from '../rpc.ts'
+import { acquireRequest } from './acquire-options.ts'
+import { type Blocker, blockerOf } from './blocker.ts'
+import { BlockedError, LockHeldError } from './lock-errors.ts'
+import { errorOfLockStatus } from './lock-status.ts'
+
+/** What is to be deployed, and where. */
+export interface CanDeployOptions extends CallOptions {
+  service: string
+  /** @defaultValue `production` */
+  environment?: string | undefined
+  /** On which machines: up to 64. @defaultValue all */
+  machines?: readonly string[] | undefined
+  /** Which version, for the `when` of holds. */
+  version?: string | undefined
+  /** Conditions that must be true: up to 16. */
+  requires?: readonly string[] | undefined
+}
+
+/** Whether a deployment may begin now. */
+export interface CanDeploy {
+  allowed: boolean
+  /** What is in the way, first what to look at first; empty when it is allowed. */
+  blockers: readonly Blocker[]
+  /** How many there are in all. */
+  totalBlockers: number
+}
+
+const { methods } = LockServiceDefinition
+// An attempt that takes nothing is answered once: what is a stream by the contract is read as one answer.
+const validateRpc = rpc(LockServiceDefinition, methods.acquireLock, errorOfLockStatus)
+
+export async function canDeploy(connection: Connection, options: CanDeployOptions): Promise<CanDeploy> {
+  const { service: name, environment = 'production', machines, version, requires } = options
+  const service = idOf('services', name)
+  const scopes = machines
+    ? machines.map((machine) => ({ environment, service, machine: idOf('machines', machine) }))
+    : { environment, service }
+  const attributes = version === undefined ? undefined : { version }
+  const request = { ...acquireRequest(scopes, { attributes, requires }), validateOnly: true }
+  try {
+    const { answer } = await connection.unary(validateRpc, request, options)
+    if (answer?.$case !== 'queued') return { allowed: true, blockers: [], totalBlockers: 0 }
+    const { blockers, totalBlockers } = answer.value
+    return { allowed: false, blockers: blockers.map(blockerOf), totalBlockers }
+  } catch (error) {
+    if (!(error instanceof LockHeldError || error instanceof BlockedError)) throw error
+    const { blockers, totalBlockers } = error
+    return { allowed: false, blockers, totalBlockers }
+  }
+}

@@ -1,0 +1,19 @@
+import type { Duration } from '../../../proto/gen/google/protobuf/duration.ts'
+import { InvalidRequestError } from '../errors.ts'
+
+/**
+ * Milliseconds as the protocol carries them; undefined stays so.
+ *
+ * @throws InvalidRequestError when it is no length of time.
+ */
+export function durationOf(field: string, ms: number | undefined): Duration | undefined {
+  if (ms === undefined) return undefined
+  if (!(ms >= 0 && Number.isFinite(ms))) {
+    throw new InvalidRequestError(`${field} is a number of milliseconds from 0, not ${ms}`, {
+      code: 'INVALID_ARGUMENT',
+      reason: 'INVALID_REQUEST',
+    })
+  }
+  const seconds = Math.floor(ms / 1000)
+  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) }
+}

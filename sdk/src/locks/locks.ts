@@ -1,0 +1,210 @@
+import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
+import type { CallOptions } from '../connect-options.ts'
+import type { Connection } from '../connection.ts'
+import { ClientClosedError } from '../errors.ts'
+import { abortable } from '../pause.ts'
+import type { AcquireOptions } from './acquire-options.ts'
+import type { AcquiredLock, Releaser } from './acquired-lock.ts'
+import { Acquisition } from './acquisition.ts'
+import { Heartbeats } from './heartbeats.ts'
+import { Lease, type LeaseListener, leaseOverStatus } from './lease.ts'
+import { LeaseExpiredError, LockHeldError, type Loss } from './lock-errors.ts'
+import { getLock } from './lock-reads.ts'
+import type { ScopeInput } from './scope.ts'
+import { Session } from './session.ts'
+import { SessionCall } from './session-call.ts'
+
+type Scopes = ScopeInput | readonly ScopeInput[]
+
+const defaultTtlMs = 30_000
+/** How long after the last lock the leases and the stream are kept. */
+const idleMs = 2000
+const reasonMs = 1000
+
+/**
+ * The locks of a client: one session, one thread of heartbeats, one lease for each TTL, opened when they are
+ * first needed and given up when no lock was held for 2 s, so that a program that forgets to close ends.
+ */
+export class Locks implements Releaser, LeaseListener {
+  readonly #connection: Connection
+  readonly #owner: string
+  readonly #session: Session
+  readonly #heartbeats: Heartbeats
+  readonly #leases = new Map<number, Lease>()
+  #busy = 0
+  #idleSinceMs = 0
+  #idle: NodeJS.Timeout | undefined
+
+  /** @param owner what the client calls itself, for whoever is blocked */
+  constructor(connection: Connection, owner: string) {
+    this.#connection = connection
+    this.#owner = owner
+    this.#session = new Session(connection, (lock) => this.#changed(lock))
+    this.#heartbeats = new Heartbeats(connection, {
+      beaten: (name) => this.#find(name)?.check(),
+      dead: (name, endReason) => this.#find(name)?.end({ cause: 'expired', endReason }),
+    })
+    connection.onClose(() => this.#close())
+  }
+
+  async acquire(scope: Scopes, options: AcquireOptions = {}): Promise<AcquiredLock> {
+    const { signal, timeoutMs = this.#connection.timeoutMs } = options
+    signal?.throwIfAborted()
+    if (this.#connection.closed) throw new ClientClosedError()
+    this.#busy++
+    try {
+      const lease = this.#lease(options.ttlMs ?? defaultTtlMs, timeoutMs)
+      const acquisition = new Acquisition(scope, options, { session: this.#session, releaser: this, lease })
+      if (!lease.isOpen) await opened(lease, signal)
+      return await acquisition.run(timeoutMs)
+    } catch (error) {
+      this.#rest()
+      throw error
+    }
+  }
+
+  async tryAcquire(scope: Scopes, options: AcquireOptions = {}): Promise<AcquiredLock | undefined> {
+    try {
+      return await this.acquire(scope, { ...options, waitMs: 0 })
+    } catch (error) {
+      if (error instanceof LockHeldError) return undefined
+      throw error
+    }
+  }
+
+  async with<T>(
+    scope: Scopes,
+    options: AcquireOptions,
+    work: (lock: AcquiredLock, signal: AbortSignal) => T | Promise<T>,
+  ): Promise<T> {
+    const lock = await this.acquire(scope, options)
+    let result: T
+    try {
+      result = await work(lock, lock.signal)
+      // What was made without the lock must not pass for what was made under it.
+      lock.assertHeld()
+    } catch (error) {
+      await lock.release().catch(() => {})
+      throw error
+    }
+    await lock.release()
+    return result
+  }
+
+  async release(lock: AcquiredLock, options: CallOptions): Promise<void> {
+    const { signal, timeoutMs = this.#connection.timeoutMs } = options
+    const asked = { $case: 'releaseLock', value: releaseRequest(lock) } as const
+    const released = this.#session.ask(asked, performance.now() + timeoutMs, lock.lease)
+    try {
+      await abortable(released, signal)
+    } catch (error) {
+      // Then it is over, and it was held until the release.
+      if (!(error instanceof LeaseExpiredError)) throw error
+    }
+  }
+
+  disown(lock: AcquiredLock): void {
+    if (this.#connection.closed) return
+    const deadlineMs = performance.now() + this.#connection.timeoutMs
+    const asked = { $case: 'releaseLock', value: releaseRequest(lock) } as const
+    this.#session.send(new SessionCall(asked, deadlineMs, { settled: () => {} }))
+  }
+
+  ended(lock: AcquiredLock): void {
+    lock.lease.locks.delete(lock.name)
+    this.#rest()
+  }
+
+  opened(lease: Lease): void {
+    this.#heartbeats.add(lease.beaten)
+  }
+
+  over(lease: Lease, loss: Loss): void {
+    if (this.#leases.get(lease.ttlMs) === lease) this.#leases.delete(lease.ttlMs)
+    this.#heartbeats.remove(lease.name)
+    this.#session.detach(lease, leaseOverStatus(loss))
+  }
+
+  /** The server does not have it any more, and told nobody: asks why, but not for long. */
+  missing(lock: AcquiredLock): void {
+    getLock(this.#connection, lock.name, { timeoutMs: reasonMs, maxAttempts: 1 }).then(
+      (message) => lock.update(message),
+      () => lock.lose({ cause: 'expired' }),
+    )
+  }
+
+  #lease(ttlMs: number, timeoutMs: number): Lease {
+    const standing = this.#leases.get(ttlMs)
+    standing?.check()
+    if (standing && !standing.isOver) return standing
+    const lease = new Lease({ ttlMs, owner: this.#owner, timeoutMs }, this, ({ status }) =>
+      this.#session.errorOf(status),
+    )
+    this.#leases.set(ttlMs, lease)
+    // While the lease is being opened: the thread takes longer than that.
+    this.#heartbeats.start()
+    this.#session.attach(lease)
+    return lease
+  }
+
+  #find(name: string): Lease | undefined {
+    for (const lease of this.#leases.values()) if (lease.name === name) return lease
+    return undefined
+  }
+
+  #changed(message: Lock): void {
+    for (const lease of this.#leases.values()) lease.locks.get(message.name)?.update(message)
+  }
+
+  /** A lock or a request ended. */
+  #rest(): void {
+    if (--this.#busy > 0) return
+    this.#idleSinceMs = performance.now()
+    this.#idle ??= setTimeout(() => this.#sleep(), idleMs).unref()
+  }
+
+  #sleep(): void {
+    this.#idle = undefined
+    const leftMs = this.#idleSinceMs + idleMs - performance.now()
+    if (this.#busy > 0 || this.#connection.closed) return
+    if (leftMs > 0 || this.#session.unsettled > 0) {
+      this.#idle = setTimeout(() => this.#sleep(), Math.max(leftMs, 100)).unref()
+      return
+    }
+    this.#revokeAll()
+  }
+
+  /** Gives the leases up; the stream ends after that. */
+  #revokeAll(): void {
+    const deadlineMs = performance.now() + this.#connection.timeoutMs
+    const settled = (): void => this.#session.rest()
+    for (const lease of [...this.#leases.values()]) {
+      lease.end({ cause: 'revoked' })
+      const asked = {
+        $case: 'revokeLease',
+        value: { lease: lease.name, leaseSecret: lease.secret },
+      } as const
+      // After this call counts as settled.
+      this.#session.send(new SessionCall(asked, deadlineMs, { settled: () => setImmediate(settled) }))
+    }
+  }
+
+  #close(): void {
+    clearTimeout(this.#idle)
+    this.#revokeAll()
+    this.#session.end()
+    this.#heartbeats.close()
+  }
+}
+
+function releaseRequest(lock: AcquiredLock) {
+  const { name: lease, secret: leaseSecret } = lock.lease
+  return { name: lock.name, fencingToken: lock.fencingToken, lease, leaseSecret }
+}
+
+async function opened(lease: Lease, signal: AbortSignal | undefined): Promise<void> {
+  await abortable(lease.opened, signal)
+  if (lease.isOver) {
+    throw new LeaseExpiredError('the lease was over before it was used', { code: 'NOT_FOUND' })
+  }
+}

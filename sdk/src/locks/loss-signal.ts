@@ -1,0 +1,63 @@
+/**
+ * An AbortSignal that looks before it answers.
+ *
+ * After the event loop was blocked, or the process stopped, timers run in the order of their time: one of the
+ * program's may come before the one that finds the loss, read `signal.aborted` and go on. So `aborted`, `reason`
+ * and `throwIfAborted` of this one signal ask the clock first. Made when it is first asked for: most locks end
+ * without anybody having listened.
+ */
+export class LossSignal {
+  readonly #look: () => void
+  #controller: AbortController | undefined
+  #reason: Error | undefined
+
+  /** @param look calls {@link abort} if it is time to. */
+  constructor(look: () => void) {
+    this.#look = look
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= this.#make()
+    return this.#controller.signal
+  }
+
+  /** Aborts with the reason. Listeners run before this returns. */
+  abort(reason: Error): void {
+    this.#reason ??= reason
+    this.#controller?.abort(this.#reason)
+  }
+
+  #make(): AbortController {
+    const controller = new AbortController()
+    const { signal } = controller
+    const look = this.#look
+    const { get: aborted } = ownGetter('aborted')
+    const { get: reason } = ownGetter('reason')
+    Object.defineProperties(signal, {
+      aborted: {
+        get: () => {
+          look()
+          return aborted?.call(signal)
+        },
+      },
+      reason: {
+        get: () => {
+          look()
+          return reason?.call(signal)
+        },
+      },
+      throwIfAborted: {
+        value: () => {
+          look()
+          AbortSignal.prototype.throwIfAborted.call(signal)
+        },
+      },
+    })
+    if (this.#reason) controller.abort(this.#reason)
+    return controller
+  }
+}
+
+function ownGetter(name: 'aborted' | 'reason'): PropertyDescriptor {
+  return Object.getOwnPropertyDescriptor(AbortSignal.prototype, name) ?? {}
+}

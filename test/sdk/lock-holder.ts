@@ -1,0 +1,35 @@
+import { Holdfast } from '../../sdk/src/index.ts'
+
+// A program that holds a lock, for tests to stop, block and cut off. Says, with the clock that all processes of the
+// machine share, each time that it took the lock to be held. Ends when its standard input does.
+const [address = '', scope = '', ttl = ''] = process.argv.slice(2)
+const holdfast = Holdfast.lazy({ address, owner: 'lock-holder' })
+const lock = await holdfast.acquireLock(scope, { ttlMs: Number(ttl), reason: 'to be stopped' })
+const { signal } = lock
+
+function say(what: string): void {
+  process.stdout.write(`${what} ${process.hrtime.bigint()} ${lock.fence}\n`)
+}
+
+signal.addEventListener('abort', () => say('aborted'))
+say('acquired')
+const timer = setInterval(() => {
+  if (!signal.aborted) say('held')
+}, 10)
+
+process.stdin.setEncoding('utf8')
+for await (const text of process.stdin) {
+  const blockMs = Number(text)
+  const end = performance.now() + blockMs
+  while (performance.now() < end);
+  // The first thing after the block, before any timer.
+  try {
+    lock.assertHeld()
+    say('survived')
+  } catch {
+    say('lost')
+  }
+}
+clearInterval(timer)
+// And no close(): with no lock left the program ends by itself.
+await lock.release()
