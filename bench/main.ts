@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { benchOptions } from './harness/options.ts'
 
-const benchmarks = ['ingest', 'watch', 'single-write', 'startup', 'facts', 'reads', 'spool', 'fleet']
+const benchmarks = ['ingest', 'watch', 'single-write', 'startup', 'facts', 'reads', 'spool', 'fleet', 'locks']
 const args = process.argv.slice(2)
 const first = args.findIndex((arg) => arg.startsWith('-'))
 const names = first === -1 ? args : args.slice(0, first)

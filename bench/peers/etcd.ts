@@ -1,35 +1,16 @@
-import { join } from 'node:path'
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js'
-import { startChild } from '../harness/child.ts'
 import type { FanOut } from '../harness/fan-out.ts'
-import { freePort } from '../harness/free-port.ts'
 import { channelOptions, watchChannels } from '../harness/watch-channels.ts'
 import { decodeWatchResponse, encodePut, encodeWatchCreate } from './etcd-messages.ts'
+import { startEtcdServer } from './etcd-server.ts'
 
 const key = Buffer.from('w/state')
 const valueBytes = 300
 
-/** etcd as Debian packages it, one node, its defaults, data on the same disk. */
+/** Watches of etcd: see startEtcdServer. */
 export async function startEtcd(directory: string): Promise<FanOut> {
-  const [clients, peers] = [await freePort(), await freePort()]
-  const clientUrl = `http://127.0.0.1:${clients}`
-  const peerUrl = `http://127.0.0.1:${peers}`
-  const flags = {
-    'data-dir': join(directory, 'etcd'),
-    'listen-client-urls': clientUrl,
-    'advertise-client-urls': clientUrl,
-    'listen-peer-urls': peerUrl,
-    'initial-advertise-peer-urls': peerUrl,
-    'initial-cluster': `default=${peerUrl}`,
-    logger: 'zap',
-  }
-  const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])
-  const child = await startChild('etcd', args, {
-    ready: /serving client traffic/,
-  }).catch((cause: unknown) => {
-    throw new Error("etcd did not start; on Debian it is in the package 'etcd-server'", { cause })
-  })
-  const address = `127.0.0.1:${clients}`
+  const server = await startEtcdServer(directory)
+  const { address } = server
   const writer = new Client(address, credentials.createInsecure(), channelOptions)
   const channels = watchChannels(() => new Client(address, credentials.createInsecure(), channelOptions))
   return {
@@ -44,7 +25,7 @@ export async function startEtcd(directory: string): Promise<FanOut> {
     },
     async [Symbol.asyncDispose]() {
       for (const client of [writer, ...channels]) client.close()
-      await child.stop()
+      await server[Symbol.asyncDispose]()
     },
   }
 }

@@ -1,0 +1,74 @@
+/**
+ * Locks, beside etcd's lock service and Redis's documented lock in the same run: the same Node client library for
+ * etcd and Holdfast, one connection each, every write on disk before its answer. The sides take turns, and those that
+ * do not have their turn are idle.
+ *
+ * A cycle acquires a free lock and releases it, 1, 64 and 256 at a time; then 32 workers want one lock. Both again for
+ * Holdfast while 10,000 locks and 1,000 holds stand.
+ */
+import { startFixture } from './harness/fixture.ts'
+import { cycle, type LockSide } from './harness/lock-side.ts'
+import { benchOptions } from './harness/options.ts'
+import { type Figures, Report } from './harness/report.ts'
+import { closedLoop, latencies } from './harness/sample.ts'
+import { etcdLocks } from './peers/etcd-locks.ts'
+import { startEtcdServer } from './peers/etcd-server.ts'
+import { HoldfastLocks } from './peers/holdfast-locks.ts'
+import { startRedisLocks } from './peers/redis-locks.ts'
+
+const options = benchOptions()
+const report = new Report('locks', options)
+const seconds = options.quick ? 2 : 4
+await using fixture = await startFixture()
+await using etcdServer = await startEtcdServer(fixture.directory)
+await using etcd = etcdLocks(etcdServer.address)
+await using redis = await startRedisLocks(fixture.directory)
+await using holdfast = new HoldfastLocks(fixture.server.address)
+
+const cycles = (side: LockSide, concurrency: number) => () => {
+  const operation = (worker: number, turn: number) => cycle(side, worker, `l${worker}-${turn % 100}`)
+  return closedLoop(operation, { concurrency, seconds })
+}
+const handOffs = (side: LockSide) => () =>
+  closedLoop((worker) => cycle(side, worker, 'hot'), { concurrency: 32, seconds })
+
+for (const side of [etcd, redis, holdfast]) await side.prepare(256)
+for (const side of [etcd, redis, holdfast]) await cycles(side, 16)()
+
+const alone = new Map<string, Figures>()
+for (const [concurrency, target] of [
+  [1, undefined],
+  [64, 4],
+  [256, 5],
+] as const) {
+  const what = `acquire + release, ${concurrency} in flight`
+  const [theirs, , ours] = await takeTurns(what, [etcd, redis, holdfast], (side) => cycles(side, concurrency))
+  alone.set(what, ours!)
+  if (target === undefined) {
+    const value = ours!.p50Ms! / theirs!.p50Ms!
+    report.verdict({ what: `p50 of a cycle ÷ etcd's, 1 in flight`, value, atMost: 1.5 })
+  } else {
+    const value = ours!.perSecond! / theirs!.perSecond!
+    report.verdict({ what: `cycles ÷ etcd's, ${concurrency} in flight`, value, atLeast: target })
+  }
+}
+const [theirs, ours] = await takeTurns('hand-offs of one lock among 32', [etcd, holdfast], handOffs)
+alone.set('hand-offs', ours!)
+report.verdict({ what: "hand-offs ÷ etcd's", value: ours!.perSecond! / theirs!.perSecond!, atLeast: 3 })
+report.save()
+
+/** Measures each side in turn, as often as runs were asked for. */
+async function takeTurns(
+  what: string,
+  sides: LockSide[],
+  measure: (side: LockSide) => () => ReturnType<typeof closedLoop>,
+): Promise<Figures[]> {
+  const results: Figures[][] = sides.map(() => [])
+  for (let run = 0; run < options.runs; run++) {
+    for (const [at, side] of sides.entries()) {
+      const { perSecond, latenciesMs } = await measure(side)()
+      results[at]!.push({ perSecond, ...latencies(latenciesMs) })
+    }
+  }
+  return sides.map((side, at) => report.figure(`${side.name}: ${what}`, results[at]!))
+}
