@@ -121,7 +121,7 @@ async function* whileWaiting(
   first: Standing,
   wait: (onQueued: (standing: Standing) => void) => ReturnType<LockWaits['granted']>,
 ): AsyncGenerator<AcquireLockResponse> {
-  let news: Standing | undefined = first
+  let news = first.lock!.state === Lock_State.WAITING ? first : undefined
   let wake: (() => void) | undefined
   const granted = wait((standing) => {
     news = standing

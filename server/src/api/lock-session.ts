@@ -133,7 +133,7 @@ export class LockSession {
         const { leaseId, secret } = call.value
         const created = leases.create(call.value, principal).then((value) => {
           this.#lease = leaseKey(`leases/${leaseId}`, secret)
-          for (const lock of value.locks) this.#follow(lock.name)
+          for (const lock of value.locks) this.#follow(lock)
           return value
         })
         this.#settle(callId, created, 'createLease')
@@ -157,7 +157,7 @@ export class LockSession {
     const lease = request.validateOnly ? undefined : this.#leaseOf(request.lease, request.leaseSecret)
     const wanted = acquisition(request, { lease, principal, mayOverride: mayOverride(principal) })
     const granted = (lock: Lock | undefined, revision: bigint): void => {
-      if (lock !== undefined) this.#follow(lock.name)
+      if (lock !== undefined) this.#follow(lock)
       this.#answer(callId, { $case: 'acquireLock', value: grantedAnswer(lock, revision) })
     }
     const onQueued = (standing: Standing): void =>
@@ -168,7 +168,7 @@ export class LockSession {
         if (standing.lock === undefined) {
           return this.#answer(callId, { $case: 'acquireLock', value: queuedAnswer(standing) })
         }
-        onQueued(standing)
+        if (standing.lock.state === Lock_State.WAITING) onQueued(standing)
         this.#waiting++
         waits
           .granted({ wanted, standing, onQueued }, signal)
@@ -185,10 +185,12 @@ export class LockSession {
   #release(callId: bigint, { name, fencingToken, lease, leaseSecret }: ReleaseLockRequest): void {
     check([issuedNameViolation('name', 'locks', name)])
     const key = this.#leaseOf(lease, leaseSecret)
-    // Its own release is no news to this client.
-    this.#unfollow(name)
+    // Its own release is no news to this client; one that is refused leaves the lock as it was.
+    const followed = this.#unfollow(name)
     const command = new ReleaseLock({ name, fencingToken, lease: key, principal: this.#context.principal })
-    this.#settle(callId, this.#parts.ledger.submit(command), 'releaseLock')
+    const released = this.#parts.ledger.submit(command)
+    if (followed) released.catch(() => this.#follow({ name, revision: 0n }))
+    this.#settle(callId, released, 'releaseLock')
   }
 
   #leaseOf(lease: string, secret: Uint8Array): LeaseKey {
@@ -209,7 +211,8 @@ export class LockSession {
   }
 
   /** Tells when a lock ends, or somebody asks for it. */
-  #follow(name: string): void {
+  #follow(seen: Pick<Lock, 'name' | 'revision'>): void {
+    const { name } = seen
     if (this.#followed.has(name) || this.#over) return
     const tell = (lock: Lock): void => {
       if (lock.state === Lock_State.WAITING) return
@@ -226,12 +229,13 @@ export class LockSession {
           () => {},
         ),
     }
-    this.#followed.set(name, this.#parts.ledger.lockSignals.listen(name, listener))
+    this.#followed.set(name, this.#parts.ledger.lockSignals.listen(seen, listener))
   }
 
-  #unfollow(name: string): void {
+  /** False when it was not followed. */
+  #unfollow(name: string): boolean {
     this.#followed.get(name)?.()
-    this.#followed.delete(name)
+    return this.#followed.delete(name)
   }
 
   #answer(callId: bigint, answer: Answer): void {

@@ -58,13 +58,15 @@ export class LockWaits {
         if (lock.state === Lock_State.HELD) resolve(lock)
         else this.#endOf(lock, wait).then(reject, reject)
       }
-      const stopListening = this.#ledger.lockSignals.listen(name, {
+      const stopListening = this.#ledger.lockSignals.listen(wait.standing.lock!, {
         changed: settle,
         gap: () => void this.read(name).then((lock) => lock !== undefined && settle(lock), reject),
       })
       if (signal.aborted) return aborted()
       signal.addEventListener('abort', aborted, { once: true })
       this.#add(name, wait)
+      // A retry of a request that has come to its end.
+      settle(wait.standing.lock!)
     })
   }
 

@@ -234,6 +234,8 @@ export class WorkingSet {
     const body = encodeWithin(kind, stamped)
     const before = found?.body
     const row = found ?? this.#make(kind, stamped, body)
+    // What ends leaves the table of locks, and is still to be found by the rest of the batch.
+    if (follow !== undefined) this.#set(this.rows[kind] as Map<string, Row<K>>, resource.name, row)
     this.#keep(row)
     row.resource = stamped
     row.revision = this.#head

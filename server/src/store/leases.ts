@@ -71,6 +71,8 @@ export interface LeaseClock {
   due: string[]
   /** When the next one will be, if there is any. */
   nextAt: Instant | undefined
+  /** The ledger's. */
+  epoch: bigint
 }
 
 /** How long no server may have looked before it counts as an outage of Holdfast. */
@@ -82,17 +84,18 @@ const OUTAGE_MS = 3000
  * extend.
  */
 export async function readLeaseClock(store: Store): Promise<LeaseClock> {
-  const [row] = await store.query<{ now: bigint; outage: boolean }>({
+  const [row] = await store.query<{ now: bigint; outage: boolean; epoch: bigint }>({
     name: 'lease-clock',
     text: `with before as (select served_at from lease_clock where id = 1 for update),
       now as (update lease_clock set served_at = clock_timestamp() where id = 1 returning served_at),
       outage as (select clock_timestamp() - served_at > ${OUTAGE_MS} * interval '1 millisecond' as was from before),
       amnesty as (update lease set expires_at = greatest(expires_at, clock_timestamp() + ttl_ms * interval '1 millisecond')
         where ended_at is null and (select was from outage))
-      select ${micros('n.served_at')} as now, (select was from outage) as outage from now n`,
+      select ${micros('n.served_at')} as now, (select was from outage) as outage,
+        (select epoch from ledger where id = 1) as epoch from now n`,
   })
-  const { now, outage } = row!
-  if (outage) return { now: now as Instant, due: [], nextAt: undefined }
+  const { now, outage, epoch } = row!
+  if (outage) return { now: now as Instant, due: [], nextAt: undefined, epoch }
   const rows = await store.query<{ id: string; expires: bigint }>({
     name: 'due-leases',
     text: `select id::text, ${micros('expires_at')} as expires from lease
@@ -101,7 +104,7 @@ export async function readLeaseClock(store: Store): Promise<LeaseClock> {
       order by expires_at limit 1000`,
   })
   const due = rows.filter(({ expires }) => expires <= now).map(({ id }) => id)
-  return { now: now as Instant, due, nextAt: rows.at(-1)?.expires as Instant | undefined }
+  return { now: now as Instant, due, nextAt: rows.at(-1)?.expires as Instant | undefined, epoch }
 }
 
 /** Forgets leases that ended a day ago. */

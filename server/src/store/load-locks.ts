@@ -1,3 +1,4 @@
+import { Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { Instant } from '../domain/instant.ts'
 import { ResourceKind } from '../domain/kind.ts'
 import type { LeaseRow } from '../domain/locks/lease.ts'
@@ -84,8 +85,16 @@ export function leaseOf({ id, name, revision, create_revision, body, detail }: L
   }
 }
 
-/** Takes a followed lock or hold into the table of locks. */
+/**
+ * Takes a followed lock or hold into the table of locks. What another server freed, or what waits when a table begins,
+ * is looked at again: the server that should have granted it may be gone.
+ */
 export function follow(state: WorkingSet, row: LoadedRow, cache: RowCache): void {
-  if (row.kind === ResourceKind.lock) state.locks.set(currentRow('lock', row, cache))
-  else state.locks.set(currentRow('hold', row, cache))
+  if (row.kind !== ResourceKind.lock) {
+    state.locks.set(currentRow('hold', row, cache))
+    return
+  }
+  const lock = currentRow('lock', row, cache)
+  state.locks.set(lock)
+  if (lock.resource.state !== Lock_State.HELD) state.locks.leaveUnsettled(lock.resource.scopes)
 }

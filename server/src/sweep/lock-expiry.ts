@@ -18,6 +18,7 @@ export class LockExpiry extends Sweep {
   readonly #store: Store
   readonly #ledger: Ledger
   #foreign = -1
+  #epoch = 0n
   #forgotAt = Number.NEGATIVE_INFINITY
 
   constructor({ store, ledger, log }: { store: Store; ledger: Ledger; log: Logger }) {
@@ -27,16 +28,17 @@ export class LockExpiry extends Sweep {
   }
 
   async step(): Promise<number> {
-    const { now, due, nextAt } = await readLeaseClock(this.#store)
+    const { now, due, nextAt, epoch } = await readLeaseClock(this.#store)
     if (due.length > 0) {
       const expired = await this.#ledger.submit(new ExpireLeases(due))
       if (expired > 0) this.log.info({ expired }, 'leases expired')
     }
     // What other servers changed is in the writer's table only once it has written again.
     const { foreign } = this.#ledger.lockSignals
-    if (foreign !== this.#foreign || this.#ledger.hasDueLocks(now)) {
+    if (foreign !== this.#foreign || epoch !== this.#epoch || this.#ledger.hasDueLocks(now)) {
       await this.#ledger.submit(new EndDue())
       this.#foreign = foreign
+      this.#epoch = epoch
     }
     if (performance.now() - this.#forgotAt > FORGET_EVERY_MS) {
       this.#forgotAt = performance.now()

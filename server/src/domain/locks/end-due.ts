@@ -38,7 +38,10 @@ export class EndDue implements Command<number> {
     for (const row of state.locks.locks) {
       if (isHeld(row) && row.resource.ledgerEpoch !== state.epoch) end(state, row, END_OF_EPOCH)
     }
-    for (const row of state.locks.dueAt(state.now)) {
+    const due = state.locks.dueAt(state.now).map((row) => ({ row, found: row.resource }))
+    for (const { row, found } of due) {
+      // Ended, or granted just now, by the end of one before it.
+      if (row.resource !== found) continue
       if (row.kind === 'hold') {
         const hold = row as Row<'hold'>
         state.revise(() =>
@@ -46,8 +49,7 @@ export class EndDue implements Command<number> {
         )
       } else {
         const lock = row as Row<'lock'>
-        if (isWaiting(lock)) end(state, lock, END_OF_WAIT)
-        else if (isHeld(lock)) end(state, lock, END_OF_HOLD)
+        end(state, lock, isWaiting(lock) ? END_OF_WAIT : END_OF_HOLD)
       }
     }
     settle(state)

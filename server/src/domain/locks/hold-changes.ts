@@ -3,6 +3,7 @@ import { Lock_EndCause } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
 import { attemptOf, blocks } from './attempt.ts'
 import { endLock } from './lock-changes.ts'
+import { isWaiting } from './lock-table.ts'
 
 /** How a hold is lifted: by what, by whom, and what they said. */
 export interface Lift {
@@ -27,7 +28,8 @@ export function liftHold(state: WorkingSet, row: Row<'hold'>, { cause, by, reaso
 export function refuseWaiters(state: WorkingSet, hold: Hold): void {
   for (const row of state.locks.waitersFor([hold.scope!])) {
     const lock = row.resource
-    if (lock.overrideReason !== '' || !blocks(hold, attemptOf(lock, row.id))) continue
+    // The end of one before it may have granted or ended it.
+    if (!isWaiting(row) || lock.overrideReason !== '' || !blocks(hold, attemptOf(lock, row.id))) continue
     endLock(state, row, { cause: Lock_EndCause.BLOCKED, by: hold.author, reason: hold.reason })
   }
 }

@@ -45,34 +45,24 @@ export function endLocks(state: WorkingSet, rows: readonly Row<'lock'>[], end: E
 
 /**
  * Grants, first come first served, the requests that waited for scopes that were freed and have nothing in the way
- * any more. One whose lease is dead ends instead. Where a lease is not at hand, it leaves the scopes to the next
- * sweep, since nobody may pass whoever came first.
+ * any more. One whose lease is not at hand, or seems dead, is left to the next sweep: it waits on, so that nobody
+ * passes it. Only the sweep ends leases, since it alone knows of outages in which nobody could beat.
  */
 export function promote(state: WorkingSet, freed: readonly Scope[]): void {
   for (const row of state.locks.waitersFor(freed)) {
     if (!isWaiting(row)) continue
     const lock = row.resource
-    const lease = state.leases.get(idOf(lock.lease))
-    if (lease === undefined) {
-      state.locks.leaveUnsettled(freed)
-      return
-    }
-    if (!isLive(lease, state.now)) {
-      endLock(state, row, {
-        cause: Lock_EndCause.LEASE_EXPIRED,
-        by: '',
-        reason: 'its client was not heard of for its TTL',
-      })
-      continue
-    }
     const attempt = attemptOf(lock, row.id)
     if (!mustWait(state, attempt)) {
-      const [blocker] = refusing(state, attempt)
-      if (blocker !== undefined && lock.overrideReason === '') {
-        endLock(state, row, { cause: Lock_EndCause.BLOCKED, by: blocker.who, reason: blocker.reason })
-        continue
+      if (!isLive(state.leases.get(idOf(lock.lease)), state.now)) state.locks.leaveUnsettled(lock.scopes)
+      else {
+        const [blocker] = refusing(state, attempt)
+        if (blocker !== undefined && lock.overrideReason === '') {
+          endLock(state, row, { cause: Lock_EndCause.BLOCKED, by: blocker.who, reason: blocker.reason })
+          continue
+        }
+        grant(state, lock)
       }
-      grant(state, lock)
     }
     // Nobody behind it can have any of what was freed.
     if (

@@ -44,7 +44,7 @@ export class LockTable {
   readonly #delays = new Map<string, LockDelay>()
   /** What has a time at which something becomes of it: locks that wait or may be held so long, and holds. */
   readonly #due = new Map<LockRow | HoldRow, Instant>()
-  /** Scopes that were freed while the leases of those who wait for them were not at hand. */
+  /** Scopes that may be free while somebody waits for them: freed without the leases of those who wait at hand. */
   #unsettled: Scope[] = []
 
   /** A lock that is held or waits. */
@@ -107,6 +107,7 @@ export class LockTable {
     return this.#unsettled
   }
 
+  /** Has the next sweep look who can be granted these, if anybody waits for them by then. */
   leaveUnsettled(scopes: readonly Scope[]): void {
     this.#unsettled.push(...scopes)
   }
