@@ -344,6 +344,6 @@ test('L1 L2 L6 L7 L8 L9 L10 L13 L14 hold of every history of requests, ends, hol
       const run = new Run()
       for (const steps of batches) run.batch(steps)
     }),
-    { numRuns: Number(process.env.HOLDFAST_MODEL_RUNS ?? 300) },
+    { numRuns: 300 },
   )
 })
