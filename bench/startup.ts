@@ -1,6 +1,6 @@
 /**
  * How long a person waits: `npm start` on a data directory that exists, until it says that it listens; and one
- * `holdfast started …` against a running server, from spawn to exit.
+ * `holdfast started …`, from spawn to exit: with a server that runs, and without any.
  */
 import { join } from 'node:path'
 import { runToEnd, startChild } from './harness/child.ts'
@@ -30,17 +30,26 @@ report.verdict({ what: 'npm start until it listens', value: ready.readyMs!, unit
 
 await using server = await start()
 const wallMs: number[] = []
+const aloneMs: number[] = []
 const bareMs: number[] = []
 for (let turn = 0; turn < (options.quick ? 5 : 20); turn++) {
   const args = ['started', 'offline-tasks', '--machine', 'worker-0', '--version', String(turn)]
-  wallMs.push(
-    await runToEnd(holdfastCommand, args, {
-      env: { HOLDFAST_ADDRESS: server.answer, HOLDFAST_DATA_DIR: join(scratch.path, 'spool') },
-    }),
-  )
+  const reportTo = (address: string, dataDir: string) =>
+    runToEnd(holdfastCommand, args, {
+      env: { HOLDFAST_ADDRESS: address, HOLDFAST_DATA_DIR: join(scratch.path, dataDir) },
+    })
+  wallMs.push(await reportTo(server.answer, 'spool'))
+  aloneMs.push(await reportTo('127.0.0.1:1', 'alone'))
   bareMs.push(await runToEnd(process.execPath, ['--eval', ''], {}))
 }
 report.figure('node, nothing to do', [latencies(bareMs)])
 report.figure('holdfast started', [latencies(wallMs)])
+report.figure('holdfast started, no server', [latencies(aloneMs)])
 report.verdict({ what: 'holdfast started, median wall time', value: median(wallMs), unit: 'ms', atMost: 150 })
+report.verdict({
+  what: 'holdfast started without a server, median wall time',
+  value: median(aloneMs),
+  unit: 'ms',
+  atMost: 150,
+})
 report.save()

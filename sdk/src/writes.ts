@@ -11,7 +11,7 @@ import { uuidV7 } from './uuid.ts'
 
 /** What became of an event that was taken. It is durable, and a read at `revision` sees it. */
 export interface Written {
-  /** A revision at or before which the event is in the state. */
+  /** A revision at or before which the event is in the state. 0 from a relay, which sends it to the server later. */
   revision: Revision
   /** The epoch of the ledger that the revision belongs to. */
   ledgerEpoch: bigint
