@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Holdfast } from '@holdfast/sdk'
+import { event } from '@holdfast/sdk/spooled-event'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildOnce, holdfast, printed, type Running, startHoldfast } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
@@ -103,6 +105,27 @@ test('an event that the server refuses does not hold up the relay, and is put as
   }
   await expect.poll(() => services(server.address), { timeout: 10_000 }).toEqual(['one', 'three'])
   expect(relay.err()).toMatch(/refused for good, of spool\/.*service/)
+})
+
+test('a source with too many gaps waits for itself: others go on, and it goes on when the gaps are filled', async () => {
+  await using server = await testServer()
+  await using relay = await startRelay(server.address, newDir())
+  await using client = Holdfast.lazy({ address: relay.address })
+  const note = (seq: number) => ({ ...event.note(`${seq}`), seq })
+  const numbers = Array.from({ length: 1_010 }, (_, index) => index + 1)
+  {
+    await using gappy = client.ingest({ source: 'gappy', epoch: 1n })
+    for (const number of numbers) await gappy.send(note(number * 2))
+  }
+  await client.started('airship', { machine: 'isolated-0' })
+  const seen = async () =>
+    JSON.parse(await printed(['timeline', '-o', 'json'], { HOLDFAST_ADDRESS: server.address })).length
+  await expect.poll(seen, { timeout: 10_000 }).toBe(1_001)
+  {
+    await using filling = client.ingest({ source: 'gappy', epoch: 1n })
+    for (const number of numbers) await filling.send(note(number * 2 - 1))
+  }
+  await expect.poll(seen, { timeout: 15_000 }).toBe(2_021)
 })
 
 test('a relay whose disk holds all it may takes nothing more, and the machine keeps its report', async () => {

@@ -5,7 +5,7 @@ import { observeMachine } from '../observe-machine.ts'
 import { observeProcesses } from '../observe-processes.ts'
 import { observePackages } from '../packages-facet.ts'
 import { readVersions, type VersionCache } from '../program-version.ts'
-import { Forwarder, Spool, spoolDirOf } from '../spool/index.ts'
+import { Forwarder, Spool, type SpoolLimits, spoolDirOf } from '../spool/index.ts'
 import { type AgentSocket, listenForScripts } from './agent-socket.ts'
 import { bootFacet } from './boot-facet.ts'
 import { cloudInstanceId } from './cloud-identity.ts'
@@ -27,6 +27,8 @@ export interface AgentOptions {
   facetsMs?: number | undefined
   /** Whether it asks the cloud's metadata service who it is. @defaultValue true */
   cloud?: boolean | undefined
+  /** What the spool is held to while nothing gets through. @defaultValue 256 MiB and 30 days */
+  limits?: SpoolLimits | undefined
   /** Hears what goes wrong, once until it goes well again. */
   onTrouble: (message: string) => void
 }
@@ -67,7 +69,7 @@ export class Agent implements AsyncDisposable {
   async start(): Promise<void> {
     const { client, dataDir, heartbeatMs = 30_000, scanMs = 120_000, facetsMs = 1_800_000 } = this.#options
     const spool = new Spool(spoolDirOf(dataDir))
-    this.#forwarder = new Forwarder({ spool, client })
+    this.#forwarder = new Forwarder({ spool, client, limits: this.#options.limits })
     this.#socket = await listenForScripts(dataDir, () => this.#forwarder?.nudge())
     if (this.#options.cloud !== false) this.#cloudId = await cloudInstanceId()
     this.#agentId = ownIdentity(dataDir, [...this.#identity.aliases, ...this.#cloudAliases()])

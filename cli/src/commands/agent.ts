@@ -1,6 +1,6 @@
 import { localMachine } from '@holdfast/agent/machine-identity'
 import { reportOnce } from '@holdfast/agent/report-once'
-import { dataDirOf } from '@holdfast/agent/spool'
+import { dataDirOf, limitsOf } from '@holdfast/agent/spool'
 import type { CommandContext } from '../command-context.ts'
 import { printable } from '../output/terminal-text.ts'
 import { UsageError } from '../usage-error.ts'
@@ -29,6 +29,7 @@ export async function agent(context: CommandContext, flags: AgentFlags): Promise
     heartbeatMs: flags.heartbeat,
     scanMs: flags.scan,
     cloud: flags.cloud,
+    limits: limitsOf(context.env),
     onTrouble: (message) => context.warn(printable(message)),
   })
   await running.start()
