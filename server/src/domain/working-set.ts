@@ -143,6 +143,15 @@ export class WorkingSet {
     return this.#nextId
   }
 
+  /** Whether nothing came of the batch that must be written. */
+  get isUntouched(): boolean {
+    const { events, dirty, observed, scans, aliases, endedLeases, changedTargets } = this
+    if (events.length > 0) return false
+    if ([dirty, observed, scans, aliases, endedLeases, changedTargets].some(({ size }) => size > 0))
+      return false
+    return [...this.sources.values()].every((source) => !source.isNew && source.touched.size === 0)
+  }
+
   /** The revision that the next `put` makes or belongs to. */
   get putRevision(): bigint {
     return this.#open ? this.#head : this.#head + 1n

@@ -4,6 +4,7 @@ import type { Instant } from '../domain/instant.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
 import { LockTable } from '../domain/locks/lock-table.ts'
 import { WorkingSet } from '../domain/working-set.ts'
+import { EPOCH_LEAP } from './begin-epoch.ts'
 import type { EventPartitions } from './event-partitions.ts'
 import { addLoaded, loadBatch, loadedRow, positionIn } from './load-batch.ts'
 import { loadLocks } from './load-locks.ts'
@@ -92,7 +93,9 @@ export class WriterSession {
 
   /** Writes what the batch decided, and commits. When this resolves, it is durable. */
   async commit(state: WorkingSet, headBefore: bigint): Promise<void> {
-    const { command } = await this.#send(saveBatch(state, headBefore), COMMIT)
+    // What only looked leaves nothing to write, and nothing to wait for on the disk.
+    const written = state.isUntouched ? [] : [saveBatch(state, headBefore)]
+    const { command } = await this.#send(...written, COMMIT)
     if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`)
     state.locks.revision = state.head
     for (const [kind, rows] of Object.entries(state.rows)) {
@@ -112,12 +115,16 @@ export class WriterSession {
     const { rows } = await this.#run<{ epoch: bigint }>({
       text: `
         update ledger set
-          epoch = epoch + case when system_identifier = '' or (not $1 and (system_identifier, timeline) = (c.s, c.t)) then 0 else 1 end,
+          epoch = epoch + c.begins,
+          head = head + c.begins * ${EPOCH_LEAP},
+          next_id = next_id + c.begins * ${EPOCH_LEAP},
           system_identifier = c.s,
           timeline = c.t
-        from (select system_identifier::text as s,
+        from (select d.s, d.t, case when l.system_identifier = '' or (not $1 and (l.system_identifier, l.timeline) = (d.s, d.t))
+                then 0 else 1 end as begins
+              from ledger l, (select system_identifier::text as s,
                 ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as t
-              from pg_control_system()) c
+              from pg_control_system()) d where l.id = 1) c
         where id = 1
         returning epoch`,
       values: [force],
