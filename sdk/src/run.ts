@@ -43,6 +43,11 @@ export interface StartRunOptions extends CallOptions {
   machines?: readonly string[] | undefined
   /** At most 64. */
   labels?: Record<string, string> | undefined
+  /**
+   * The lock that it runs under. The run is abandoned if that ends before it, and takes nothing more; a start under
+   * a lock that is not held is refused (STALE_TOKEN). @defaultValue none
+   */
+  lock?: { readonly name: string; readonly fencingToken: bigint } | undefined
 }
 
 /** What {@link Run.log} takes. */
@@ -132,7 +137,11 @@ export class Run implements AsyncDisposable {
       message: options.message ?? '',
     }
     const { methods } = this.#definition
-    await this.#call(methods.reportTarget, { name: this.name, targets: [target] }, options)
+    await this.#call(
+      methods.reportTarget,
+      { name: this.name, targets: [target], fencingToken: this.#state.fencingToken },
+      options,
+    )
   }
 
   /**
@@ -144,7 +153,8 @@ export class Run implements AsyncDisposable {
     const { message = '', exitCode, endedAt } = options
     await this.#log.flush()
     const endTime = endedAt && timestampFromDate(endedAt)
-    const request = { name: this.name, state: ends[end], message, exitCode, endTime }
+    const { name, fencingToken } = this.#state
+    const request = { name, state: ends[end], message, exitCode, endTime, fencingToken }
     await this.#call(this.#definition.methods.finishRun, request, options)
   }
 
@@ -167,7 +177,7 @@ export class Run implements AsyncDisposable {
 
 /** Starts a run. */
 export async function startRun(connection: Connection, options: StartRunOptions): Promise<Run> {
-  const { id = uuidV7(), service = '', parent = '', startedAt, machines = [] } = options
+  const { id = uuidV7(), service = '', parent = '', startedAt, machines = [], lock } = options
   const definition = await runService()
   const request = {
     name: nameOf('runs', id),
@@ -182,7 +192,7 @@ export async function startRun(connection: Connection, options: StartRunOptions)
     startTime: startedAt && timestampFromDate(startedAt),
     machines: machines.map((machine) => idOf('machines', machine)),
     labels: options.labels ?? {},
-    ...{ lock: '', fencingToken: 0n, lease: '' },
+    ...{ lock: lock?.name ?? '', fencingToken: lock?.fencingToken ?? 0n, lease: '' },
   }
   const { run } = await connection.unary(rpc(definition, definition.methods.startRun), request, options)
   return new Run(connection, definition, present(run))

@@ -56,6 +56,8 @@ export function driftWords(cell: Pick<VersionCell, 'drift'>): { text: string; to
       return { text: 'deployed, not restarted', tone: 'warning' }
     case VersionCell_Drift.UNDECLARED:
       return { text: 'nothing declared', tone: 'faint' }
+    case VersionCell_Drift.UNCERTAIN:
+      return { text: 'uncertain: a deploy was abandoned', tone: 'bad' }
     case VersionCell_Drift.MISSING:
       return { text: 'not running', tone: 'bad' }
     default:

@@ -16,6 +16,7 @@ import {
 } from '../domain/resource-name.ts'
 import { isWritable } from '../domain/rfc3339.ts'
 import { searchWords } from '../domain/runs/log-words.ts'
+import { issuedNameViolation, leaseViolation } from './lock-request.ts'
 
 export const MAX_TARGETS = 10_000
 const MAX_REPORTS = 1000
@@ -49,7 +50,7 @@ export function startViolations(request: StartRunRequest): Found {
     request.parent === '' ? undefined : runNameViolation('parent', request.parent),
     timeViolation('start_time', request.startTime),
     ...labelViolations('labels', request.labels),
-    ...notTaken(request),
+    ...lockViolations(request),
   ]
   if (machines.length > MAX_TARGETS) {
     const description = `must hold at most ${MAX_TARGETS}; got ${machines.length}. Make a run for each part, with one parent`
@@ -58,11 +59,21 @@ export function startViolations(request: StartRunRequest): Found {
   return [...found, ...machines.map((id, i) => idViolation(`machines[${i}]`, id))]
 }
 
-/** Locks are not served yet: a token that would not be checked must not look as if it were. */
-const notTaken = ({ lock, fencingToken, lease }: StartRunRequest): Found =>
-  Object.entries({ lock, fencing_token: fencingToken, lease })
-    .filter(([, value]) => value !== '' && value !== 0n)
-    .map(([field]) => ({ field, description: 'is not taken by this server yet; leave it unset' }))
+/** A lock and its token come together: one without the other guards nothing. */
+function lockViolations({ lock, fencingToken, lease }: StartRunRequest): Found {
+  if (lock === '') {
+    return Object.entries({ fencing_token: fencingToken !== 0n, lease: lease !== '' })
+      .filter(([, given]) => given)
+      .map(([field]) => ({ field, description: 'needs lock with it' }))
+  }
+  return [
+    issuedNameViolation('lock', 'locks', lock),
+    lease === '' ? undefined : leaseViolation('lease', lease),
+    fencingToken > 0n
+      ? undefined
+      : { field: 'fencing_token', description: 'is required with lock: the token of its grant' },
+  ]
+}
 
 /** What is wrong with a request to end a run. */
 export const finishViolations = (request: FinishRunRequest): Found => [

@@ -46,14 +46,20 @@ export function runService(parts: RunServiceParts): Handlers<typeof RunServiceSe
 
     async finishRun(request, { principal, signal }) {
       check(finishViolations(request))
-      const outcome = await ledger.submit(new FinishRun(request.name, request, principal), signal)
+      const outcome = await ledger.submit(
+        new FinishRun(request.name, request, { principal, fencingToken: request.fencingToken }),
+        signal,
+      )
       logFeed.publish([request.name])
       return outcome
     },
 
     async reportTarget(request, { principal, signal }) {
       check(reportViolations(request))
-      return await ledger.submit(new ReportTargets(request.name, request.targets, principal), signal)
+      return await ledger.submit(
+        new ReportTargets(request.name, request.targets, { principal, fencingToken: request.fencingToken }),
+        signal,
+      )
     },
 
     appendRunLog: (requests) => appendRunLog(logWriter, requests),

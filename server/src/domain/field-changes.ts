@@ -159,6 +159,7 @@ function setInstance(
   set('running_version', instance.runningVersion)
   set('deployed_version', instance.deployedVersion)
   set('deployment_id', instance.deploymentId)
+  set('uncertain_deployment', instance.uncertainDeployment?.version)
   set('environment', instance.environment)
   set('process.pid', instance.process?.pid)
   set('exit_code', instance.exitCode)

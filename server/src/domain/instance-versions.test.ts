@@ -21,6 +21,9 @@ test('the fields are those of the whole message', () => {
     deploymentId: fc.string(),
     exitCode: fc.option(fc.integer({ min: -5, max: 255 }), { nil: undefined }),
     observedTime: time,
+    uncertainDeployment: fc.option(fc.record({ run: fc.string(), version: fc.string(), abandonTime: time }), {
+      nil: undefined,
+    }),
     process: fc.option(
       fc.record({ pid: fc.bigInt({ min: 0n, max: 99n }), commandArgs: fc.array(fc.string()) }),
       {
@@ -40,6 +43,7 @@ test('the fields are those of the whole message', () => {
         deployTime: whole.deployTime,
         deploymentId: whole.deploymentId,
         observedTime: whole.observedTime,
+        uncertainDeployment: whole.uncertainDeployment,
       })
     }),
   )

@@ -1,6 +1,10 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire'
 import { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
-import type { Instance, Instance_State } from '../../../proto/gen/holdfast/v1/service.ts'
+import {
+  type Instance,
+  type Instance_State,
+  UncertainDeployment,
+} from '../../../proto/gen/holdfast/v1/service.ts'
 
 /** What the version matrix shows of an instance, beside its name. */
 export type InstanceVersions = Pick<
@@ -13,6 +17,7 @@ export type InstanceVersions = Pick<
   | 'deployTime'
   | 'deploymentId'
   | 'observedTime'
+  | 'uncertainDeployment'
 >
 
 /** The fields' numbers in the message. */
@@ -25,6 +30,7 @@ const Field = {
   deployTime: 16,
   deploymentId: 17,
   observedTime: 20,
+  uncertainDeployment: 25,
 } as const
 
 /** Reads these fields of an encoded instance and skips the rest: a third of what decoding all of it takes. */
@@ -39,6 +45,7 @@ export function instanceVersions(wire: Uint8Array): InstanceVersions {
     deployTime: undefined,
     deploymentId: '',
     observedTime: undefined,
+    uncertainDeployment: undefined,
   }
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag()
@@ -66,6 +73,9 @@ export function instanceVersions(wire: Uint8Array): InstanceVersions {
         break
       case Field.observedTime:
         found.observedTime = Timestamp.decode(reader, reader.uint32())
+        break
+      case Field.uncertainDeployment:
+        found.uncertainDeployment = UncertainDeployment.decode(reader, reader.uint32())
         break
       default:
         reader.skip(wireType)

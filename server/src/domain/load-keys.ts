@@ -1,9 +1,11 @@
 import type { Alias, Machine, MachineRef } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { aliasKey, isStrong } from './alias.ts'
+import { API_SOURCE } from './amendment.ts'
 import type { Instant } from './instant.ts'
 import type { KindName } from './kind.ts'
 import type { LockTable } from './locks/lock-table.ts'
 import { conditionName, facetName, idOf, instanceName, MAIN_SLOT, machineName } from './resource-name.ts'
+import type { Row } from './working-set.ts'
 
 /** One event's identity, and when it occurred, which tells the partitions it can be in. */
 export interface EventKey {
@@ -14,9 +16,10 @@ export interface EventKey {
   retentionDays: number
 }
 
-/** The table of locks before a batch is decided, and about what time it is. */
+/** The table of locks before a batch is decided, the ledger's epoch, and about what time it is. */
 export interface LocksAtHand {
   locks: LockTable
+  epoch: bigint
   now: Instant
 }
 
@@ -45,6 +48,7 @@ export class LoadKeys {
   /** Leases that may be ended, by id: beats for them wait until the batch is written. */
   readonly endingLeases = new Set<string>()
   readonly #lockNames = new Set<string>()
+  readonly #ending: ((table: LocksAtHand) => readonly Row<'lock'>[])[] = []
   readonly #waiting: ((table: LocksAtHand) => readonly string[])[] = []
   /** References that bring strong aliases. */
   readonly #refs = new Set<MachineRef>()
@@ -124,9 +128,22 @@ export class LoadKeys {
     this.#waiting.push(leases)
   }
 
+  /** Locks that may be ended, told once the table of locks is up to date: the runs under them end as well. */
+  endingLocks(locks: (table: LocksAtHand) => readonly Row<'lock'>[]): void {
+    this.#ending.push(locks)
+  }
+
+  /** A run that may be ended, with its targets that are pending. */
+  endingRun(name: string): void {
+    this.named('run', name)
+    this.source(API_SOURCE, 0)
+    this.pendingTargets.add(name)
+  }
+
   /**
-   * Asks for the locks that are not at hand and for the leases of those who wait. Called with the table as this
-   * writer left it, and again once it is up to date: gives what to ask for then. Often nothing.
+   * Asks for the locks that are not at hand, for the leases of those who wait, and for the runs that go on under
+   * locks that may end. Called with the table as this writer left it, and again once it is up to date: gives what
+   * to ask for then. Often nothing.
    */
   withLocks(table: LocksAtHand): LoadKeys {
     const more = new LoadKeys()
@@ -141,6 +158,13 @@ export class LoadKeys {
         if (this.leases.has(id) || this.endingLeases.has(id)) continue
         this.leases.add(id)
         more.leases.add(id)
+      }
+    }
+    for (const ask of this.#ending) {
+      for (const run of ask(table).flatMap(({ resource }) => resource.runs)) {
+        if (this.pendingTargets.has(run)) continue
+        this.endingRun(run)
+        more.endingRun(run)
       }
     }
     return more

@@ -180,6 +180,12 @@ export class WorkingSet {
     return undefined
   }
 
+  /** Adds an event that is to be stored. */
+  putEvent(event: EventRecord): void {
+    this.events.push(event)
+    this.#undo.push(() => this.events.pop())
+  }
+
   /** The source of this name; made if it is new. */
   source(name: string): SourceRow {
     let source = this.sources.get(name)

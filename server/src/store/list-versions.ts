@@ -1,5 +1,5 @@
 import type { Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
-import type { VersionCell, VersionCell_Drift } from '../../../proto/gen/holdfast/v1/version.ts'
+import { type VersionCell, VersionCell_Drift } from '../../../proto/gen/holdfast/v1/version.ts'
 import { driftOf } from '../domain/drift.ts'
 import type { Filter } from '../domain/filter/filter.ts'
 import { type InstanceVersions, instanceVersions } from '../domain/instance-versions.ts'
@@ -70,8 +70,11 @@ async function declaredVersions(store: Store, instances: VersionRow[], at: ReadP
 
 function cellOf(row: VersionRow, declared: Declared, drifts: Map<string, VersionCell_Drift>): VersionCell {
   const declaredVersion = declared.get(row.service)?.get(row.environment) ?? ''
-  const { deployedVersion, runningVersion, state } = row
-  const versions = { declared: declaredVersion, deployed: deployedVersion, running: runningVersion, state }
+  const { deployedVersion: deployed, runningVersion: running, state } = row
+  const versions = { declared: declaredVersion, deployed, running, state }
+  if (row.uncertainDeployment !== undefined) {
+    return { ...row, declaredVersion, drift: VersionCell_Drift.UNCERTAIN }
+  }
   const known = JSON.stringify(versions)
   const drift = drifts.get(known) ?? driftOf(versions)
   drifts.set(known, drift)

@@ -26,6 +26,7 @@ export class WriterSession {
   /** Which locks there are, once the first batch has asked; and when that was so. */
   #locks: LockTable | undefined
   #now = 0n as Instant
+  #epoch = 0n
   #failure: Error | undefined
 
   private constructor(client: pg.Client) {
@@ -67,7 +68,7 @@ export class WriterSession {
   async begin(keys: LoadKeys, partitions: EventPartitions): Promise<WorkingSet> {
     const known = this.#locks
     const lockRevision = known?.revision
-    if (known !== undefined) keys.withLocks({ locks: known, now: this.#now })
+    if (known !== undefined) keys.withLocks({ locks: known, epoch: this.#epoch, now: this.#now })
     const rows = (await this.#send(BEGIN, LOCK, loadBatch(keys, { partitions, lockRevision }))).rows
       // The lock gives a row of no columns.
       .filter(({ length }) => length > 0)
@@ -81,6 +82,7 @@ export class WriterSession {
     locks.revision = ledger.head
     this.#locks = locks
     this.#now = ledger.now
+    this.#epoch = ledger.epoch
 
     const machines = [...state.rows.machine.values()].map(({ resource }) => resource)
     for (const again of [keys.afterMachines(machines), keys.withLocks(state)]) {

@@ -82,7 +82,11 @@ export interface Lock {
   /** Why it was ended, in words. */
   endReason: string;
   /** Somebody asks the holder to let go. */
-  releaseRequest: ReleaseRequest | undefined;
+  releaseRequest:
+    | ReleaseRequest
+    | undefined;
+  /** `runs/{id}` that go on under it, at most 100. Those that have not ended when it ends are abandoned. */
+  runs: string[];
 }
 
 /** Who else may hold what overlaps. */
@@ -475,6 +479,7 @@ function createBaseLock(): Lock {
     endedBy: "",
     endReason: "",
     releaseRequest: undefined,
+    runs: [],
   };
 }
 
@@ -569,6 +574,9 @@ export const Lock: MessageFns<Lock> = {
     }
     if (message.releaseRequest !== undefined) {
       ReleaseRequest.encode(message.releaseRequest, writer.uint32(218).fork()).join();
+    }
+    for (const v of message.runs) {
+      writer.uint32(226).string(v!);
     }
     return writer;
   },
@@ -805,6 +813,14 @@ export const Lock: MessageFns<Lock> = {
             message.releaseRequest = ReleaseRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.runs.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -921,6 +937,9 @@ export const Lock: MessageFns<Lock> = {
         : isSet(object.release_request)
         ? ReleaseRequest.fromJSON(object.release_request)
         : undefined,
+      runs: globalThis.Array.isArray(object?.runs)
+        ? object.runs.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1013,6 +1032,9 @@ export const Lock: MessageFns<Lock> = {
     if (message.releaseRequest !== undefined) {
       obj.releaseRequest = ReleaseRequest.toJSON(message.releaseRequest);
     }
+    if (message.runs?.length) {
+      obj.runs = message.runs;
+    }
     return obj;
   },
 
@@ -1076,6 +1098,7 @@ export const Lock: MessageFns<Lock> = {
     message.releaseRequest = (object.releaseRequest !== undefined && object.releaseRequest !== null)
       ? ReleaseRequest.fromPartial(object.releaseRequest)
       : undefined;
+    message.runs = object.runs?.map((e) => e) || [];
     return message;
   },
 };

@@ -72,7 +72,7 @@ export interface Run {
   lock: string;
   /** The token of that lock; 0 without one. */
   fencingToken: bigint;
-  /** `leases/{id}` whose end abandons it. Empty: none. */
+  /** `leases/{id}` that the lock rests on. Empty: none. */
   lease: string;
 }
 
@@ -156,7 +156,7 @@ export const Run_State = {
   FAILED: 3,
   /** CANCELLED - Somebody stopped it. */
   CANCELLED: 4,
-  /** ABANDONED - Whoever ran it was lost. What became of targets that were not reported is not known. */
+  /** ABANDONED - The lock that it ran under ended before it. What became of targets that were not reported is not known. */
   ABANDONED: 5,
   UNRECOGNIZED: -1,
 } as const;

@@ -63,11 +63,15 @@ export interface StartRunRequest {
   machines: string[];
   /** At most 64. */
   labels: { [key: string]: string };
-  /** `locks/{id}` that it runs under. Not taken yet: must be empty. */
+  /**
+   * `locks/{id}` that it runs under, which must be held: ABORTED (STALE_TOKEN) when it is not. The run is
+   * abandoned if the lock ends before it. Empty: under none. A lock has at most 100 runs at a time
+   * (RESOURCE_EXHAUSTED, QUOTA_EXCEEDED).
+   */
   lock: string;
-  /** The token of the lock. Not taken yet: must be 0. */
+  /** The token of the lock. Required with `lock`. */
   fencingToken: bigint;
-  /** `leases/{id}` whose end abandons the run. Not taken yet: must be empty. */
+  /** `leases/{id}` that the lock rests on. Empty: as the lock says. */
   lease: string;
 }
 
@@ -99,7 +103,14 @@ export interface FinishRunRequest {
     | number
     | undefined;
   /** When it ended, by the clock of who ran it. Unset, or ahead of the server: now. */
-  endTime: Timestamp | undefined;
+  endTime:
+    | Timestamp
+    | undefined;
+  /**
+   * The token that the caller holds; another one than the run was started with is ABORTED (STALE_TOKEN).
+   * 0: that of the run.
+   */
+  fencingToken: bigint;
 }
 
 /** The run. */
@@ -118,6 +129,8 @@ export interface ReportTargetRequest {
   name: string;
   /** 1 to 1,000, each machine once. */
   targets: ReportTargetRequest_TargetReport[];
+  /** As in FinishRunRequest. */
+  fencingToken: bigint;
 }
 
 /** What became of one machine. */
@@ -779,7 +792,7 @@ export const StartRunResponse: MessageFns<StartRunResponse> = {
 };
 
 function createBaseFinishRunRequest(): FinishRunRequest {
-  return { name: "", state: 0, message: "", exitCode: undefined, endTime: undefined };
+  return { name: "", state: 0, message: "", exitCode: undefined, endTime: undefined, fencingToken: 0n };
 }
 
 export const FinishRunRequest: MessageFns<FinishRunRequest> = {
@@ -798,6 +811,12 @@ export const FinishRunRequest: MessageFns<FinishRunRequest> = {
     }
     if (message.endTime !== undefined) {
       Timestamp.encode(message.endTime, writer.uint32(42).fork()).join();
+    }
+    if (message.fencingToken !== 0n) {
+      if (BigInt.asUintN(64, message.fencingToken) !== message.fencingToken) {
+        throw new globalThis.Error("value provided for field message.fencingToken of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.fencingToken);
     }
     return writer;
   },
@@ -855,6 +874,14 @@ export const FinishRunRequest: MessageFns<FinishRunRequest> = {
             message.endTime = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.fencingToken = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -882,6 +909,11 @@ export const FinishRunRequest: MessageFns<FinishRunRequest> = {
         : isSet(object.end_time)
         ? fromJsonTimestamp(object.end_time)
         : undefined,
+      fencingToken: isSet(object.fencingToken)
+        ? BigInt(object.fencingToken)
+        : isSet(object.fencing_token)
+        ? BigInt(object.fencing_token)
+        : 0n,
     };
   },
 
@@ -902,6 +934,9 @@ export const FinishRunRequest: MessageFns<FinishRunRequest> = {
     if (message.endTime !== undefined) {
       obj.endTime = fromTimestamp(message.endTime).toISOString();
     }
+    if (message.fencingToken !== 0n) {
+      obj.fencingToken = message.fencingToken.toString();
+    }
     return obj;
   },
 
@@ -917,6 +952,9 @@ export const FinishRunRequest: MessageFns<FinishRunRequest> = {
     message.endTime = (object.endTime !== undefined && object.endTime !== null)
       ? Timestamp.fromPartial(object.endTime)
       : undefined;
+    message.fencingToken = (object.fencingToken !== undefined && object.fencingToken !== null)
+      ? BigInt(object.fencingToken)
+      : 0n;
     return message;
   },
 };
@@ -1010,7 +1048,7 @@ export const FinishRunResponse: MessageFns<FinishRunResponse> = {
 };
 
 function createBaseReportTargetRequest(): ReportTargetRequest {
-  return { name: "", targets: [] };
+  return { name: "", targets: [], fencingToken: 0n };
 }
 
 export const ReportTargetRequest: MessageFns<ReportTargetRequest> = {
@@ -1020,6 +1058,12 @@ export const ReportTargetRequest: MessageFns<ReportTargetRequest> = {
     }
     for (const v of message.targets) {
       ReportTargetRequest_TargetReport.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.fencingToken !== 0n) {
+      if (BigInt.asUintN(64, message.fencingToken) !== message.fencingToken) {
+        throw new globalThis.Error("value provided for field message.fencingToken of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.fencingToken);
     }
     return writer;
   },
@@ -1053,6 +1097,14 @@ export const ReportTargetRequest: MessageFns<ReportTargetRequest> = {
             message.targets.push(ReportTargetRequest_TargetReport.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fencingToken = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1071,6 +1123,11 @@ export const ReportTargetRequest: MessageFns<ReportTargetRequest> = {
       targets: globalThis.Array.isArray(object?.targets)
         ? object.targets.map((e: any) => ReportTargetRequest_TargetReport.fromJSON(e))
         : [],
+      fencingToken: isSet(object.fencingToken)
+        ? BigInt(object.fencingToken)
+        : isSet(object.fencing_token)
+        ? BigInt(object.fencing_token)
+        : 0n,
     };
   },
 
@@ -1082,6 +1139,9 @@ export const ReportTargetRequest: MessageFns<ReportTargetRequest> = {
     if (message.targets?.length) {
       obj.targets = message.targets.map((e) => ReportTargetRequest_TargetReport.toJSON(e));
     }
+    if (message.fencingToken !== 0n) {
+      obj.fencingToken = message.fencingToken.toString();
+    }
     return obj;
   },
 
@@ -1092,6 +1152,9 @@ export const ReportTargetRequest: MessageFns<ReportTargetRequest> = {
     const message = createBaseReportTargetRequest();
     message.name = object.name ?? "";
     message.targets = object.targets?.map((e) => ReportTargetRequest_TargetReport.fromPartial(e)) || [];
+    message.fencingToken = (object.fencingToken !== undefined && object.fencingToken !== null)
+      ? BigInt(object.fencingToken)
+      : 0n;
     return message;
   },
 };
@@ -2362,8 +2425,8 @@ export const ListRunTargetsResponse: MessageFns<ListRunTargetsResponse> = {
  * Records what tools do, with logs, and finds it again.
  *
  * A run is begun with StartRun, which may be repeated, tells of its targets with ReportTarget, sends its log
- * with AppendRunLog, and is ended with FinishRun. A run that was started with a fencing token takes no more
- * writes once that token is stale (ABORTED, STALE_TOKEN).
+ * with AppendRunLog, and is ended with FinishRun. A run that was started under a lock takes no more reports
+ * and no other end once that lock has ended (ABORTED, STALE_TOKEN): it is abandoned with it.
  */
 export type RunServiceDefinition = typeof RunServiceDefinition;
 export const RunServiceDefinition = {
@@ -2470,8 +2533,8 @@ export const RunServiceDefinition = {
  * Records what tools do, with logs, and finds it again.
  *
  * A run is begun with StartRun, which may be repeated, tells of its targets with ReportTarget, sends its log
- * with AppendRunLog, and is ended with FinishRun. A run that was started with a fencing token takes no more
- * writes once that token is stale (ABORTED, STALE_TOKEN).
+ * with AppendRunLog, and is ended with FinishRun. A run that was started under a lock takes no more reports
+ * and no other end once that lock has ended (ABORTED, STALE_TOKEN): it is abandoned with it.
  */
 export type RunServiceService = typeof RunServiceService;
 export const RunServiceService = {

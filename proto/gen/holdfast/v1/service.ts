@@ -124,6 +124,11 @@ export interface Instance {
     | undefined;
   /** How long ago it was reported, by that interval. Set while it is RUNNING. */
   freshness: Freshness;
+  /**
+   * A deployment that was abandoned on the way here. Unset once a later one has succeeded, or a version was seen
+   * to start: the abandoned one has then arrived if that is its version.
+   */
+  uncertainDeployment: UncertainDeployment | undefined;
 }
 
 /** What is known of its running. */
@@ -197,6 +202,16 @@ export function instance_StateToJSON(object: Instance_State): string {
 export interface Instance_LabelsEntry {
   key: string;
   value: string;
+}
+
+/** A deployment of which nobody knows whether it arrived. */
+export interface UncertainDeployment {
+  /** `runs/{id}`. */
+  run: string;
+  /** The version that was on its way. */
+  version: string;
+  /** When it was abandoned, by the database's clock. */
+  abandonTime: Timestamp | undefined;
 }
 
 /** The report that a piece of state rests on. */
@@ -756,6 +771,7 @@ function createBaseInstance(): Instance {
     deployedBasis: undefined,
     reportInterval: undefined,
     freshness: 0,
+    uncertainDeployment: undefined,
   };
 }
 
@@ -835,6 +851,9 @@ export const Instance: MessageFns<Instance> = {
     }
     if (message.freshness !== 0) {
       writer.uint32(192).int32(message.freshness);
+    }
+    if (message.uncertainDeployment !== undefined) {
+      UncertainDeployment.encode(message.uncertainDeployment, writer.uint32(202).fork()).join();
     }
     return writer;
   },
@@ -1047,6 +1066,14 @@ export const Instance: MessageFns<Instance> = {
             message.freshness = reader.int32() as any;
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.uncertainDeployment = UncertainDeployment.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1146,6 +1173,11 @@ export const Instance: MessageFns<Instance> = {
         ? Duration.fromJSON(object.report_interval)
         : undefined,
       freshness: isSet(object.freshness) ? freshnessFromJSON(object.freshness) : 0,
+      uncertainDeployment: isSet(object.uncertainDeployment)
+        ? UncertainDeployment.fromJSON(object.uncertainDeployment)
+        : isSet(object.uncertain_deployment)
+        ? UncertainDeployment.fromJSON(object.uncertain_deployment)
+        : undefined,
     };
   },
 
@@ -1229,6 +1261,9 @@ export const Instance: MessageFns<Instance> = {
     if (message.freshness !== 0) {
       obj.freshness = freshnessToJSON(message.freshness);
     }
+    if (message.uncertainDeployment !== undefined) {
+      obj.uncertainDeployment = UncertainDeployment.toJSON(message.uncertainDeployment);
+    }
     return obj;
   },
 
@@ -1287,6 +1322,9 @@ export const Instance: MessageFns<Instance> = {
       ? Duration.fromPartial(object.reportInterval)
       : undefined;
     message.freshness = object.freshness ?? 0;
+    message.uncertainDeployment = (object.uncertainDeployment !== undefined && object.uncertainDeployment !== null)
+      ? UncertainDeployment.fromPartial(object.uncertainDeployment)
+      : undefined;
     return message;
   },
 };
@@ -1372,6 +1410,113 @@ export const Instance_LabelsEntry: MessageFns<Instance_LabelsEntry> = {
     const message = createBaseInstance_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseUncertainDeployment(): UncertainDeployment {
+  return { run: "", version: "", abandonTime: undefined };
+}
+
+export const UncertainDeployment: MessageFns<UncertainDeployment> = {
+  encode(message: UncertainDeployment, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.run !== "") {
+      writer.uint32(10).string(message.run);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.abandonTime !== undefined) {
+      Timestamp.encode(message.abandonTime, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UncertainDeployment {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUncertainDeployment();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.run = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.abandonTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UncertainDeployment {
+    return {
+      run: isSet(object.run) ? globalThis.String(object.run) : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      abandonTime: isSet(object.abandonTime)
+        ? fromJsonTimestamp(object.abandonTime)
+        : isSet(object.abandon_time)
+        ? fromJsonTimestamp(object.abandon_time)
+        : undefined,
+    };
+  },
+
+  toJSON(message: UncertainDeployment): unknown {
+    const obj: any = {};
+    if (message.run !== "") {
+      obj.run = message.run;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.abandonTime !== undefined) {
+      obj.abandonTime = fromTimestamp(message.abandonTime).toISOString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UncertainDeployment>, I>>(base?: I): UncertainDeployment {
+    return UncertainDeployment.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UncertainDeployment>, I>>(object: I): UncertainDeployment {
+    const message = createBaseUncertainDeployment();
+    message.run = object.run ?? "";
+    message.version = object.version ?? "";
+    message.abandonTime = (object.abandonTime !== undefined && object.abandonTime !== null)
+      ? Timestamp.fromPartial(object.abandonTime)
+      : undefined;
     return message;
   },
 };

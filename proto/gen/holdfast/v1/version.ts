@@ -4,7 +4,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { Instance_State, instance_StateFromJSON, instance_StateToJSON } from "./service.ts";
+import { Instance_State, instance_StateFromJSON, instance_StateToJSON, UncertainDeployment } from "./service.ts";
 
 /** One service on one machine: which version should run, was deployed, and runs. */
 export interface VersionCell {
@@ -42,6 +42,8 @@ export interface VersionCell {
     | undefined;
   /** The deployment that brought `deployed_version`: `runs/{id}` of a run, or the deploy tool's own id. */
   deploymentId: string;
+  /** What makes it DRIFT_UNCERTAIN. */
+  uncertainDeployment: UncertainDeployment | undefined;
 }
 
 /** How the three versions stand to each other. */
@@ -62,6 +64,11 @@ export const VersionCell_Drift = {
   MISSING: 6,
   /** UNKNOWN - Neither a running nor a deployed version was ever told. */
   UNKNOWN: 7,
+  /**
+   * UNCERTAIN - A deployment was abandoned on the way: what is there is not known until it is observed. Comes before all
+   * others.
+   */
+  UNCERTAIN: 8,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -76,6 +83,7 @@ export namespace VersionCell_Drift {
   export type UNDECLARED = typeof VersionCell_Drift.UNDECLARED;
   export type MISSING = typeof VersionCell_Drift.MISSING;
   export type UNKNOWN = typeof VersionCell_Drift.UNKNOWN;
+  export type UNCERTAIN = typeof VersionCell_Drift.UNCERTAIN;
   export type UNRECOGNIZED = typeof VersionCell_Drift.UNRECOGNIZED;
 }
 
@@ -105,6 +113,9 @@ export function versionCell_DriftFromJSON(object: any): VersionCell_Drift {
     case 7:
     case "DRIFT_UNKNOWN":
       return VersionCell_Drift.UNKNOWN;
+    case 8:
+    case "DRIFT_UNCERTAIN":
+      return VersionCell_Drift.UNCERTAIN;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -130,6 +141,8 @@ export function versionCell_DriftToJSON(object: VersionCell_Drift): string {
       return "DRIFT_MISSING";
     case VersionCell_Drift.UNKNOWN:
       return "DRIFT_UNKNOWN";
+    case VersionCell_Drift.UNCERTAIN:
+      return "DRIFT_UNCERTAIN";
     case VersionCell_Drift.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -152,6 +165,7 @@ function createBaseVersionCell(): VersionCell {
     deployTime: undefined,
     observedTime: undefined,
     deploymentId: "",
+    uncertainDeployment: undefined,
   };
 }
 
@@ -198,6 +212,9 @@ export const VersionCell: MessageFns<VersionCell> = {
     }
     if (message.deploymentId !== "") {
       writer.uint32(114).string(message.deploymentId);
+    }
+    if (message.uncertainDeployment !== undefined) {
+      UncertainDeployment.encode(message.uncertainDeployment, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -327,6 +344,14 @@ export const VersionCell: MessageFns<VersionCell> = {
             message.deploymentId = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.uncertainDeployment = UncertainDeployment.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -383,6 +408,11 @@ export const VersionCell: MessageFns<VersionCell> = {
         : isSet(object.deployment_id)
         ? globalThis.String(object.deployment_id)
         : "",
+      uncertainDeployment: isSet(object.uncertainDeployment)
+        ? UncertainDeployment.fromJSON(object.uncertainDeployment)
+        : isSet(object.uncertain_deployment)
+        ? UncertainDeployment.fromJSON(object.uncertain_deployment)
+        : undefined,
     };
   },
 
@@ -430,6 +460,9 @@ export const VersionCell: MessageFns<VersionCell> = {
     if (message.deploymentId !== "") {
       obj.deploymentId = message.deploymentId;
     }
+    if (message.uncertainDeployment !== undefined) {
+      obj.uncertainDeployment = UncertainDeployment.toJSON(message.uncertainDeployment);
+    }
     return obj;
   },
 
@@ -458,6 +491,9 @@ export const VersionCell: MessageFns<VersionCell> = {
       ? Timestamp.fromPartial(object.observedTime)
       : undefined;
     message.deploymentId = object.deploymentId ?? "";
+    message.uncertainDeployment = (object.uncertainDeployment !== undefined && object.uncertainDeployment !== null)
+      ? UncertainDeployment.fromPartial(object.uncertainDeployment)
+      : undefined;
     return message;
   },
 };

@@ -2,7 +2,8 @@ import { Run_State, RunTarget_Outcome } from '../../../../proto/gen/holdfast/v1/
 import type { Command } from '../command.ts'
 import { DEFAULT_ENVIRONMENT } from '../fold/resource.ts'
 import type { LoadKeys } from '../load-keys.ts'
-import { FinishRun, type RunEnd } from '../runs/finish-run.ts'
+import type { RunEnd } from '../runs/end-run.ts'
+import { FinishRun } from '../runs/finish-run.ts'
 import { ReportTargets } from '../runs/report-targets.ts'
 import { runNamed } from '../runs/standing-run.ts'
 import type { RunOutcome } from '../runs/start-run.ts'
@@ -28,8 +29,8 @@ export class EndConverge implements Command<RunOutcome> {
     const { name, machine, message, state } = end
     const outcome = state === Run_State.SUCCEEDED ? RunTarget_Outcome.SUCCEEDED : RunTarget_Outcome.FAILED
     this.#end = end
-    this.#report = new ReportTargets(name, [{ machine, outcome, message }], principal)
-    this.#finish = new FinishRun(name, end, principal)
+    this.#report = new ReportTargets(name, [{ machine, outcome, message }], { principal })
+    this.#finish = new FinishRun(name, end, { principal })
   }
 
   collect(keys: LoadKeys): void {

@@ -6,6 +6,7 @@ import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1
 import { basisOf, isOlder, type Origin } from '../basis.ts'
 import { sameProcess } from '../fold/instance-reported.ts'
 import { instanceAt, resolveService } from '../fold/resource.ts'
+import { withSeenVersion } from '../fold/seen-version.ts'
 import { instantFromTimestamp, timestampFromInstant } from '../instant.ts'
 import { sameInterval } from '../report-interval.ts'
 import { findingName, idOf, instanceName } from '../resource-name.ts'
@@ -170,7 +171,7 @@ export function putRunning(state: WorkingSet, finding: Finding, origin: Origin, 
     return
   }
   const next: Instance = {
-    ...instance,
+    ...(goesOn ? instance : withSeenVersion(instance, finding.version, origin)),
     state: Instance_State.RUNNING,
     stateTime: goesOn
       ? instance.stateTime

@@ -59,6 +59,7 @@ export function moveDeployedVersion(
     deployTime: timestampFromInstant(origin.effectiveAt),
     deploymentId: deployment.deploymentId,
     deployedBasis: basisOf(origin),
+    uncertainDeployment: undefined,
   })
   return Effect.CHANGED
 }

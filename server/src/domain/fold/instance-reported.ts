@@ -13,6 +13,7 @@ import { sameInterval } from '../report-interval.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
 import { instanceAt, mergedLabels, resolveService } from './resource.ts'
+import { withSeenVersion } from './seen-version.ts'
 
 type Report = InstanceStarted | InstanceStopped | InstanceHeartbeat
 
@@ -26,7 +27,7 @@ export function foldStarted(
   started: InstanceStarted,
   origin: Origin,
 ): FoldOutcome {
-  const turn: Turn = (instance) => {
+  const turn: Turn = (instance, origin) => {
     const labels = mergedLabels(instance.labels, started.labels)
     const goesOn = instance.state === Instance_State.RUNNING && sameProcess(instance.process, started.process)
     const again =
@@ -35,8 +36,9 @@ export function foldStarted(
       (started.environment === '' || started.environment === instance.environment) &&
       labels === undefined
     if (again) return undefined
+    const starts = !goesOn || started.version !== instance.runningVersion
     return {
-      ...instance,
+      ...(starts ? withSeenVersion(instance, started.version, origin) : instance),
       state: Instance_State.RUNNING,
       stateTime: goesOn ? instance.stateTime : timestampFromInstant(origin.effectiveAt),
       runningVersion: started.version || instance.runningVersion,
@@ -75,13 +77,13 @@ export function foldHeartbeat(
   heartbeat: InstanceHeartbeat,
   origin: Origin,
 ): FoldOutcome {
-  const turn: Turn = (instance) => {
+  const turn: Turn = (instance, origin) => {
     const runs = instance.state === Instance_State.RUNNING
     const interval = heartbeat.interval ?? instance.reportInterval
     const known = heartbeat.version === '' || heartbeat.version === instance.runningVersion
     if (runs && known && sameInterval(interval, instance.reportInterval)) return undefined
     return {
-      ...instance,
+      ...(known ? instance : withSeenVersion(instance, heartbeat.version, origin)),
       state: Instance_State.RUNNING,
       stateTime: runs ? instance.stateTime : timestampFromInstant(origin.effectiveAt),
       runningVersion: heartbeat.version || instance.runningVersion,

@@ -63,6 +63,7 @@ export function instanceAt(
       deployedBasis: undefined,
       reportInterval: undefined,
       freshness: Freshness.UNSPECIFIED,
+      uncertainDeployment: undefined,
     },
   }
 }

@@ -151,6 +151,7 @@ export class AcquireLock implements Command<Standing> {
       endedBy: '',
       endReason: '',
       releaseRequest: undefined,
+      runs: [],
     }
   }
 }

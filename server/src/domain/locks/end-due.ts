@@ -24,6 +24,10 @@ export class EndDue implements Command<number> {
   readonly size = 1000
 
   collect(keys: LoadKeys): void {
+    keys.endingLocks(({ locks, now, epoch }) => [
+      ...[...locks.locks].filter((row) => isOfAnotherEpoch(row, epoch)),
+      ...locks.dueAt(now).filter((row) => row.kind === 'lock'),
+    ])
     keys.waitingLeases((table) => {
       const delayed = [...table.locks.delays].flatMap(({ lock }) => lock.scopes)
       const due = [...table.locks.dueAt(table.now)].flatMap(({ resource }) =>
@@ -36,7 +40,7 @@ export class EndDue implements Command<number> {
   decide(state: WorkingSet): number {
     const before = state.head
     for (const row of state.locks.locks) {
-      if (isHeld(row) && row.resource.ledgerEpoch !== state.epoch) end(state, row, END_OF_EPOCH)
+      if (isOfAnotherEpoch(row, state.epoch)) end(state, row, END_OF_EPOCH)
     }
     const due = state.locks.dueAt(state.now).map((row) => ({ row, found: row.resource }))
     for (const { row, found } of due) {
@@ -56,6 +60,9 @@ export class EndDue implements Command<number> {
     return Number(state.head - before)
   }
 }
+
+const isOfAnotherEpoch = (row: Row<'lock'>, epoch: bigint): boolean =>
+  isHeld(row) && row.resource.ledgerEpoch !== epoch
 
 function end(state: WorkingSet, row: Row<'lock'>, how: End): void {
   state.revise(() => endLock(state, row, how))

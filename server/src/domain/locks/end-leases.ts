@@ -13,6 +13,7 @@ export function endLease(state: WorkingSet, lease: LeaseRow, end: End): void {
 
 const collectLeases = (keys: LoadKeys, ids: readonly string[]): void => {
   for (const id of ids) keys.endingLeases.add(id)
+  keys.endingLocks(({ locks }) => ids.flatMap((id) => locks.locksOf(leaseName(id))))
   keys.waitingLeases((table) =>
     ids.flatMap((id) => {
       const scopes = table.locks.locksOf(leaseName(id)).flatMap(({ resource }) => resource.scopes)

@@ -1,6 +1,7 @@
 import { type Lock, Lock_EndCause, Lock_Mode, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { idOf } from '../resource-name.ts'
+import { abandonRuns } from '../runs/abandon-runs.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
 import { attemptOf } from './attempt.ts'
 import { mustWait, refusing } from './blockers.ts'
@@ -84,9 +85,12 @@ export function leasesWaitingFor(state: Pick<WorkingSet, 'locks'>, scopes: reado
     .map(({ resource }) => idOf(resource.lease))
 }
 
+/** Ends a lock and the runs that go on under it, which can tell no more. */
 function markEnded(state: WorkingSet, row: Row<'lock'>, { cause, by, reason }: End): void {
+  const lock = row.resource
   state.put('lock', {
-    ...row.resource,
+    ...lock,
+    runs: [],
     state: Lock_State.ENDED,
     endCause: cause,
     endTime: state.nowTimestamp,
@@ -94,4 +98,5 @@ function markEnded(state: WorkingSet, row: Row<'lock'>, { cause, by, reason }: E
     endReason: reason,
     waitDeadline: undefined,
   })
+  abandonRuns(state, lock, { by, reason })
 }

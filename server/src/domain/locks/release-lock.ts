@@ -23,6 +23,7 @@ abstract class LockCommand<Result> implements Command<Result> {
 
   collect(keys: LoadKeys): void {
     keys.lock(this.name)
+    keys.endingLocks(({ locks }) => [locks.lock(this.name)].filter((row) => row !== undefined))
     keys.waitingLeases((table) => {
       const row = table.locks.lock(this.name)
       return row === undefined ? [] : leasesWaitingFor(table, row.resource.scopes)

@@ -5,6 +5,7 @@ import type { LoadKeys } from '../load-keys.ts'
 import { machineName } from '../resource-name.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { recordRunEvent } from './run-event.ts'
+import { requireRunFence, type Teller } from './run-fence.ts'
 import { runFinished, runNamed } from './standing-run.ts'
 import type { RunOutcome } from './start-run.ts'
 import { noteTargets, type TargetReport } from './target-outcome.ts'
@@ -14,12 +15,12 @@ export class ReportTargets implements Command<RunOutcome> {
   readonly size: number
   readonly #name: string
   readonly #reports: readonly TargetReport[]
-  readonly #principal: string
+  readonly #teller: Teller
 
-  constructor(name: string, reports: readonly TargetReport[], principal: string) {
+  constructor(name: string, reports: readonly TargetReport[], teller: Teller) {
     this.#name = name
     this.#reports = reports
-    this.#principal = principal
+    this.#teller = teller
     this.size = 1024 + reports.length * 400
   }
 
@@ -36,6 +37,7 @@ export class ReportTargets implements Command<RunOutcome> {
     const { value: machines, revision } = state.revise(() => {
       const { run, machines } = noteTargets(state, row, this.#reports)
       if (machines.length === 0) return machines
+      requireRunFence(state, row.resource, this.#teller)
       if (row.resource.state !== Run_State.RUNNING) throw runFinished(run.name, row.resource.state)
       state.put('run', run)
       return machines
@@ -54,7 +56,7 @@ export class ReportTargets implements Command<RunOutcome> {
         },
       },
       machines,
-      principal: this.#principal,
+      principal: this.#teller.principal,
       revision,
     })
     return { run: row.resource, revision }

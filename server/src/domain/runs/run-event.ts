@@ -22,7 +22,7 @@ export function recordRunEvent(
 ): void {
   const event: Event = { id: state.newUid(), seq: 0n, occurredTime: state.nowTimestamp, payload }
   const alone = machines.length === 1 ? machines[0] : undefined
-  state.events.push({
+  state.putEvent({
     occurredAt: state.now,
     sourceId: state.source(API_SOURCE).id,
     id: event.id,

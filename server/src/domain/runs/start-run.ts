@@ -2,14 +2,16 @@ import { type Run, Run_State, RunTarget_Outcome } from '../../../../proto/gen/ho
 import type { StartRunRequest } from '../../../../proto/gen/holdfast/v1/run_service.ts'
 import { API_SOURCE } from '../amendment.ts'
 import type { Command } from '../command.ts'
-import { HoldfastError } from '../error.ts'
+import { HoldfastError, invalidRequest } from '../error.ts'
 import { DEFAULT_ENVIRONMENT, resolveService } from '../fold/resource.ts'
 import { earlier, instantFromTimestamp, timestampFromInstant } from '../instant.ts'
 import type { LoadKeys } from '../load-keys.ts'
+import { requireFence } from '../locks/release-lock.ts'
 import { resolveMachine } from '../machine-identity.ts'
 import { MAIN_SLOT, machineName, serviceName } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
 import { recordRunEvent, toldOfRun } from './run-event.ts'
+import { joinLock } from './run-fence.ts'
 import { noTargets } from './target-outcome.ts'
 
 /** A run after a command, and a revision at which it stands so. */
@@ -60,6 +62,7 @@ export class StartRun implements Command<RunOutcome> {
 
   #start(state: WorkingSet): { row: Row<'run'>; machines: Row<'machine'>[] } {
     const { service, startTime, machines: ids } = this.#request
+    const lock = this.#requireLock(state)
     if (service !== '') resolveService(state, service)
     const machines = [...new Set(ids)].map((id) => resolveMachine(state, { id, aliases: [] }))
     const startedAt =
@@ -67,6 +70,7 @@ export class StartRun implements Command<RunOutcome> {
     const total = machines.length
     const row = state.put('run', {
       ...this.#fixed(),
+      lease: lock?.resource.lease ?? '',
       uid: state.newUid(),
       etag: '',
       createTime: undefined,
@@ -81,6 +85,7 @@ export class StartRun implements Command<RunOutcome> {
       targets: { ...noTargets(), total, pending: total },
       exitCode: undefined,
     })
+    if (lock !== undefined) joinLock(state, lock, row.resource.name)
     for (const { resource } of machines) {
       state.putTarget({
         runId: row.id,
@@ -94,11 +99,22 @@ export class StartRun implements Command<RunOutcome> {
     return { row, machines }
   }
 
-  /** What of a run never changes. */
+  /** The lock that it is to go on under. */
+  #requireLock(state: WorkingSet): Row<'lock'> | undefined {
+    const { lock: name, fencingToken, lease } = this.#request
+    if (name === '') return undefined
+    const lock = requireFence(state, { name, fencingToken })
+    if (lease === '' || lease === lock.resource.lease) return lock
+    throw invalidRequest([
+      { field: 'lease', description: `must be that of ${name}, ${lock.resource.lease}, or empty` },
+    ])
+  }
+
+  /** What of a run never changes, but for its lease, which the lock tells. */
   #fixed() {
-    const { name, kind, service, version, title, parent, labels, lock, fencingToken, lease } = this.#request
+    const { name, kind, service, version, title, parent, labels, lock, fencingToken } = this.#request
     return {
-      ...{ name, kind, version, title, parent, labels, lock, fencingToken, lease },
+      ...{ name, kind, version, title, parent, labels, lock, fencingToken },
       service: service === '' ? '' : serviceName(service),
       environment: this.#request.environment || DEFAULT_ENVIRONMENT,
       slot: this.#request.slot || MAIN_SLOT,

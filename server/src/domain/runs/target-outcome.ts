@@ -7,8 +7,9 @@ import {
 } from '../../../../proto/gen/holdfast/v1/run.ts'
 import { API_SOURCE } from '../amendment.ts'
 import { moveDeployedVersion } from '../fold/deployment-recorded.ts'
+import { instanceAt } from '../fold/resource.ts'
 import { instantFromTimestamp } from '../instant.ts'
-import { resolveMachine } from '../machine-identity.ts'
+import { isRetired, resolveMachine } from '../machine-identity.ts'
 import { idOf } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
 
@@ -73,7 +74,9 @@ export function noteTargets(
       reportedAt: state.now,
       startedAt: instantFromTimestamp(startedAt),
     })
-    if (run.kind === Run_Kind.DEPLOY && outcome === RunTarget_Outcome.SUCCEEDED) deploy(state, run, machine)
+    if (run.kind !== Run_Kind.DEPLOY) continue
+    if (outcome === RunTarget_Outcome.SUCCEEDED) deploy(state, run, machine)
+    else if (outcome === RunTarget_Outcome.UNCERTAIN) doubt(state, run, machine)
   }
   return { run: { ...run, targets, machines: shown }, machines }
 }
@@ -86,6 +89,18 @@ export const noTargets = (): TargetCounts => ({
   skipped: 0,
   uncertain: 0,
 })
+
+/** Nobody knows whether the version of a run has arrived. */
+function doubt(
+  state: WorkingSet,
+  { name, service, slot, version, environment }: Run,
+  machine: Row<'machine'>,
+): void {
+  const { instance } = instanceAt(state, machine, { service: idOf(service), slot })
+  if (isRetired(machine)) return
+  const uncertainDeployment = { run: name, version, abandonTime: state.nowTimestamp }
+  state.put('instance', { ...instance, environment, uncertainDeployment })
+}
 
 function deploy(state: WorkingSet, run: Run, machine: Row<'machine'>): void {
   const { slot, version, environment, name: deploymentId, principal } = run
