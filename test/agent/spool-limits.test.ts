@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Forwarder, Spool, SpoolLimiter } from '@holdfast/agent/spool'
@@ -107,6 +107,33 @@ test('what was dropped is told on the timeline, what stays lands in order, and n
   ])
   for await (const source of client.listSources())
     expect(source.numberings.flatMap(({ gaps }) => gaps)).toEqual([])
+})
+
+test('I2: killed between the new segment and the end of the old one: every start once, and the note', async () => {
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address })
+  const spool = new Spool(directory)
+  spool.appendAll([
+    heartbeat(0),
+    event.started('airship', { machine }),
+    event.started('billing', { machine }),
+  ])
+  const { path } = spool.seal(spool.segments()[0]!)
+  const before = readFileSync(path)
+  new SpoolLimiter(spool, { maxBytes: 10, maxAgeMs: dayMs }).step()
+  writeFileSync(path, before)
+  expect(spool.segments()).toHaveLength(2)
+  // Whoever cuts again finds the epoch taken, and leaves it at that.
+  new SpoolLimiter(spool, { maxBytes: 10, maxAgeMs: dayMs }).step()
+  expect(spool.dropped()).toHaveLength(1)
+  const { refused } = await new Forwarder({ spool, client }).drain()
+  expect(refused).toEqual([])
+  const told: string[] = []
+  for await (const { event: one } of client.listTimeline()) told.push(one?.payload?.$case ?? '')
+  // The heartbeat was still there to be sent.
+  const others = told.filter((one) => one !== 'instanceHeartbeat')
+  expect(others.toSorted()).toEqual(['instanceStarted', 'instanceStarted', 'noteRecorded'])
+  expect(spool.segments()).toEqual([])
 })
 
 test('I2: a forwarder that is at a segment while it is cut: every start once', async () => {
