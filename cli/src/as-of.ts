@@ -1,3 +1,4 @@
+import { parseLength } from './length.ts'
 import { UsageError } from './usage-error.ts'
 
 /** A point in the past, as it stands on the command line. */
@@ -7,13 +8,11 @@ export type PastPoint =
   /** So many milliseconds before now, by the server's clock. */
   | { kind: 'ago'; ms: number }
 
-const UNITS: Record<string, number> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 7 * 86_400_000,
-}
+/** A point in the future, as it stands on the command line. */
+export type FuturePoint =
+  | { kind: 'time'; time: Date }
+  /** So many milliseconds from now, by the server's clock. */
+  | { kind: 'in'; ms: number }
 
 /**
  * Reads a point in the past: a revision (`42`, `r42`), how long ago (`90s`, `10m`, `2h`, `3d`, `1w`, and
@@ -29,7 +28,7 @@ export function parsePastPoint(text: string): PastPoint {
     if (BigInt(revision) > 0n) return { kind: 'revision', revision: BigInt(revision) }
     throw new UsageError(`${quote(text)}: revisions begin with 1`)
   }
-  const ago = parseAgo(value)
+  const ago = parseLength(value.replace(/\s+ago$/, ''))
   if (ago !== undefined) return { kind: 'ago', ms: ago }
   const time = parseTime(value)
   if (time !== undefined) return { kind: 'time', time }
@@ -38,12 +37,14 @@ export function parsePastPoint(text: string): PastPoint {
   )
 }
 
-function parseAgo(value: string): number | undefined {
-  const match = /^((?:\d{1,9}(?:\.\d{1,3})?[smhdw])+)(?:\s+ago)?$/.exec(value)
-  if (match === null) return undefined
-  let ms = 0
-  for (const part of match[1]!.matchAll(/([\d.]+)([smhdw])/g)) ms += Number(part[1]) * UNITS[part[2]!]!
-  return Math.round(ms)
+/** Reads a point in the future: how long from now (`2h`, `1h30m`), or a time as {@link parsePastPoint} reads it. */
+export function parseFuturePoint(text: string): FuturePoint {
+  const value = text.trim()
+  const ms = parseLength(value)
+  if (ms !== undefined) return { kind: 'in', ms }
+  const time = parseTime(value)
+  if (time !== undefined) return { kind: 'time', time }
+  throw new UsageError(`${quote(text)} is neither a length of time (2h) nor a time (2026-11-22T08:30)`)
 }
 
 function parseTime(value: string): Date | undefined {

@@ -19,6 +19,7 @@ export function openClient(settings: Settings, options: ClientOptions = {}): Hol
   return Holdfast.lazy({
     ...wayTo(settings),
     source: options.source ?? `cli/${machineIdFromHostname(hostname())}`,
+    owner: options.owner,
     logger: { debug: silent, info: silent, warn, error: warn },
   })
 }

@@ -18,6 +18,8 @@ export interface CommandContext {
 export interface ClientOptions {
   /** Who reports. @defaultValue `cli/` and this host's name */
   source?: string
+  /** What the client calls itself, for whoever is blocked by its locks. */
+  owner?: string
   /** Hears when a watch was cut off and is opened again. */
   onWarning?: (message: string) => void
 }

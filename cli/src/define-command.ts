@@ -1,11 +1,10 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { CommandContext } from './command-context.ts'
-import type { ExitCode } from './exit-code.ts'
 import type { GlobalFlags } from './settings.ts'
 
-/** What a command does, given what it has to work with. */
-export type Work = (context: CommandContext) => Promise<ExitCode | undefined>
+/** What a command does, given what it has to work with. Gives its exit code, or that of a command it wraps. */
+export type Work = (context: CommandContext) => Promise<number | undefined>
 
 /** Runs a command with what the global flags, the environment and the config file say. */
 export type Within = (flags: GlobalFlags, work: Work, lenience?: Lenience) => Promise<void>

@@ -5,7 +5,7 @@ export const exitCode = {
   failed: 1,
   /** The command line, the environment or the config file is wrong. */
   usage: 2,
-  /** A hold or an unmet condition is in the way. */
+  /** A lock, a hold or an unmet condition is in the way. */
   blocked: 10,
   /** No server answered. */
   unreachable: 11,

@@ -1,13 +1,18 @@
 import {
+  AcquireTimedOutError,
+  BlockedError,
   CompactedError,
   DeadlineExceededError,
   HoldfastError,
   InvalidRequestError,
+  LockHeldError,
+  LockLostError,
   RevisionAheadError,
   UnauthenticatedError,
   UnavailableError,
 } from '@holdfast/sdk'
 import { type ExitCode, exitCode } from './exit-code.ts'
+import { blockersText } from './output/blocker-lines.ts'
 import { UsageError } from './usage-error.ts'
 
 /** What to tell of a failure, and what to exit with. */
@@ -61,6 +66,18 @@ function describeAnswer(error: HoldfastError, address: string): Failure {
     const hints = violations.length > 1 ? violations.map((one) => `${one.field}: ${one.description}`) : []
     return { what: detail, hints, code: exitCode.usage }
   }
+  if (
+    error instanceof LockHeldError ||
+    error instanceof BlockedError ||
+    error instanceof AcquireTimedOutError
+  ) {
+    const { blockers, totalBlockers } = error
+    // The server's text goes on with the first of those that are listed here.
+    const [what] = blockers.length === 0 ? [detail] : detail.split(/: |\n/, 1)
+    const hints = blockersText(blockers, totalBlockers, new Date())
+    return { what: what ?? detail, hints, code: exitCode.blocked }
+  }
+  if (error instanceof LockLostError) return { what: detail, hints: [], code: exitCode.lockLost }
   if (error instanceof UnauthenticatedError) {
     const hint = 'Give the token with --token-file FILE, HOLDFAST_TOKEN_FILE or HOLDFAST_TOKEN.'
     return { what: detail, hints: [hint], code: exitCode.failed }

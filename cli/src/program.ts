@@ -2,8 +2,10 @@ import { Command, type OutputConfiguration } from 'commander'
 import { defineChanges } from './define-changes.ts'
 import { addGlobalFlags, type Within } from './define-command.ts'
 import { defineDiscovery } from './define-discovery.ts'
+import { defineHolds } from './define-holds.ts'
 import { defineImports } from './define-imports.ts'
 import { defineListings } from './define-listings.ts'
+import { defineLocks } from './define-locks.ts'
 import { defineReports } from './define-reports.ts'
 import { defineServing, type Serving } from './define-serving.ts'
 import { defineSpool } from './define-spool.ts'
@@ -16,6 +18,7 @@ const EXAMPLES = `Examples:
   holdfast versions airship                              declared, deployed and running, side by side
   holdfast instances --as-of 2h --filter 'state = RUNNING'
   holdfast timeline --filter 'machine = web-0'
+  holdfast lock production/airship -- ./deploy.sh        nobody else deploys meanwhile
   holdfast watch                                         changes as they happen
 `
 
@@ -51,6 +54,8 @@ export function buildProgram(within: Within, serving: Serving, output: OutputCon
   defineReports(program, within)
   defineListings(program, within)
   defineDiscovery(program, within)
+  defineLocks(program, within)
+  defineHolds(program, within)
   defineChanges(program, within)
   defineSpool(program, within)
   defineImports(program, within)

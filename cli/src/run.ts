@@ -3,7 +3,7 @@ import { CommanderError } from 'commander'
 import { openClient } from './client.ts'
 import type { Lenience, Within } from './define-command.ts'
 import type { Serving } from './define-serving.ts'
-import { type ExitCode, exitCode } from './exit-code.ts'
+import { exitCode } from './exit-code.ts'
 import { describeFailure } from './failure.ts'
 import { paintFor } from './output/terminal-text.ts'
 import { buildProgram } from './program.ts'
@@ -18,12 +18,12 @@ export interface Surroundings {
 }
 
 /** Runs one command line, without the names of node and the program, and gives its exit code. Never rejects. */
-export async function run(argv: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+export async function run(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   const { env, stdout, stderr } = surroundings
   const clients: Holdfast[] = []
   const warn = (line: string) => void stderr.write(`holdfast: ${line}\n`)
   let address = ''
-  let code: ExitCode = exitCode.done
+  let code: number = exitCode.done
 
   const within: Within = async (flags, work, lenience) => {
     try {

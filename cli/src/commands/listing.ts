@@ -17,6 +17,8 @@ export interface Listing<Row> {
   noun: string
   columns: readonly Column<Row>[]
   toJson(row: Row): unknown
+  /** What to do about the rows; told after a table. */
+  hint?: string
 }
 
 /** The most rows that the server gives at once. */
@@ -55,4 +57,5 @@ export async function printListing<Row>(
   }
   if (json) await context.print(count === 0 ? '[]\n' : '\n]\n')
   else if (count === 0) context.warn(`no ${listing.noun}`)
+  else if (listing.hint !== undefined) context.warn(listing.hint)
 }
