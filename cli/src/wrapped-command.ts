@@ -10,7 +10,7 @@ const LOOK_MS = 20
  * Outlives this program when that is killed, and then ends the command, which would go on without the lock. It
  * waits for a line, which it gets when there is nothing left to end, or for the end of its input.
  */
-const GUARD = 'read -r line && exit; kill -TERM -- "-$1"; sleep "$2"; kill -KILL -- "-$1"'
+const GUARD = 'read -r line && exit; kill -s TERM -- "-$1"; sleep "$2"; kill -s KILL -- "-$1"'
 
 /**
  * A command that runs in a process group of its own, with the input and output of this program. When this program

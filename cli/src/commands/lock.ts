@@ -64,6 +64,8 @@ export async function lock(
     () => context.warn('not suspended: a program that stands still cannot keep a lock'),
   )
   try {
+    // A server that is not there is told of now: what waits in line would look for it as long as it may wait.
+    await holdfast.getServerInfo({ signal: waiting.signal })
     const held = await holdfast.acquireLock(scope, {
       ...options,
       signal: waiting.signal,
