@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parsePastPoint } from './as-of.ts'
+import { parseFuturePoint, parsePastPoint } from './as-of.ts'
 import { UsageError } from './usage-error.ts'
 
 describe('parsePastPoint', () => {
@@ -45,4 +45,17 @@ describe('parsePastPoint', () => {
       expect(() => parsePastPoint(text)).toThrow(UsageError)
     },
   )
+})
+
+describe('parseFuturePoint', () => {
+  test('takes a length of time from now, or a time, and no revision', () => {
+    expect(parseFuturePoint('1h30m')).toEqual({ kind: 'in', ms: 5_400_000 })
+    expect(parseFuturePoint('2026-11-22T08:30:00Z')).toEqual({
+      kind: 'time',
+      time: new Date('2026-11-22T08:30:00Z'),
+    })
+    for (const text of ['42', 'r42', '2h ago', 'soon', '']) {
+      expect(() => parseFuturePoint(text), text).toThrow(UsageError)
+    }
+  })
 })

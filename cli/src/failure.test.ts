@@ -1,8 +1,10 @@
 import {
+  BlockedError,
   CompactedError,
   DeadlineExceededError,
   EventRefusedError,
   InvalidRequestError,
+  LockLostError,
   NotFoundError,
   UnauthenticatedError,
   UnavailableError,
@@ -37,6 +39,7 @@ test.each<[string, Error, number]>([
   ['a missing token', new UnauthenticatedError('no', { code: 'UNAUTHENTICATED' }), 1],
   ['a revision that is gone', new CompactedError('no', { code: 'OUT_OF_RANGE' }), 1],
   ['an event that is refused', new EventRefusedError('no', { code: 'INVALID_ARGUMENT' }), 1],
+  ['a lock that was lost', new LockLostError('locks/4f', { cause: 'max-hold' }), 12],
   ['a broken program', new RangeError('no'), 1],
 ])('%s has its exit code', (_, error, code) => {
   expect(describeFailure(error, address).code).toBe(code)
@@ -49,4 +52,18 @@ test('all violations of a request are told', () => {
   ]
   const error = new InvalidRequestError('two fields are wrong', { code: 'INVALID_ARGUMENT', violations })
   expect(describeFailure(error, address).hints).toEqual(['service: is too long', 'version: is empty'])
+})
+
+test('something in the way: each thing once, with who, why and how it is lifted', () => {
+  const hold = {
+    ...{ kind: 'hold', resource: 'holds/1c', scopes: ['production'], who: 'ada', reason: 'launch' },
+    ...{ sinceAt: undefined, untilAt: undefined, remedy: 'holdfast lift 1c' },
+  } as const
+  const detail = 'production/airship is blocked: holds/1c of ada, "launch"; holdfast lift 1c\nand so on'
+  const error = new BlockedError(detail, { code: 'FAILED_PRECONDITION', blockers: [hold] })
+  expect(describeFailure(error, address)).toEqual({
+    what: 'production/airship is blocked',
+    hints: ['  production is on hold by ada: launch', '    holdfast lift 1c'],
+    code: 10,
+  })
 })

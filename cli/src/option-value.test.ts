@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { collected, durationMs, labelled, wholeNumber } from './option-value.ts'
+import { collected, durationMs, keyValue, labelled, lengthMs, wholeNumber } from './option-value.ts'
 import { allOf, quotedValue } from './quoted-value.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -22,6 +22,19 @@ test('a whole number is held to its limits', () => {
 test('a duration is in seconds unless it has a unit', () => {
   expect(['2', '0.5', '500ms', '2s', '1m'].map(durationMs)).toEqual([2_000, 500, 500, 2_000, 60_000])
   for (const text of ['', '0', '-1', '2h', '61m', 'soon']) expect(() => durationMs(text)).toThrow(UsageError)
+})
+
+test('a length of time is in seconds unless it has units, and is held to its limits', () => {
+  const ttl = lengthMs('--ttl', 1_000, 86_400_000)
+  expect(['1', '0.5m', '1h30m', '24h'].map(ttl)).toEqual([1_000, 30_000, 5_400_000, 86_400_000])
+  for (const text of ['', '0', '999ms', '25h', 'soon']) {
+    expect(() => ttl(text), text).toThrow(/--ttl is .* from 1s to 1d/)
+  }
+})
+
+test('a value with a key says what it is when it is none', () => {
+  expect(keyValue('attribute')('version=1', undefined)).toEqual({ version: '1' })
+  expect(() => keyValue('attribute')('version', undefined)).toThrow('the attribute "version"')
 })
 
 test('a value is quoted for a filter, and conditions are joined', () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type AcquiredLock, Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
@@ -13,13 +14,19 @@ const commands = [...text.matchAll(/^```sh\n(.*?)^```/gms)]
   .filter((line) => line.startsWith('holdfast '))
 
 let server: TestServer
+let client: Holdfast
+/** The one that the page ends. */
+let lock: AcquiredLock
 
 beforeAll(async () => {
   buildOnce()
   server = await testServer()
+  client = await Holdfast.connect({ address: server.address })
+  lock = await client.acquireLock('name:other')
 })
 
 afterAll(async () => {
+  client.close()
   await server[Symbol.asyncDispose]()
 })
 
@@ -38,23 +45,32 @@ describe('docs/cli.md', () => {
     expect([...shown].sort()).toEqual([
       'accept',
       'agent',
+      'can-deploy',
+      'conditions',
       'declare',
       'delete-rule',
       'deployed',
       'enforce',
       'findings',
+      'hold',
+      'holds',
       'ignore',
       'import',
       'info',
       'instances',
+      'lift',
+      'lock',
+      'locks',
       'machines',
       'note',
       'put-rule',
       'relay',
       'restore',
       'retire',
+      'revoke',
       'rules',
       'runs',
+      'satisfy',
       'server',
       'services',
       'simulate-rule',
@@ -64,6 +80,7 @@ describe('docs/cli.md', () => {
       'stopped',
       'timeline',
       'undecide',
+      'unlock',
       'versions',
       'watch',
     ])
@@ -72,14 +89,15 @@ describe('docs/cli.md', () => {
   test.each(commands.filter((line) => !/^holdfast (watch|server|relay)/.test(line)))('%s', async (line) => {
     // The time on the page is before anything was reported.
     const empty = line.includes('2026-11-20')
-    const { code, err } = await shell(line).ended
+    const { code, err } = await shell(line.replace('LOCK', lock.name)).ended
     // What the page decides about may not run on this machine.
     const decides = /^holdfast (accept|ignore|enforce|undecide)/.test(line)
     if (decides && code === 1) expect(err).toContain('there is no findings/')
     else if (empty && code === 1) expect(err).toMatch(/compacted|older|before/i)
     // On a machine that is busy a report may take longer than it waits for the server.
     else if (/^holdfast (started|stopped)/.test(line) && code === 0) expect(err).toMatch(/^$|is kept/)
-    else expect(`${code} ${err}`).toMatch(/^0 (holdfast: (no |not all |not seen).*\n)*$/)
+    else
+      expect(`${code} ${err}`).toMatch(/^0 (holdfast: (no |not all |not seen|ask a holder |lift one ).*\n)*$/)
   })
 
   test.each(commands.filter((line) => line.startsWith('holdfast watch')))('%s', async (line) => {

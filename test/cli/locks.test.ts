@@ -37,7 +37,10 @@ describe('holdfast lock', () => {
     await first.sees(/begun/)
     await using second = start('lock production/airship -- echo it is mine')
     await complains(second, /waiting for production\/airship, next in line/)
-    await complains(second, /locked by .+ on .+ \(pid \d+\).* since \d.* \((just now|\ds ago)\): deploy 42\n.*holdfast unlock/)
+    await complains(
+      second,
+      /locked by .+ on .+ \(pid \d+\).* since \d.* \((just now|\ds ago)\): deploy 42\n.*holdfast unlock/,
+    )
     expect(await printed(['locks'], env)).toMatch(/ held .*deploy 42\n.* waiting .*echo it is mine/)
     const killedMs = performance.now()
     first.child.kill('SIGKILL')

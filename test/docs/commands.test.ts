@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildOnce, program, startProgram } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
@@ -56,4 +57,23 @@ describe('README.md', () => {
     }
     await watch.sees(/web-0~airship.*20110502/)
   })
+})
+
+describe('docs/locks.md', () => {
+  const text = readFileSync(join(root, 'docs/locks.md'), 'utf8')
+  const lines = [...text.matchAll(/^```sh\n(.*?)^```/gms)].flatMap((block) => block[1]!.trim().split('\n'))
+
+  test('its commands run in their order, and exit as it says', async () => {
+    await using client = await Holdfast.connect({ address: server.address })
+    const lock = await client.acquireLock('name:other')
+    for (const line of lines) {
+      const command = line.replace('LOCK ', `${lock.name} `)
+      const script = `PATH="$(dirname "$0"):$PATH"; ${command}`
+      const { code, err } = await startProgram('/bin/sh', ['-c', script, program], {
+        HOLDFAST_ADDRESS: server.address,
+      }).ended
+      expect(`${code} ${line}\n${err}`).toMatch(/# exit code 10$/m.test(line) ? /^10 / : /^0 /)
+    }
+    expect(lock.state).toBe('lost')
+  }, 60_000)
 })

@@ -13,6 +13,8 @@ declare const machines: string[]
 declare const token: string
 declare const etag: string
 declare function deployTo(machine: string, options: { signal: AbortSignal; fence: string }): Promise<void>
+declare function makeReport(options: { signal: AbortSignal }): Promise<string>
+declare const database: { query(text: string, values: unknown[]): Promise<{ rowCount: number | null }> }
 declare function keep(position: WatchPosition): Promise<void>
 `
 
@@ -22,16 +24,17 @@ function blocksOf(page: string): string[] {
   return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!.replaceAll(/^import .*\n/gm, ''))
 }
 
-test('the blocks of the guide and of the README compile', { timeout: 60_000 }, () => {
+test('the blocks of the guide, of the README and of docs/locks.md compile', { timeout: 60_000 }, () => {
   const guide = blocksOf('docs/sdk.md')
   const readme = blocksOf('sdk/README.md')
-  expect([guide.length, readme.length]).toEqual([8, 1])
+  const locks = blocksOf('docs/locks.md')
+  expect([guide.length, readme.length, locks.length]).toEqual([8, 1, 2])
   // Every block but the first uses the client that the first one makes.
   const functions = [
     `export async function connects() {\n${guide[0]}return holdfast\n}`,
-    ...guide
-      .slice(1)
-      .map((code, index) => `export async function block${index}(holdfast: Holdfast) {\n${code}}`),
+    ...[...guide.slice(1), ...locks].map(
+      (code, index) => `export async function block${index}(holdfast: Holdfast) {\n${code}}`,
+    ),
     `export async function readme() {\n${readme[0]}}`,
   ]
   const folder = mkdtempSync(join(root, 'test/sdk/guide-'))
