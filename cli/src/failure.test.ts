@@ -1,5 +1,6 @@
 import {
   BlockedError,
+  type Blocker,
   CompactedError,
   DeadlineExceededError,
   EventRefusedError,
@@ -55,10 +56,16 @@ test('all violations of a request are told', () => {
 })
 
 test('something in the way: each thing once, with who, why and how it is lifted', () => {
-  const hold = {
-    ...{ kind: 'hold', resource: 'holds/1c', scopes: ['production'], who: 'ada', reason: 'launch' },
-    ...{ sinceAt: undefined, untilAt: undefined, remedy: 'holdfast lift 1c' },
-  } as const
+  const hold: Blocker = {
+    kind: 'hold',
+    resource: 'holds/1c',
+    scopes: ['production'],
+    who: 'ada',
+    reason: 'launch',
+    sinceAt: undefined,
+    untilAt: undefined,
+    remedy: 'holdfast lift 1c',
+  }
   const detail = 'production/airship is blocked: holds/1c of ada, "launch"; holdfast lift 1c\nand so on'
   const error = new BlockedError(detail, { code: 'FAILED_PRECONDITION', blockers: [hold] })
   expect(describeFailure(error, address)).toEqual({
