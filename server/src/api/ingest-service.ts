@@ -3,6 +3,7 @@ import type { BatchOutcome, IngestResponse } from '../../../proto/gen/holdfast/v
 import { type HoldfastError, invalidRequest, refuseViolations } from '../domain/error.ts'
 import { batchViolations, MAX_BATCH_EVENTS } from '../domain/event-validation.ts'
 import { IngestBatch, type IngestResult } from '../domain/ingest-batch.ts'
+import { needsParts, partsOf, resultOf } from '../domain/ingest-parts.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { DecodedBatch, DecodedRequest, ingestServiceDefinition } from './decode-ingest.ts'
 import type { CallContext, Handlers } from './handler.ts'
@@ -24,15 +25,11 @@ export function ingestService(options: IngestServiceOptions): Handlers<typeof in
   const take = async (batch: DecodedBatch | undefined, context: CallContext): Promise<BatchOutcome> => {
     const { source, epoch, events, encoded } = checkBatch(batch)
     const { principal, signal } = context
-    const command = new IngestBatch({
-      source,
-      epoch: Number(epoch),
-      events,
-      encoded,
-      principal,
-      retentionDays,
-    })
-    return outcomeOf(await ledger.submit(command, signal), rpcStatus)
+    const parts = partsOf({ source, epoch: Number(epoch), events, encoded, principal, retentionDays })
+    const results: IngestResult[] = []
+    // One after the other, so that other callers have their turn in between.
+    for (const part of parts) results.push(await ledger.submit(new IngestBatch(part), signal))
+    return outcomeOf(resultOf(parts, results), rpcStatus)
   }
 
   return {
@@ -58,7 +55,13 @@ export function ingestService(options: IngestServiceOptions): Handlers<typeof in
               : Promise.race([reading, oldest]))
             if (step !== undefined) {
               if ('failed' in step) inFlight.push(quiet(Promise.reject(step.cause)))
-              else if (!step.done) inFlight.push(quiet(take(step.value.batch, context)))
+              else if (!step.done) {
+                const { batch } = step.value
+                const outcome = quiet(take(batch, context))
+                inFlight.push(outcome)
+                // The next batch must not come between the parts of this one.
+                if (needsParts(batch?.events ?? [])) await outcome.catch(() => {})
+              }
               reading = 'failed' in step || step.done ? undefined : next()
               continue
             }

@@ -969,7 +969,9 @@ export const RefusedEvent: MessageFns<RefusedEvent> = {
 
 /**
  * Takes events in. What is acknowledged is durable and can be read: an event is stored and folded into
- * the state in one transaction.
+ * the state in one transaction. A batch is mostly one transaction, too; one whose deployments name more than
+ * 5,000 machines in all is written in several, so that others need not wait for all of it. After an error some of a
+ * batch may have landed: send it again whole, and what has landed counts as duplicates.
  */
 export type IngestServiceDefinition = typeof IngestServiceDefinition;
 export const IngestServiceDefinition = {
@@ -1007,7 +1009,9 @@ export const IngestServiceDefinition = {
 
 /**
  * Takes events in. What is acknowledged is durable and can be read: an event is stored and folded into
- * the state in one transaction.
+ * the state in one transaction. A batch is mostly one transaction, too; one whose deployments name more than
+ * 5,000 machines in all is written in several, so that others need not wait for all of it. After an error some of a
+ * batch may have landed: send it again whole, and what has landed counts as duplicates.
  */
 export type IngestServiceService = typeof IngestServiceService;
 export const IngestServiceService = {
