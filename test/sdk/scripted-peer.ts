@@ -8,9 +8,10 @@ import {
   GetServerInfoResponse,
 } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { type IngestServiceServer, IngestServiceService } from '../../proto/gen/holdfast/v1/ingest_service.ts'
+import { type LockServiceServer, LockServiceService } from '../../proto/gen/holdfast/v1/lock_service.ts'
 import { type StateServiceServer, StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
 
-type Script = Partial<IngestServiceServer & StateServiceServer & AdminServiceServer>
+type Script = Partial<IngestServiceServer & StateServiceServer & LockServiceServer & AdminServiceServer>
 
 /** A server of the real transport whose answers a test writes down. What it does not is UNIMPLEMENTED. */
 export interface ScriptedPeer {
@@ -33,6 +34,7 @@ export async function startPeer(
   }
   server.addService(IngestServiceService, known as IngestServiceServer)
   server.addService(StateServiceService, known as StateServiceServer)
+  server.addService(LockServiceService, known as LockServiceServer)
   server.addService(AdminServiceService, known as AdminServiceServer)
   const credentials = options.credentials ?? ServerCredentials.createInsecure()
   const port = await new Promise<number>((resolve, reject) => {

@@ -46,7 +46,7 @@ export class AcquiredLock implements AsyncDisposable {
   readonly #releaser: Releaser
   readonly #onReleaseRequest: ((request: ReleaseRequested) => void) | undefined
   readonly #maxHoldUntilMs: number
-  readonly #signal = new LossSignal(() => this.#look())
+  #signal: LossSignal | undefined
   #message: Lock
   #state: LockState = 'held'
   #loss: LockLostError | undefined
@@ -110,6 +110,10 @@ export class AcquiredLock implements AsyncDisposable {
   /** Aborted with a {@link LockLostError} when the lock is lost. Give it to what the lock guards. */
   get signal(): AbortSignal {
     this.#look()
+    if (this.#signal === undefined) {
+      this.#signal = new LossSignal(() => this.#look())
+      if (this.#loss) this.#signal.abort(this.#loss)
+    }
     return this.#signal.signal
   }
 
@@ -183,7 +187,7 @@ export class AcquiredLock implements AsyncDisposable {
     clearTimeout(this.#timer)
     this.#loss = new LockLostError(this.name, loss)
     this.#releaser.ended(this)
-    this.#signal.abort(this.#loss)
+    this.#signal?.abort(this.#loss)
   }
 
   /** @internal The server tells how the lock stands. */

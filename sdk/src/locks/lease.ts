@@ -92,19 +92,25 @@ export class Lease {
     return call
   }
 
-  /** Decides by the clock how it stands. */
+  /** Decides by the clock how it stands. Cheap: whoever looks at a lock comes through here. */
   check(): void {
     if (!this.isOpen) return
-    if (this.clock.remainingMs() <= 0) {
+    const nowNs = process.hrtime.bigint()
+    if (this.clock.remainingMs(nowNs) <= 0) {
       this.end({ cause: 'expired' })
       return
     }
-    const standing = this.clock.untilRiskMs() <= 0 ? 'at-risk' : 'held'
-    if (standing !== this.#standing) {
-      this.#standing = standing
-      for (const lock of this.locks.values()) lock.signalled(standing === 'held' ? 'beat' : 'silence')
-    }
+    const standing = this.clock.untilRiskMs(nowNs) <= 0 ? 'at-risk' : 'held'
+    if (standing === this.#standing) return
+    this.#standing = standing
+    for (const lock of this.locks.values()) lock.signalled(standing === 'held' ? 'beat' : 'silence')
     this.#arm()
+  }
+
+  /** A beat was acknowledged, or it is time to look. */
+  heard(): void {
+    this.check()
+    if (this.isOpen) this.#arm()
   }
 
   /** Ends it here: all its locks are lost. Final; again: does nothing. */
@@ -142,7 +148,7 @@ export class Lease {
     } else {
       this.#compare(locks)
     }
-    this.check()
+    this.heard()
   }
 
   /** What the server has after a reconnect, against what is thought to be held. */
@@ -159,7 +165,7 @@ export class Lease {
     clearTimeout(this.#timer)
     const delayMs = this.#standing === 'held' ? this.clock.untilRiskMs() : this.clock.remainingMs()
     // The session keeps the process alive while there are locks.
-    this.#timer = setTimeout(() => this.check(), Math.max(1, Math.ceil(delayMs))).unref()
+    this.#timer = setTimeout(() => this.heard(), Math.max(1, Math.ceil(delayMs))).unref()
   }
 }
 

@@ -19,7 +19,7 @@ type Scopes = ScopeInput | readonly ScopeInput[]
 const defaultTtlMs = 30_000
 /** How long after the last lock the leases and the stream are kept. */
 const idleMs = 2000
-const reasonMs = 1000
+const reasonMs = 3000
 
 /**
  * The locks of a client: one session, one thread of heartbeats, one lease for each TTL, opened when they are
@@ -41,7 +41,7 @@ export class Locks implements Releaser, LeaseListener {
     this.#owner = owner
     this.#session = new Session(connection, (lock) => this.#changed(lock))
     this.#heartbeats = new Heartbeats(connection, {
-      beaten: (name) => this.#find(name)?.check(),
+      beaten: (name) => this.#find(name)?.heard(),
       dead: (name, endReason) => this.#find(name)?.end({ cause: 'expired', endReason }),
     })
     connection.onClose(() => this.#close())
@@ -127,7 +127,7 @@ export class Locks implements Releaser, LeaseListener {
 
   /** The server does not have it any more, and told nobody: asks why, but not for long. */
   missing(lock: AcquiredLock): void {
-    getLock(this.#connection, lock.name, { timeoutMs: reasonMs, maxAttempts: 1 }).then(
+    getLock(this.#connection, lock.name, { timeoutMs: reasonMs }).then(
       (message) => lock.update(message),
       () => lock.lose({ cause: 'expired' }),
     )

@@ -3,8 +3,7 @@
  *
  * After the event loop was blocked, or the process stopped, timers run in the order of their time: one of the
  * program's may come before the one that finds the loss, read `signal.aborted` and go on. So `aborted`, `reason`
- * and `throwIfAborted` of this one signal ask the clock first. Made when it is first asked for: most locks end
- * without anybody having listened.
+ * and `throwIfAborted` of this one signal ask the clock first.
  */
 export class LossSignal {
   readonly #look: () => void

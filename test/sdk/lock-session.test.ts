@@ -1,0 +1,213 @@
+import { type ServerDuplexStream, status } from '@grpc/grpc-js'
+import { expect, onTestFinished, test } from 'vitest'
+import { ErrorInfo } from '../../proto/gen/google/rpc/error_details.ts'
+import { Lock, Lock_EndCause, Lock_State } from '../../proto/gen/holdfast/v1/lock.ts'
+import type {
+  KeepAliveRequest,
+  KeepAliveResponse,
+  SessionAnswer,
+  SessionCall,
+  SessionRequest,
+  SessionResponse,
+} from '../../proto/gen/holdfast/v1/lock_service.ts'
+import { DeadlineExceededError, Holdfast, HoldfastError, LockLostError } from '../../sdk/src/index.ts'
+import { refusal, startPeer, until } from './scripted-peer.ts'
+
+type Answer = NonNullable<SessionAnswer['answer']>
+type Stream = ServerDuplexStream<SessionRequest, SessionResponse>
+
+interface Taken {
+  stream: number
+  call: NonNullable<SessionCall['call']>
+}
+
+/** What to answer a call with; undefined: as usual. */
+type Script = (taken: Taken, sessions: ScriptedSessions) => Answer | 'cut' | 'nothing' | undefined
+
+/** The server's end of sessions: answers as a lock service that everything is free at, unless the script says. */
+class ScriptedSessions {
+  readonly messages: SessionRequest[] = []
+  readonly taken: Taken[] = []
+  readonly streams: Stream[] = []
+  readonly beats: string[] = []
+  #token = 0n
+
+  readonly #answerTo: Script
+
+  constructor(answerTo: Script) {
+    this.#answerTo = answerTo
+  }
+
+  readonly session = (stream: Stream): void => {
+    const number = this.streams.push(stream)
+    stream.on('data', (request: SessionRequest) => {
+      this.messages.push(request)
+      const answers: SessionAnswer[] = []
+      for (const { callId, call } of request.calls) {
+        const taken = { stream: number, call: call! }
+        this.taken.push(taken)
+        const answer = this.#answerTo(taken, this) ?? this.usual(call!)
+        if (answer === 'cut') return void stream.emit('error', refusal('UNAVAILABLE', 'cut'))
+        if (answer !== 'nothing') answers.push({ callId, answer })
+      }
+      if (answers.length > 0) stream.write({ answers })
+    })
+    stream.on('end', () => stream.end())
+  }
+
+  readonly keepAlive = (stream: ServerDuplexStream<KeepAliveRequest, KeepAliveResponse>): void => {
+    stream.on('data', ({ beats }: KeepAliveRequest) => {
+      this.beats.push(...beats.map(({ lease }) => lease))
+      const ttl = { seconds: 30n, nanos: 0 }
+      stream.write({ results: beats.map(({ lease }) => ({ lease, ttl, error: undefined })) })
+    })
+    stream.on('end', () => stream.end())
+  }
+
+  usual(call: NonNullable<SessionCall['call']>): Answer {
+    switch (call.$case) {
+      case 'createLease':
+        return { $case: 'createLease', value: { lease: undefined, locks: [], ledgerEpoch: 1n } }
+      case 'acquireLock': {
+        const fencingToken = ++this.#token
+        const name = `locks/${fencingToken}`
+        const { scopes, requestId } = call.value
+        const lock = Lock.fromPartial({ name, scopes, requestId, fencingToken, state: Lock_State.HELD })
+        const granted = { lock, revision: fencingToken }
+        return { $case: 'acquireLock', value: { answer: { $case: 'granted', value: granted } } }
+      }
+      case 'keepAlive':
+        return { $case: 'keepAlive', value: { results: [] } }
+      case 'revokeLease':
+        return { $case: 'revokeLease', value: { revision: this.#token } }
+      case 'releaseLock':
+        return { $case: 'releaseLock', value: { revision: this.#token } }
+    }
+  }
+}
+
+async function connected(answerTo: Script = () => undefined) {
+  const sessions = new ScriptedSessions(answerTo)
+  const peer = await startPeer({ session: sessions.session, keepAlive: sessions.keepAlive })
+  const holdfast = Holdfast.lazy({ address: peer.address, timeoutMs: 5000 })
+  onTestFinished(() => holdfast.close())
+  return { sessions, holdfast }
+}
+
+function failed(code: keyof typeof status, reason: string): Answer {
+  const value = Buffer.from(ErrorInfo.encode({ reason, domain: 'holdfast.dev', metadata: {} }).finish())
+  const details = [{ typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo', value }]
+  return { $case: 'error', value: { code: status[code], message: reason, details } }
+}
+
+function of<Case extends Taken['call']['$case']>(sessions: ScriptedSessions, $case: Case) {
+  return sessions.taken.filter(
+    (taken): taken is Taken & { call: Extract<Taken['call'], { $case: Case }> } => taken.call.$case === $case,
+  )
+}
+
+test('what is asked in one turn of the event loop goes out as one message', async () => {
+  const { sessions, holdfast } = await connected()
+  const first = await holdfast.acquireLock('name:first')
+  const before = sessions.messages.length
+  const names = Array.from({ length: 256 }, (_, index) => `name:${index}`)
+  const locks = await Promise.all(names.map((name) => holdfast.acquireLock(name)))
+  expect(sessions.messages.slice(before).map(({ calls }) => calls.length)).toEqual([256])
+  await Promise.all([first, ...locks].map((lock) => lock.release()))
+  expect(sessions.messages.at(-1)?.calls.length).toBe(257)
+})
+
+test('L8 a cut stream is opened again, its lease comes back, and what was not answered is asked again', async () => {
+  const { sessions, holdfast } = await connected(({ stream, call }) =>
+    stream === 1 && call.$case === 'acquireLock' ? 'cut' : undefined,
+  )
+  const lock = await holdfast.acquireLock('test/cut')
+  expect(lock.state).toBe('held')
+  const creates = of(sessions, 'createLease')
+  expect(creates.map(({ stream }) => stream)).toEqual([1, 2])
+  expect(creates[1]!.call.value).toEqual(creates[0]!.call.value)
+  const acquires = of(sessions, 'acquireLock')
+  expect(acquires.map(({ stream }) => stream)).toEqual([1, 2])
+  expect(acquires[1]!.call.value).toEqual(acquires[0]!.call.value)
+})
+
+test('a release is made again on the next stream, also when nobody waits for it any more', async () => {
+  const { sessions, holdfast } = await connected(({ stream, call }) =>
+    stream === 1 && call.$case === 'releaseLock' ? 'nothing' : undefined,
+  )
+  const lock = await holdfast.acquireLock('test/release')
+  await expect(lock.release({ timeoutMs: 300 })).rejects.toBeInstanceOf(DeadlineExceededError)
+  sessions.streams[0]!.emit('error', refusal('UNAVAILABLE', 'cut'))
+  await until(() => of(sessions, 'releaseLock').some(({ stream }) => stream === 2), 'the release')
+  expect(of(sessions, 'releaseLock')[1]!.call.value.name).toBe(lock.name)
+})
+
+test('a server that is full is asked again after a while', async () => {
+  let full = 3
+  const { sessions, holdfast } = await connected(({ call }) =>
+    call.$case === 'acquireLock' && full-- > 0 ? failed('RESOURCE_EXHAUSTED', 'QUOTA_EXCEEDED') : undefined,
+  )
+  const lock = await holdfast.acquireLock('test/full')
+  expect(lock.state).toBe('held')
+  expect(new Set(of(sessions, 'acquireLock').map(({ call }) => call.value.requestId)).size).toBe(1)
+})
+
+test('what is granted after its caller gave up is released', async () => {
+  let late: (() => void) | undefined
+  const { sessions, holdfast } = await connected((taken, scripted) => {
+    if (taken.call.$case !== 'acquireLock') return undefined
+    const { callId } = scripted.messages.at(-1)!.calls[0]!
+    late = () => scripted.streams[0]!.write({ answers: [{ callId, answer: scripted.usual(taken.call) }] })
+    return 'nothing'
+  })
+  await expect(holdfast.acquireLock('test/late', { timeoutMs: 300 })).rejects.toBeInstanceOf(
+    DeadlineExceededError,
+  )
+  late?.()
+  await until(() => of(sessions, 'releaseLock').length > 0, 'the release')
+  expect(of(sessions, 'releaseLock')[0]!.call.value).toMatchObject({ name: 'locks/1', fencingToken: 1n })
+})
+
+test('a grant and its end in one message are both heard of', async () => {
+  const { holdfast } = await connected((taken, scripted) => {
+    if (taken.call.$case !== 'acquireLock') return undefined
+    const { callId } = scripted.messages.at(-1)!.calls[0]!
+    const answer = scripted.usual(taken.call)
+    const lock = Lock.fromPartial({
+      name: 'locks/1',
+      state: Lock_State.ENDED,
+      endCause: Lock_EndCause.FORCED,
+      endedBy: 'ops',
+      endReason: 'now',
+    })
+    scripted.streams[0]!.write({
+      answers: [
+        { callId, answer },
+        { callId: 0n, answer: { $case: 'lockChanged', value: lock } },
+      ],
+    })
+    return 'nothing'
+  })
+  const lock = await holdfast.acquireLock('test/short')
+  expect(lock.state).toBe('lost')
+  expect(lock.signal.reason).toBeInstanceOf(LockLostError)
+  expect(lock.signal.reason).toMatchObject({ lossCause: 'forced', endedBy: 'ops', endReason: 'now' })
+})
+
+test('a server without locks says so at once', async () => {
+  const peer = await startPeer({})
+  const holdfast = Holdfast.lazy({ address: peer.address })
+  onTestFinished(() => holdfast.close())
+  const error = await holdfast.acquireLock('test/none').catch((caught: unknown) => caught)
+  expect(error).toBeInstanceOf(HoldfastError)
+  expect((error as HoldfastError).code).toBe('UNIMPLEMENTED')
+})
+
+test('leases that are not used are given up, and the next lock has another one', async () => {
+  const { sessions, holdfast } = await connected()
+  await (await holdfast.acquireLock('test/idle')).release()
+  await until(() => of(sessions, 'revokeLease').length > 0, 'the revocation')
+  await (await holdfast.acquireLock('test/idle')).release()
+  const ids = of(sessions, 'createLease').map(({ call }) => call.value.leaseId)
+  expect(new Set(ids).size).toBe(2)
+})
