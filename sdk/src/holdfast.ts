@@ -10,12 +10,14 @@ import * as changes from './changes.ts'
 import type { CallOptions, ConnectOptions } from './connect-options.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionState } from './connection-state.ts'
+import type { DeployOptions } from './deploy.ts'
 import * as discovery from './discovery.ts'
 import { type Environment, readEnvironment } from './environment.ts'
 import { DeadlineExceededError, UnavailableError } from './errors.ts'
 import * as events from './event.ts'
 import type { IngestStreamOptions } from './ingest-options.ts'
 import { IngestStream } from './ingest-stream.ts'
+import type { AcquiredLock } from './locks/acquired-lock.ts'
 import { LockingClient } from './locks/locking-client.ts'
 import type { MachineInput } from './machine-ref.ts'
 import type { Paginator } from './paginator.ts'
@@ -346,6 +348,27 @@ export class Holdfast extends LockingClient implements AsyncDisposable {
    */
   async startRun(options: runs.StartRunOptions): Promise<runs.Run> {
     return await (await import('./run.ts')).startRun(this.#connection, options)
+  }
+
+  /**
+   * Deploys: locks the service on its machines, starts a run under the lock, does the work, ends the run, and
+   * releases the lock. The run succeeds when the work does, unless the work ended it otherwise; machines that the
+   * work told nothing of with `run.target` end as the run does. The signal is aborted when the lock is lost, or
+   * `options.signal` is: stop then. A run whose lock is lost is abandoned by the server.
+   *
+   * @throws what the work throws; LockLostError when the lock was lost before the work was done; LockHeldError,
+   * BlockedError, AcquireTimedOutError when it may not begin, with who or what is in the way.
+   * @example
+   * await holdfast.deploy({ service: 'airship', version: '20110502', machines: ['web-0'], waitMs: 60_000 }, async (run, signal) => {
+   *   await run.log('migrating\n')
+   *   await unpack('airship-20110502.tar', { signal })
+   * })
+   */
+  async deploy<T>(
+    options: DeployOptions,
+    work: (run: runs.Run, signal: AbortSignal, lock: AcquiredLock) => T | Promise<T>,
+  ): Promise<T> {
+    return await (await import('./deploy.ts')).deploy(this, options, work)
   }
 
   /** Reads one run. @throws NotFoundError */

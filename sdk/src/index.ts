@@ -37,6 +37,8 @@ export type {
 } from './changes.ts'
 export type { CallOptions, ConnectOptions, TlsOptions } from './connect-options.ts'
 export type { ConnectionState } from './connection-state.ts'
+// Runs.
+export type { DeployOptions } from './deploy.ts'
 export type {
   ChangedDiscoveryRule,
   FindingDecision,
@@ -115,7 +117,6 @@ export type { AliasKind, MachineInput, MachineRefInput } from './machine-ref.ts'
 export type { Page, Paginator } from './paginator.ts'
 export type { GetMachineOptions, ListOptions, PageOptions, ReadOptions, TimelineOptions } from './reads.ts'
 export { type AsOf, dateFromTimestamp, type Revision, revision, timestampFromDate } from './revision.ts'
-// Runs.
 export type {
   FinishOptions,
   LogOptions,

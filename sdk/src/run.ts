@@ -1,6 +1,7 @@
 import type { Run as RunState } from '../../proto/gen/holdfast/v1/run.ts'
 import type { CallOptions } from './connect-options.ts'
 import type { Connection } from './connection.ts'
+import { errorOfLockStatus } from './locks/lock-status.ts'
 import { idOf, nameOf } from './machine-ref.ts'
 import { present } from './reads.ts'
 import { timestampFromDate } from './revision.ts'
@@ -169,7 +170,7 @@ export class Run implements AsyncDisposable {
     request: Request,
     options: CallOptions,
   ): Promise<void> {
-    const call: Rpc<Request, { run: RunState | undefined }> = rpc(this.#definition, method)
+    const call: Rpc<Request, { run: RunState | undefined }> = rpc(this.#definition, method, errorOfLockStatus)
     const { run } = await this.#connection.unary(call, request, options)
     this.#state = present(run)
   }
@@ -194,6 +195,10 @@ export async function startRun(connection: Connection, options: StartRunOptions)
     labels: options.labels ?? {},
     ...{ lock: lock?.name ?? '', fencingToken: lock?.fencingToken ?? 0n, lease: '' },
   }
-  const { run } = await connection.unary(rpc(definition, definition.methods.startRun), request, options)
+  const { run } = await connection.unary(
+    rpc(definition, definition.methods.startRun, errorOfLockStatus),
+    request,
+    options,
+  )
   return new Run(connection, definition, present(run))
 }

@@ -7,6 +7,7 @@ import { API_SOURCE } from '../domain/amendment.ts'
 import { encode } from '../domain/encode.ts'
 import { matcher } from '../domain/filter/matches.ts'
 import { type Instant, timestampFromInstant } from '../domain/instant.ts'
+import { jsonEqual } from '../domain/json-equal.ts'
 import { decodeBody, ResourceKind } from '../domain/kind.ts'
 import { ANY } from '../domain/locks/scope.ts'
 import { machineName, serviceName } from '../domain/resource-name.ts'
@@ -105,20 +106,22 @@ const END_METHODS: Partial<Record<Lock_EndCause, string>> = {
   [Lock_EndCause.LEASE_REVOKED]: 'RevokeLease',
 }
 
-function tellLock(lock: Lock): Told {
+/** That a run begins or ends under a lock is told by the run. */
+function tellLock(lock: Lock): Told | undefined {
   const { name, scopes } = lock
   if (lock.state === Lock_State.ENDED) {
     const method = END_METHODS[lock.endCause] ?? 'EndLock'
     return { name, scopes, method, reason: lock.endReason, principal: lock.endedBy || SERVER }
   }
   const { releaseRequest } = lock
-  if (releaseRequest !== undefined && lock.revision !== lock.fencingToken) {
+  if (lock.state === Lock_State.HELD && lock.revision !== lock.fencingToken) {
+    if (!jsonEqual(releaseRequest?.requestTime, lock.updateTime)) return undefined
     return {
       name,
       scopes,
       method: 'RequestRelease',
-      reason: releaseRequest.reason,
-      principal: releaseRequest.requestedBy,
+      reason: releaseRequest!.reason,
+      principal: releaseRequest!.requestedBy,
     }
   }
   return { name, scopes, method: 'AcquireLock', reason: lock.reason, principal: lock.principal }
