@@ -7,7 +7,18 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { benchOptions } from './harness/options.ts'
 
-const benchmarks = ['ingest', 'watch', 'single-write', 'startup', 'facts', 'reads', 'spool', 'fleet', 'locks']
+const benchmarks = [
+  'ingest',
+  'watch',
+  'single-write',
+  'startup',
+  'facts',
+  'reads',
+  'spool',
+  'fleet',
+  'locks',
+  'runs',
+]
 const args = process.argv.slice(2)
 const first = args.findIndex((arg) => arg.startsWith('-'))
 const names = first === -1 ? args : args.slice(0, first)
@@ -19,7 +30,7 @@ try {
 } catch (error) {
   console.error((error as Error).message)
   console.error(
-    `npm run bench -- [${benchmarks.join('|')}]… [--quick] [--record] [--runs N] [--events N] [--agents N] [--data DIR]`,
+    `npm run bench -- [${benchmarks.join('|')}]… [--quick] [--record] [--runs N] [--events N] [--agents N] [--seconds N] [--data DIR]`,
   )
   process.exit(2)
 }

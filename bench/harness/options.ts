@@ -10,10 +10,12 @@ export interface BenchOptions {
   quick: boolean
   /** How many times each figure is measured; the median counts. */
   runs: number
-  /** Of `ingest`: how many to send in one go, watching the server's memory. Of `spool`: how many it holds (1 million). */
+  /** Of `ingest`: how many to send in one go, watching the server's memory. Of `spool`: how many it holds (1 million). Of `runs`: how many runs. */
   events: number | undefined
   /** Of `fleet`: how many there are (10,000). */
   agents: number | undefined
+  /** Of `runs`: how long each part goes on. */
+  seconds: number | undefined
   /** Of `reads`: a directory whose database is kept, and used again by the next run. */
   data: string | undefined
 }
@@ -27,6 +29,7 @@ export function benchOptions(args = process.argv.slice(2)): BenchOptions {
       runs: { type: 'string' },
       events: { type: 'string' },
       agents: { type: 'string' },
+      seconds: { type: 'string' },
       data: { type: 'string' },
     },
   })
@@ -37,6 +40,7 @@ export function benchOptions(args = process.argv.slice(2)): BenchOptions {
     runs: Number(values.runs ?? (values.quick ? 1 : 3)),
     events: values.events === undefined ? undefined : Number(values.events),
     agents: values.agents === undefined ? undefined : Number(values.agents),
+    seconds: values.seconds === undefined ? undefined : Number(values.seconds),
     data: values.data,
   }
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type Child, startChild } from './child.ts'
+import { freePort } from './free-port.ts'
 
 export const repository = join(import.meta.dirname, '../..')
 
@@ -9,6 +10,8 @@ export const holdfastCommand = join(repository, 'cli/bin/holdfast')
 export interface HoldfastServer extends Child {
   /** Where it listens for gRPC. */
   address: string
+  /** Where it listens for HTTP: `http://host:port`. */
+  httpUrl: string
 }
 
 /** The environment of a server of a benchmark: free ports, and nothing of the caller's Holdfast. */
@@ -32,10 +35,11 @@ export async function startServer(options: {
   databaseUrl?: string
   dataDir: string
 }): Promise<HoldfastServer> {
+  const httpAddress = `127.0.0.1:${await freePort()}`
   const child = await startChild(holdfastCommand, ['server'], {
     ready: /listening on (\S+)/,
     showsTrouble: true,
-    env: serverEnvironment(options.databaseUrl, options.dataDir),
+    env: { ...serverEnvironment(options.databaseUrl, options.dataDir), HOLDFAST_HTTP_ADDRESS: httpAddress },
   })
-  return { ...child, address: child.answer }
+  return { ...child, address: child.answer, httpUrl: `http://${httpAddress}` }
 }
