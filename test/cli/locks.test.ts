@@ -2,6 +2,7 @@ import { Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
+import { tcpProxy } from '../harness/tcp-proxy.ts'
 import { until, within } from '../harness/wait.ts'
 import { buildOnce, holdfast, printed, type Running, startHoldfast } from './holdfast.ts'
 
@@ -78,6 +79,21 @@ describe('holdfast lock', () => {
     expect(err).toMatch(/was ended by .*: deploy-1 hangs\n.*stopping the command/)
     expect(await printed(['unlock', lock.name, '--reason', 'again'], env)).toMatch(/was over: forced by/)
     expect(await printed(['locks', '--all'], env)).toMatch(/forced by .*: deploy-1 hangs/)
+  })
+
+  test('cut off from the server: the command is ended before anybody else can have the lock', async () => {
+    await using proxy = await tcpProxy(server.address)
+    const behind = { HOLDFAST_ADDRESS: proxy.address }
+    await using held = startHoldfast(['lock', 'name:cut', '--ttl', '5s', '--', ...STUBBORN], behind)
+    await held.sees(/begun/)
+    const next = client.acquireLock('name:cut', { waitMs: 20_000 })
+    proxy.drop()
+    const first = await Promise.race([held.ended, next])
+    expect(first).toMatchObject({
+      code: 12,
+      err: expect.stringMatching(/^holdfast: locks\/\w+ is lost: .*/m),
+    })
+    await (await next).release()
   })
 
   test('held too long: ended, exit code 12', async () => {

@@ -106,7 +106,7 @@ async function runUnder(
 ): Promise<number> {
   const ended = await endedOrLost(command, held)
   if (typeof ended === 'number') return (await letGo(context, held)) ?? ended
-  context.warn(ended.message)
+  context.warn(ended instanceof HoldfastError ? ended.detail : ended.message)
   context.warn('stopping the command')
   await command.stop()
   return exitCode.lockLost
@@ -128,11 +128,11 @@ async function letGo(context: CommandContext, held: AcquiredLock): Promise<ExitC
     return undefined
   } catch (error) {
     if (error instanceof StaleTokenError) {
-      context.warn(`the lock was lost before the command ended: ${error.message}`)
+      context.warn(`the lock was lost before the command ended: ${error.detail}`)
       return exitCode.lockLost
     }
     if (!(error instanceof HoldfastError)) throw error
-    context.warn(`the lock could not be released and passes with its TTL: ${error.message}`)
+    context.warn(`the lock could not be released and passes with its TTL: ${error.detail}`)
     return undefined
   }
 }
