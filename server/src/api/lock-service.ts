@@ -108,8 +108,7 @@ export function lockService(options: LockServiceOptions): Handlers<typeof LockSe
         lock.state === Lock_State.HELD &&
         lock.fencingToken === fencingToken &&
         lock.ledgerEpoch === ledgerEpoch &&
-        ledgerEpoch === ledger.feed.epoch &&
-        (await isLeaseLive(store, idOf(lock.lease)))
+        (await isLeaseLive(store, idOf(lock.lease), ledgerEpoch))
       if (!good) throw staleToken(lock, fencingToken)
       return { lock, revision: at.revision }
     },

@@ -115,12 +115,13 @@ export async function forgetLeases(store: Store): Promise<void> {
   })
 }
 
-/** Whether a lease lives, by the database's clock. */
-export async function isLeaseLive(store: Store, id: LeaseRow['id']): Promise<boolean> {
+/** Whether a lease lives, by the database's clock, and the ledger is still in this epoch. */
+export async function isLeaseLive(store: Store, id: LeaseRow['id'], epoch: bigint): Promise<boolean> {
   const rows = await store.query({
     name: 'live-lease',
-    text: 'select 1 from lease where id = $1 and ended_at is null and expires_at > clock_timestamp()',
-    values: [id],
+    text: `select 1 from lease l where l.id = $1 and l.ended_at is null and l.expires_at > clock_timestamp()
+      and (select epoch from ledger where id = 1) = $2::int8`,
+    values: [id, epoch],
   })
   return rows.length > 0
 }

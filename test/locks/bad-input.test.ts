@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto'
+import type { ServiceError } from '@grpc/grpc-js'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Lock_State } from '../../proto/gen/holdfast/v1/lock.ts'
+import { errorInfoOf } from '../harness/error-info.ts'
+import { type TestServer, testServer } from '../harness/server.ts'
+import { lockCallsOf } from './calls.ts'
+import { LockClient, scope } from './lock-client.ts'
+
+let server: TestServer
+/** Holds a lock all the while, which nothing here may touch. */
+let bystander: LockClient
+let standing: string
+
+beforeAll(async () => {
+  server = await testServer()
+  bystander = await LockClient.open(server.locks, { ttlMs: 60_000 })
+  standing = (await bystander.acquire('production/bystander')).name
+})
+afterAll(async () => {
+  expect((await lockCallsOf(server).getLock(standing)).state).toBe(Lock_State.HELD)
+  bystander[Symbol.dispose]()
+  await server[Symbol.asyncDispose]()
+})
+
+test.each([0, 999, 86_400_001])('a TTL of %i ms is refused', async (ttlMs) => {
+  await expect(LockClient.open(server.locks, { ttlMs })).rejects.toMatchObject({
+    reason: 'INVALID_REQUEST',
+    message: expect.stringContaining('1 s to 86400 s'),
+  })
+})
+
+test.each([
+  ['an empty scope', [''], 'covers nothing'],
+  ['no scope', [], '1 to 64'],
+  ['10,000 scopes', Array.from({ length: 10_000 }, (_, n) => `production/s${n}`), 'got 10000'],
+  ['a scope that is no id', ['production/air ship'], 'scopes[0].service'],
+])('%s is refused', async (_, scopes, text) => {
+  using client = await LockClient.open(server.locks)
+  await expect(client.acquire(scopes)).rejects.toMatchObject({
+    reason: 'INVALID_REQUEST',
+    message: expect.stringContaining(text),
+  })
+})
+
+test('an invalid `when` is refused as the hold is placed, with the position of the fault', async () => {
+  const { placeHold } = lockCallsOf(server)
+  const placing = placeHold({ scope: scope('production/airship'), reason: 'x', when: '1 +* 2' })
+  await expect(placing).rejects.toThrow(/when.*at character 3/s)
+})
+
+test('a force without a reason is refused', async () => {
+  const { force, getLock } = lockCallsOf(server)
+  const error = await force(await getLock(standing), '').then(
+    () => undefined,
+    (refusal: ServiceError) => refusal,
+  )
+  expect(errorInfoOf(error!).reason).toBe('INVALID_REQUEST')
+})
+
+test("a release with another's token is STALE_TOKEN, and with another's secret PERMISSION_DENIED", async () => {
+  using client = await LockClient.open(server.locks)
+  const lock = await lockCallsOf(server).getLock(standing)
+  await expect(client.release(lock)).rejects.toMatchObject({ reason: 'STALE_TOKEN' })
+  const value = {
+    ...{ name: lock.name, fencingToken: lock.fencingToken, lease: lock.lease },
+    leaseSecret: Buffer.alloc(16),
+  }
+  await expect(client.call({ $case: 'releaseLock', value })).rejects.toMatchObject({
+    reason: 'PERMISSION_DENIED',
+  })
+})
+
+test('a session that floods is refused beyond 1,000 calls without an answer, and others go on', async () => {
+  using flood = await LockClient.open(server.locks)
+  using other = await LockClient.open(server.locks)
+  const scope = `production/s${randomUUID().slice(0, 8)}`
+  await bystander.acquire(scope)
+  const waits = Array.from({ length: 1100 }, () => flood.acquire(scope, { waitMs: 60_000 }))
+  const outcomes = waits.map((wait) =>
+    wait.then(String, (error: { reason?: string }) => error.reason ?? 'cut'),
+  )
+  expect(await Promise.race(outcomes)).toBe('QUOTA_EXCEEDED')
+  const lock = await other.acquire(`production/s${randomUUID().slice(0, 8)}`)
+  expect(lock.state).toBe(Lock_State.HELD)
+  flood.cut()
+  const reasons = await Promise.all(outcomes)
+  expect(reasons.filter((reason) => reason === 'QUOTA_EXCEEDED')).toHaveLength(100)
+})

@@ -1,0 +1,34 @@
+import {
+  LiftHoldRequest,
+  type LiftHoldResponse,
+  PlaceHoldRequest,
+  type PlaceHoldResponse,
+} from '../../proto/gen/holdfast/v1/hold_service.ts'
+import type { Lock } from '../../proto/gen/holdfast/v1/lock.ts'
+import type {
+  ForceReleaseLockResponse,
+  GetLockResponse,
+  VerifyFenceResponse,
+} from '../../proto/gen/holdfast/v1/lock_service.ts'
+import type { Clients } from '../harness/clients.ts'
+import { called } from '../watch/reports.ts'
+
+/** Unary calls on locks and holds, as functions of the fields that matter. */
+export function lockCallsOf({ locks, holds }: Clients) {
+  return {
+    force: ({ name, fencingToken }: Lock, reason: string) =>
+      called<ForceReleaseLockResponse>((done) =>
+        locks.forceReleaseLock({ name, fencingToken, reason }, done),
+      ),
+    verifyFence: ({ name: lock, ledgerEpoch, fencingToken }: Lock) =>
+      called<VerifyFenceResponse>((done) => locks.verifyFence({ lock, ledgerEpoch, fencingToken }, done)),
+    getLock: async (name: string) => {
+      const request = { name, readTime: undefined, revision: 0n }
+      return (await called<GetLockResponse>((done) => locks.getLock(request, done))).lock!
+    },
+    placeHold: (fields: Partial<PlaceHoldRequest>) =>
+      called<PlaceHoldResponse>((done) => holds.placeHold(PlaceHoldRequest.fromPartial(fields), done)),
+    liftHold: (fields: Partial<LiftHoldRequest>) =>
+      called<LiftHoldResponse>((done) => holds.liftHold(LiftHoldRequest.fromPartial(fields), done)),
+  }
+}
