@@ -13,8 +13,9 @@ import {
   RequestIdReusedError,
   StaleTokenError,
 } from '../../sdk/src/index.ts'
+import { testDatabase } from '../harness/database.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
-import { type TestServer, testServer } from '../harness/server.ts'
+import { spawnServer, type TestServer, testServer } from '../harness/server.ts'
 import { tcpProxy } from '../harness/tcp-proxy.ts'
 import { until, within } from '../harness/wait.ts'
 
@@ -204,12 +205,14 @@ describe('holds and conditions', () => {
     const { hold } = await holder.placeHold('held', { reason: 'freeze', when: 'attempt.version < "2"' })
     await refused
     expect(lock.state).toBe('held')
-    await holder.amendHold(hold.name, { reason: 'longer freeze', when: '' })
+    const amended = await holder.amendHold(hold.name, { reason: 'longer freeze', when: '' })
+    expect(amended.hold).toMatchObject({ reason: 'longer freeze', when: '' })
     expect(await holder.getHold(hold.name)).toMatchObject({ reason: 'longer freeze', when: '' })
     expect(
       (await holder.listHolds({ scope: 'held/cargo/x', filter: 'state = STANDING' }).toArray()).length,
     ).toBe(1)
-    await holder.liftHold(hold.name, { reason: 'over' })
+    const lifted = await holder.liftHold(hold.name, { reason: 'over' })
+    expect(lifted.hold).toMatchObject({ liftReason: 'over', state: 2 })
     expect(await holder.getHold(hold.name)).toMatchObject({ liftReason: 'over', state: 2 })
   })
 })
@@ -297,6 +300,24 @@ describe('losing', () => {
     proxy.cut()
     const { error } = await within('the loss', loss)
     expect(error).toMatchObject({ lossCause: 'forced', endReason: 'while away' })
+  })
+
+  test('L11 a lock outlives the server that granted it, and is released at the next one', async () => {
+    await using database = await testDatabase()
+    await using first = await spawnServer({ databaseUrl: database.url })
+    const { address } = first
+    const holdfast = client({ address })
+    const lock = await holdfast.acquireLock('test/restart', { ttlMs: 10_000 })
+    await first.kill('SIGKILL')
+    await using next = await spawnServer({ databaseUrl: database.url, address })
+    const waiting = holdfast.acquireLock('test/restart/web-0', { waitMs: 20_000, timeoutMs: 20_000 })
+    await until('a beat at the next server', () => lock.remainingMs > 8500)
+    expect((await client({ address: next.address }).verifyFence(lock.fence)).name).toBe(lock.name)
+    await lock.release()
+    await using granted = await waiting
+    expect(granted.fencingToken).toBeGreaterThan(lock.fencingToken)
+    await granted.release()
+    holdfast.close()
   })
 
   test('close gives up what is held, after its signal', async () => {

@@ -126,7 +126,8 @@ abstract class HoldCommand implements Command<HoldResult> {
   abstract decide(state: WorkingSet): HoldResult
 
   protected find(state: WorkingSet): Row<'hold'> {
-    const row = state.locks.hold(this.name) ?? state.find('hold', this.name)
+    // Not the table's own row: what is put goes into the one that was loaded, if one was.
+    const row = state.find('hold', this.name)
     if (row === undefined) {
       throw new HoldfastError(
         'NOT_FOUND',
