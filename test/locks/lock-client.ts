@@ -53,7 +53,7 @@ export class LockClient implements Disposable {
   readonly secret = randomBytes(16)
   /** What was told unasked. */
   readonly told: Lock[] = []
-  readonly #locks: LockServiceClient
+  #locks: LockServiceClient
   #stream: ReturnType<LockServiceClient['session']>
   #callId = 0n
   readonly #calls = new Map<bigint, { take: (answer: Answer) => void; fail: (error: unknown) => void }>()
@@ -150,8 +150,9 @@ export class LockClient implements Disposable {
     this.#stream.cancel()
   }
 
-  /** A new stream in place of one that was cut. */
-  reopen(): void {
+  /** A new stream in place of one that was cut, at the same server or another. */
+  reopen(locks = this.#locks): void {
+    this.#locks = locks
     this.#stream = this.#open()
   }
 
