@@ -1,6 +1,7 @@
 import { Command, type OutputConfiguration } from 'commander'
 import { defineChanges } from './define-changes.ts'
 import { addGlobalFlags, type Within } from './define-command.ts'
+import { defineDeploy } from './define-deploy.ts'
 import { defineDiscovery } from './define-discovery.ts'
 import { defineHolds } from './define-holds.ts'
 import { defineImports } from './define-imports.ts'
@@ -52,6 +53,7 @@ export function buildProgram(within: Within, serving: Serving, output: OutputCon
   addGlobalFlags(program)
   defineServing(program, within, serving)
   defineReports(program, within)
+  defineDeploy(program, within)
   defineListings(program, within)
   defineDiscovery(program, within)
   defineLocks(program, within)

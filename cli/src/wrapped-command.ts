@@ -12,6 +12,9 @@ const LOOK_MS = 20
  */
 const GUARD = 'read -r line && exit; kill -s TERM -- "-$1"; sleep "$2"; kill -s KILL -- "-$1"'
 
+/** Takes what a command writes. The command waits while it is not taken. */
+export type TakeOutput = (stream: 'stdout' | 'stderr', data: Uint8Array) => Promise<void>
+
 /**
  * A command that runs in a process group of its own, with the input and output of this program. When this program
  * dies of whatever cause, the group is ended.
@@ -19,16 +22,29 @@ const GUARD = 'read -r line && exit; kill -s TERM -- "-$1"; sleep "$2"; kill -s 
 export class WrappedCommand {
   /** Its exit code; 128 and the number of the signal that ended it. Rejects when it cannot be started. */
   readonly ended: Promise<number>
+  /** Resolves when all that it wrote was taken. What it left running in the background may write on. */
+  readonly written: Promise<void>
   readonly #child: ChildProcess
   readonly #guard: ChildProcess | undefined
   readonly #graceMs: number
 
-  /** @param options.graceMs how long it has between SIGTERM and SIGKILL */
-  constructor(command: readonly string[], options: { env: NodeJS.ProcessEnv; graceMs: number }) {
+  /**
+   * @param options.graceMs how long it has between SIGTERM and SIGKILL
+   * @param options.takeOutput takes what it writes, in place of the output of this program
+   */
+  constructor(
+    command: readonly string[],
+    options: { env: NodeJS.ProcessEnv; graceMs: number; takeOutput?: TakeOutput },
+  ) {
     const [file = '', ...args] = command
-    const { env, graceMs } = options
+    const { env, graceMs, takeOutput } = options
     this.#graceMs = graceMs
-    this.#child = spawn(file, args, { env, stdio: 'inherit', detached: true })
+    this.#child = spawn(file, args, {
+      env,
+      stdio: takeOutput === undefined ? 'inherit' : ['inherit', 'pipe', 'pipe'],
+      detached: true,
+    })
+    this.written = takenFrom(this.#child, takeOutput)
     this.ended = new Promise((resolve, reject) => {
       this.#child.once('error', (error) => reject(notStarted(file, error)))
       this.#child.once('exit', (code, signal) =>
@@ -79,6 +95,14 @@ export class WrappedCommand {
     const input = this.#guard?.stdin
     if (input?.writable) await new Promise<void>((resolve) => input.end('\n', () => resolve()))
   }
+}
+
+async function takenFrom(child: ChildProcess, take: TakeOutput | undefined): Promise<void> {
+  if (take === undefined) return
+  const takeAll = async (name: 'stdout' | 'stderr'): Promise<void> => {
+    for await (const data of child[name] ?? []) await take(name, data)
+  }
+  await Promise.all([takeAll('stdout'), takeAll('stderr')])
 }
 
 /** Shells have codes of their own for it, 126 and 127, which a script cannot tell from the command's. */

@@ -92,7 +92,7 @@ export async function lock(
 }
 
 /** Says who is before it, why and since when. */
-function tellQueued(context: CommandContext, scope: string, queued: QueuedUpdate): void {
+export function tellQueued(context: CommandContext, scope: string, queued: QueuedUpdate): void {
   const { place, blockers, totalBlockers } = queued
   context.warn(`waiting for ${scope}, ${place === 1 ? 'next in line' : `number ${place} in line`}`)
   for (const line of blockersText(blockers, totalBlockers, new Date())) context.warn(line)
@@ -141,12 +141,12 @@ async function letGo(context: CommandContext, held: AcquiredLock): Promise<ExitC
  * Lets the server hear that the request is given up before this program ends: what was written before an answer
  * came has left this machine.
  */
-async function handedOver(holdfast: Holdfast): Promise<void> {
+export async function handedOver(holdfast: Holdfast): Promise<void> {
   await holdfast.getServerInfo({ timeoutMs: 1_000, maxAttempts: 1 }).catch(() => undefined)
 }
 
 /** `ada on deploy-1 (pid 4711)`. */
-function ownerHere(): string {
+export function ownerHere(): string {
   return `${userName()} on ${hostname()} (pid ${process.pid})`
 }
 
