@@ -98,7 +98,9 @@ describe('docs/cli.md', () => {
     // On a machine that is busy a report may take longer than it waits for the server.
     else if (/^holdfast (started|stopped)/.test(line) && code === 0) expect(err).toMatch(/^$|is kept/)
     else
-      expect(`${code} ${err}`).toMatch(/^0 (holdfast: (no |not all |not seen|ask a holder |lift one |runs\/\S+ begins).*\n)*$/)
+      expect(`${code} ${err}`).toMatch(
+        /^0 (holdfast: (no |not all |not seen|ask a holder |lift one |runs\/\S+ begins).*\n)*$/,
+      )
   })
 
   test.each(commands.filter((line) => line.startsWith('holdfast watch')))('%s', async (line) => {
