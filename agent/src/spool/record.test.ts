@@ -32,6 +32,13 @@ test('a torn tail costs its record only, and none after it', () => {
   )
 })
 
+test('a torn record that lacks just what the next one begins with does not take it along', () => {
+  const torn = encodeRecord(Buffer.from('…H'))
+  const next = Buffer.from('next')
+  const bytes = Buffer.concat([torn.subarray(0, -1), encodeRecord(next)])
+  expect(scanSegment(bytes).events).toEqual([next])
+})
+
 test('a flipped byte costs one record, and the others stay in order', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { minLength: 1 }), fc.nat(), (all, at) => {

@@ -35,18 +35,24 @@ export function scanSegment(bytes: Buffer): ScannedSegment {
   let at = 0
   while (at < bytes.length) {
     const event = eventAt(bytes, at)
-    if (event !== undefined) {
+    const end = event === undefined ? at : at + headerBytes + event.length
+    const next = event !== undefined && isBoundary(bytes, end) ? end : nextRecord(bytes, at + 1)
+    // A torn record whose missing bytes are those that the next one begins with looks whole, and ends within it.
+    if (event !== undefined && (next === undefined || next >= end)) {
       events.push(event)
-      at += headerBytes + event.length
+      at = end
       continue
     }
-    const next = nextRecord(bytes, at + 1)
     if (next === undefined) return { events, damagedBytes, tornBytes: bytes.length - at }
     damagedBytes += next - at
     at = next
   }
   return { events, damagedBytes, tornBytes: 0 }
 }
+
+const isBoundary = (bytes: Buffer, at: number): boolean =>
+  at === bytes.length ||
+  bytes.compare(magic, 0, Math.min(4, bytes.length - at), at, Math.min(at + 4, bytes.length)) === 0
 
 function nextRecord(bytes: Buffer, from: number): number | undefined {
   for (let at = bytes.indexOf(magic, from); at !== -1; at = bytes.indexOf(magic, at + 1)) {
