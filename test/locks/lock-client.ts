@@ -152,6 +152,7 @@ export class LockClient implements Disposable {
 
   /** A new stream in place of one that was cut, at the same server or another. */
   reopen(locks = this.#locks): void {
+    this.#fail(new Error('the stream was cut'))
     this.#locks = locks
     this.#stream = this.#open()
   }
@@ -178,6 +179,11 @@ export class LockClient implements Disposable {
     this.#stream.write({ calls: [{ callId, call }] })
   }
 
+  #fail(error: unknown): void {
+    for (const { fail } of this.#calls.values()) fail(error)
+    this.#calls.clear()
+  }
+
   #open(): ReturnType<LockServiceClient['session']> {
     const stream = this.#locks.session()
     stream.on('data', ({ answers }: { answers: SessionAnswer[] }) => {
@@ -187,8 +193,8 @@ export class LockClient implements Disposable {
       }
     })
     stream.on('error', (error) => {
-      for (const { fail } of this.#calls.values()) fail(error)
-      this.#calls.clear()
+      // Of a stream that was replaced: its calls have failed already.
+      if (stream === this.#stream) this.#fail(error)
     })
     return stream
   }
