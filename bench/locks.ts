@@ -55,7 +55,39 @@ for (const [concurrency, target] of [
 const [theirs, ours] = await takeTurns('hand-offs of one lock among 32', [etcd, holdfast], handOffs)
 alone.set('hand-offs', ours!)
 report.verdict({ what: "hand-offs ÷ etcd's", value: ours!.perSecond! / theirs!.perSecond!, atLeast: 3 })
+
+await stand(10_000, 1_000)
+for (const concurrency of [1, 64, 256])
+  await besides(`acquire + release, ${concurrency} in flight`, cycles(holdfast, concurrency))
+await besides('hand-offs', handOffs(holdfast))
 report.save()
+
+/** Has so many locks held, and so many holds put up, none of which is in the way. */
+async function stand(locks: number, holds: number): Promise<void> {
+  for (let from = 0; from < locks; from += 500) {
+    await Promise.all(Array.from({ length: 500 }, (_, at) => holdfast.acquire(0, `standing${from + at}`)))
+  }
+  for (let from = 0; from < holds; from += 50) {
+    await Promise.all(Array.from({ length: 50 }, (_, at) => holdfast.hold(`held${from + at}`)))
+  }
+}
+
+/** Measures again what was measured alone, with what stands by now. */
+async function besides(what: string, measure: () => ReturnType<typeof closedLoop>): Promise<void> {
+  const { perSecond } = await report.measure(
+    `Holdfast: ${what}, 10,000 locks and 1,000 holds standing`,
+    options.runs,
+    async () => {
+      const { perSecond, latenciesMs } = await measure()
+      return { perSecond, ...latencies(latenciesMs) }
+    },
+  )
+  report.verdict({
+    what: `${what}, with 10,000 locks and 1,000 holds ÷ alone`,
+    value: perSecond! / alone.get(what)!.perSecond!,
+    atLeast: 0.8,
+  })
+}
 
 /** Measures each side in turn, as often as runs were asked for. */
 async function takeTurns(

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { credentials } from '@grpc/grpc-js'
+import { HoldServiceClient, PlaceHoldRequest } from '../../proto/gen/holdfast/v1/hold_service.ts'
 import type { Lock } from '../../proto/gen/holdfast/v1/lock.ts'
 import {
   AcquireLockRequest,
@@ -25,6 +26,7 @@ export class HoldfastLocks implements LockSide {
   readonly lease = randomUUID()
   readonly secret = randomBytes(16)
   readonly #client: LockServiceClient
+  readonly #holds: HoldServiceClient
   readonly #stream: ReturnType<LockServiceClient['session']>
   readonly #answers = new Map<bigint, { take: (answer: Answer) => boolean; fail: (error: Error) => void }>()
   #unsent: SessionCall[] = []
@@ -32,6 +34,7 @@ export class HoldfastLocks implements LockSide {
 
   constructor(address: string) {
     this.#client = new LockServiceClient(address, credentials.createInsecure(), channelOptions)
+    this.#holds = new HoldServiceClient(address, credentials.createInsecure(), channelOptions)
     this.#stream = this.#client.session()
     this.#stream.on('data', ({ answers }: { answers: SessionAnswer[] }) => {
       for (const { callId, answer } of answers) {
@@ -72,6 +75,16 @@ export class HoldfastLocks implements LockSide {
     return answer.value.answer.value.lock!
   }
 
+  /** Puts up a hold on a service. */
+  hold(service: string): Promise<void> {
+    const scope = { environment: 'production', service, machine: '', name: '' }
+    return new Promise((resolve, reject) => {
+      this.#holds.placeHold(PlaceHoldRequest.fromPartial({ scope, reason: 'bench' }), (error) =>
+        error === null ? resolve() : reject(error),
+      )
+    })
+  }
+
   /** Calls, and gives the last answer. */
   call(call: Call): Promise<Answer> {
     return new Promise((resolve, reject) => {
@@ -91,6 +104,7 @@ export class HoldfastLocks implements LockSide {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stream.on('error', () => {}).cancel()
     this.#client.close()
+    this.#holds.close()
   }
 
   #send(): void {
