@@ -175,12 +175,16 @@ test('I1 I2 W5 a stream and a watch live through kill -9 of the server: nothing 
   const holdfast = await connect({ address })
   const count = 4000
   const seen: number[] = []
+  let isWatching = false
   const watching = (async () => {
     for await (const step of holdfast.watchState({ filter: 'service = survivor' })) {
+      isWatching = true
       seen.push(...versionsOf(step))
       if (seen.at(-1) === count) break
     }
   })()
+  // From before the first event: a snapshot that comes later shows only the last of them.
+  await expect.poll(() => isWatching, { timeout: 10_000 }).toBe(true)
   const stream = holdfast.ingest({ maxBatchEvents: 50 })
   const sending = (async () => {
     for (let n = 1; n <= count; n++) {
