@@ -39,7 +39,7 @@ function defineLock(program: Command, within: Within): void {
     )
     .option(
       '--grace <time>',
-      'from SIGTERM to SIGKILL when the lock is lost; for so long nobody else gets it; otherwise a tenth of the TTL',
+      'from SIGTERM to SIGKILL when the lock is lost; for so long nobody else gets it; otherwise a twentieth of the TTL',
       lengthMs('--grace', 0, 60_000),
     )
     .option('--reason <text>', 'why, for whoever is blocked; otherwise the command')

@@ -16,6 +16,12 @@ const GUARD = 'read -r line && exit; kill -s TERM -- "-$1"; sleep "$2"; kill -s 
 export type TakeOutput = (stream: 'stdout' | 'stderr', data: Uint8Array) => Promise<void>
 
 /**
+ * How long a command has between SIGTERM and SIGKILL unless something else is asked for: half of the margin that the
+ * SDK keeps before the lease can expire, so that the command is gone, and not just being killed, when the lock passes on.
+ */
+export const graceWithin = (ttlMs: number): number => ttlMs / 20
+
+/**
  * A command that runs in a process group of its own, with the input and output of this program. When this program
  * dies of whatever cause, the group is ended.
  */

@@ -3,7 +3,7 @@ import { type AcquiredLock, HoldfastError, type RunHandle, StaleTokenError } fro
 import type { CommandContext } from '../command-context.ts'
 import { exitCode } from '../exit-code.ts'
 import { InterruptedError, Interruptions } from '../interruptions.ts'
-import { type TakeOutput, WrappedCommand } from '../wrapped-command.ts'
+import { graceWithin, type TakeOutput, WrappedCommand } from '../wrapped-command.ts'
 import { handedOver, ownerHere, tellQueued } from './lock.ts'
 
 /** What `deploy` takes. */
@@ -66,7 +66,7 @@ export async function deploy(
       context.warn(`${run.name} begins; follow it with: holdfast log ${run.name} --follow`)
       running = new WrappedCommand(command, {
         env: { ...context.env, HOLDFAST_RUN: run.name, HOLDFAST_FENCE: lock.fence },
-        graceMs: flags.ttl / 10,
+        graceMs: graceWithin(flags.ttl),
         takeOutput: shownAndKept(context, run),
       })
       const code = await endOf(running, lock)

@@ -12,7 +12,7 @@ import { type ExitCode, exitCode } from '../exit-code.ts'
 import { InterruptedError, Interruptions } from '../interruptions.ts'
 import { blockersText } from '../output/blocker-lines.ts'
 import { printable } from '../output/terminal-text.ts'
-import { WrappedCommand } from '../wrapped-command.ts'
+import { graceWithin, WrappedCommand } from '../wrapped-command.ts'
 
 /** What `lock` takes. */
 export interface LockFlags {
@@ -40,7 +40,7 @@ export async function lock(
   const holdfast = context.client({ owner: ownerHere(), onWarning: (text) => context.warn(text) })
   // Within what the SDK keeps between a loss and the end of the lease: the command is gone before anybody else
   // can be granted the scope. Who wants longer keeps the scope closed for as long.
-  const graceMs = flags.grace ?? flags.ttl / 10
+  const graceMs = flags.grace ?? graceWithin(flags.ttl)
   const options: AcquireOptions = {
     ttlMs: flags.ttl,
     waitMs: flags.wait,
