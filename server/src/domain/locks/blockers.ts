@@ -29,10 +29,7 @@ export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
   const delays = delaysInTheWay(state, attempt).map(delayBlocker)
   return {
     ahead: [...locks, ...delays, ...waiters],
-    refusing: [
-      ...holdsInTheWay(state, attempt).map(holdBlocker),
-      ...unmetConditions(state, attempt).map(conditionBlocker),
-    ],
+    refusing: refusing(state, attempt),
     waitersAhead: waiters.length,
   }
 }

@@ -7,7 +7,6 @@ import {
 import type { Command } from '../command.ts'
 import { HoldfastError } from '../error.ts'
 import type { LoadKeys } from '../load-keys.ts'
-import { idOf } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
 import { type LeaseKey, leaseName, wrongSecret } from './lease.ts'
 import { endLock, leasesWaitingFor } from './lock-changes.ts'
@@ -172,5 +171,3 @@ export function requireFence(state: WorkingSet, { name, fencingToken }: Claim): 
   }
   return row
 }
-
-export const leaseIdOf = (lock: Lock): string => idOf(lock.lease)
