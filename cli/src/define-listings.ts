@@ -120,7 +120,10 @@ function defineRuns(program: Command, within: Within): void {
     }),
   )
     .option('--machine <id>', 'only those that it is a target of')
-    .option('--search <words>', "all of them are in the log; 'migrat*' for all words that begin so")
+    .option(
+      '--search <terms>',
+      "all of them are in the log, also inside words; 'migr*' for words that begin so",
+    )
     .option('--state <state>', 'running, succeeded, failed, cancelled or abandoned')
     .action(async (service: string | undefined, flags: RunsFlags, command: Command) => {
       await within(globalFlags(command), async (context) =>

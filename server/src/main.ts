@@ -27,6 +27,7 @@ import type { Store } from './store/store.ts'
 import { ChangeCompaction } from './sweep/change-compaction.ts'
 import { EventUpkeep } from './sweep/event-upkeep.ts'
 import { LockExpiry } from './sweep/lock-expiry.ts'
+import { LogIndexing } from './sweep/log-indexing.ts'
 import { RunRetention } from './sweep/run-retention.ts'
 import { GrpcServer, maxRequestBytes } from './transport/grpc-server.ts'
 import { HttpServer } from './transport/http/http-server.ts'
@@ -137,6 +138,7 @@ async function compose({ grpc, http }: Listeners, { store, config, log, cleanups
   )
   for (const sweep of [
     new LockExpiry({ store, ledger, log }),
+    new LogIndexing({ store, log }),
     new EventUpkeep({ store, log, retentionDays: eventRetentionDays }),
     new ChangeCompaction({ store, log, retentionDays: changeRetentionDays }),
     new RunRetention({ store, log, retentionDays: config.runRetentionDays, maxRuns: config.maxRuns }),

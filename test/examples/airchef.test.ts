@@ -46,7 +46,10 @@ test('airchef deploys to three machines, and the run, its log and the versions s
   const run = /runs\/\S+/.exec(err)![0]
   expect(await printed(['runs', 'airship'], env)).toMatch(/20110502/)
   expect(await printed(['log', run, '--follow'], env)).toBe(out)
-  expect(await printed(['runs', '--search', 'migrating'], env)).toMatch(/airship/)
+  await until(
+    'the log to be found',
+    async () => /airship/.test(await printed(['runs', '--search', 'migrating'], env)) || undefined,
+  )
   const versions = await printed(['versions', 'airship'], env)
   for (const machine of MACHINES) expect(versions).toMatch(new RegExp(`${machine} .*20110502`))
 })

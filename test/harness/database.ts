@@ -22,9 +22,9 @@ export async function testDatabase(): Promise<TestDatabase> {
   }
 }
 
-/** Runs one statement as the superuser, outside of any test's database. */
-export async function admin(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject('adminUrl') })
+/** Runs one statement as the superuser, outside of any test's database, or in the one that is given. */
+export async function admin(statement: string, url = inject('adminUrl')): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     await client.query(statement)

@@ -15,7 +15,7 @@ import {
   textViolation,
 } from '../domain/resource-name.ts'
 import { isWritable } from '../domain/rfc3339.ts'
-import { searchWords } from '../domain/runs/log-words.ts'
+import { searchTerms } from '../domain/runs/search-terms.ts'
 import { issuedNameViolation, leaseViolation } from './lock-request.ts'
 
 export const MAX_TARGETS = 10_000
@@ -132,17 +132,17 @@ export function entryViolations(entries: readonly LogEntry[]): Found {
   return found
 }
 
-/** What is wrong with words that are searched for. */
+/** What is wrong with what is searched for. */
 export function searchViolation(search: string): FieldViolation | undefined {
-  const words = searchWords(search)
   if (search === '') return undefined
-  if (words.length >= 1 && words.length <= MAX_SEARCH_WORDS && Buffer.byteLength(search) <= 256)
-    return undefined
-  const description = `must hold 1 to ${MAX_SEARCH_WORDS} words of letters, digits and _, in at most 256 bytes`
+  const terms = search.trim().split(/\s+/).length
+  const words = searchTerms(search, { parts: false }).length
+  if (words > 0 && terms <= MAX_SEARCH_TERMS && Buffer.byteLength(search) <= 256) return undefined
+  const description = `must hold 1 to ${MAX_SEARCH_TERMS} terms with letters or digits in them, in at most 256 bytes`
   return { field: 'search', description }
 }
 
-const MAX_SEARCH_WORDS = 8
+const MAX_SEARCH_TERMS = 8
 const MAX_OFFSET = 1n << 50n
 
 function timeViolation(field: string, time: Timestamp | undefined): FieldViolation | undefined {

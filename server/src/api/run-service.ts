@@ -4,8 +4,8 @@ import { compileRunFilter } from '../domain/filter/run-filter.ts'
 import { encodePageToken } from '../domain/page-token.ts'
 import { runNameViolation } from '../domain/resource-name.ts'
 import { FinishRun } from '../domain/runs/finish-run.ts'
-import { searchWords } from '../domain/runs/log-words.ts'
 import { ReportTargets } from '../domain/runs/report-targets.ts'
+import { searchTerms } from '../domain/runs/search-terms.ts'
 import { StartRun } from '../domain/runs/start-run.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LogFeed } from '../ledger/log-feed.ts'
@@ -75,7 +75,7 @@ export function runService(parts: RunServiceParts): Handlers<typeof RunServiceSe
 
     async listRuns(request) {
       check([...pageViolations(request), ...readTimeViolations(request), searchViolation(request.search)])
-      const search = searchWords(request.search)
+      const search = searchTerms(request.search, { parts: store.searchesParts })
       const { machine, rest: filter } = compileRunFilter(request.filter)
       const { resources: runs, ...page } = await statePage(store, request, {
         method: 'ListRuns',

@@ -4,7 +4,6 @@ import { type LogEntry, Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
 import { encode } from '../domain/encode.ts'
 import { HoldfastError } from '../domain/error.ts'
 import { newEntries } from '../domain/runs/log-append.ts'
-import { logWords } from '../domain/runs/log-words.ts'
 import { runFinished } from '../domain/runs/standing-run.ts'
 import { appendLogs, type LogChunk, type LogState } from '../store/append-log.ts'
 import type { Store } from '../store/store.ts'
@@ -135,8 +134,7 @@ function chunksOf(runId: bigint, size: bigint, entries: LogEntry[]): LogChunk[] 
     if (held.length === 0) return
     const wire = encode(StoredLogChunk, { entries: held })
     const body = zstdCompressSync(wire, { params: ZSTD_PARAMS })
-    const words = logWords(held.map(({ data }) => data))
-    chunks.push({ runId, firstByte, bytes, body, words })
+    chunks.push({ runId, firstByte, bytes, body })
     firstByte += BigInt(bytes)
     held = []
     bytes = 0

@@ -1,5 +1,5 @@
 import type { Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
-import { byteaArray, int4Array, int8Array, textArray } from './binary-array.ts'
+import { byteaArray, int4Array, int8Array } from './binary-array.ts'
 import type { Store } from './store.ts'
 import { storeError } from './store-error.ts'
 
@@ -21,8 +21,6 @@ export interface LogChunk {
   firstByte: bigint
   bytes: number
   body: Buffer
-  /** Those that it is found by. */
-  words: readonly string[]
 }
 
 /**
@@ -57,11 +55,13 @@ export async function appendLogs(
       await client.query({
         name: 'save-chunks',
         text: `with added as (
-            insert into run_log_chunk (run_id, first_byte, bytes, body, words)
-            select c.run_id, c.first_byte, c.bytes, c.body, array_to_tsvector(string_to_array(c.words, ' '))
-            from unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[], $5::text[])
-              as c(run_id, first_byte, bytes, body, words)
-            returning run_id, first_byte, bytes)
+            insert into run_log_chunk (run_id, first_byte, bytes, body)
+            select c.run_id, c.first_byte, c.bytes, c.body
+            from unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[]) as c(run_id, first_byte, bytes, body)
+            returning run_id, first_byte, bytes
+          ), unindexed as (
+            insert into run_log_unindexed (run_id, first_byte, bytes)
+            select run_id, first_byte, bytes from added order by run_id, first_byte)
           update run_log l set size = a.size
           from (select run_id, max(first_byte + bytes) as size from added group by run_id) a where l.run_id = a.run_id`,
         values: [
@@ -69,7 +69,6 @@ export async function appendLogs(
           int8Array(chunks.map(({ firstByte }) => firstByte)),
           int4Array(chunks.map(({ bytes }) => bytes)),
           byteaArray(chunks.map(({ body }) => body)),
-          textArray(chunks.map(({ words }) => words.join(' '))),
         ],
       })
       const { head, tail } = KEPT_LOG_BYTES
@@ -77,7 +76,11 @@ export async function appendLogs(
       if (long.length > 0) {
         await client.query({
           name: 'trim-logs',
-          text: `delete from run_log_chunk c using run_log l
+          text: `with texts as (
+              delete from run_log_text t using run_log l
+              where l.run_id = any($1::int8[]) and t.run_id = l.run_id
+                and t.first_byte >= $2 and t.first_byte + t.bytes <= l.size - $3)
+            delete from run_log_chunk c using run_log l
             where l.run_id = any($1::int8[]) and c.run_id = l.run_id
               and c.first_byte >= $2 and c.first_byte + c.bytes <= l.size - $3`,
           values: [int8Array(long.map(({ runId }) => runId)), head, tail],

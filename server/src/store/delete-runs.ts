@@ -53,6 +53,7 @@ export async function deleteRuns(store: Store, { before, keep }: RunRetention): 
                 and n.state = ${Run_State.SUCCEEDED} and (n.started_at, n.id) > (o.started_at, o.id)
                 and not exists (select 1 from run_target y where y.run_id = n.id)) end)
         ), chunks as (delete from run_log_chunk where run_id in (select id from gone)
+        ), texts as (delete from run_log_text where run_id in (select id from gone)
         ), logs as (delete from run_log where run_id in (select id from gone)
         ), targets as (delete from run_target where run_id in (select id from gone)
         ), images as (

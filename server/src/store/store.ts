@@ -5,12 +5,14 @@ import type { Logger } from 'pino'
 import { HoldfastError } from '../domain/error.ts'
 import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
+import { prepareTrigrams } from './log-trigrams.ts'
 import { DiscoveryRules } from './migrations/discovery-rules.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
 import { Locks } from './migrations/locks.ts'
 import { ReportIntervals } from './migrations/report-intervals.ts'
 import { RunSearch } from './migrations/run-search.ts'
+import { RunText } from './migrations/run-text.ts'
 import { Runs } from './migrations/runs.ts'
 import { pgTypes } from './pg-types.ts'
 import { storeError } from './store-error.ts'
@@ -34,12 +36,21 @@ export class Store {
   readonly pool: pg.Pool
   readonly partitions: EventPartitions
   readonly postgresVersion: string
+  /** Whether logs can be searched by parts of words: the database has pg_trgm. */
+  readonly searchesParts: boolean
 
-  private constructor(fields: { url: string; orm: MikroORM; pool: pg.Pool; postgresVersion: string }) {
+  private constructor(fields: {
+    url: string
+    orm: MikroORM
+    pool: pg.Pool
+    postgresVersion: string
+    searchesParts: boolean
+  }) {
     this.url = fields.url
     this.orm = fields.orm
     this.pool = fields.pool
     this.postgresVersion = fields.postgresVersion
+    this.searchesParts = fields.searchesParts
     this.partitions = new EventPartitions(this.pool)
   }
 
@@ -59,7 +70,16 @@ export class Store {
         entities,
         extensions: [Migrator],
         migrations: {
-          migrationsList: [InitialSchema, Findings, Runs, ReportIntervals, Locks, RunSearch, DiscoveryRules],
+          migrationsList: [
+            InitialSchema,
+            Findings,
+            Runs,
+            ReportIntervals,
+            Locks,
+            RunSearch,
+            DiscoveryRules,
+            RunText,
+          ],
           snapshot: false,
           transactional: true,
           allOrNothing: true,
@@ -68,8 +88,8 @@ export class Store {
         logger: (message) => log.debug(message),
         pool: { min: 0, max: 4 },
       })
-      await migrate(orm, pool)
-      return new Store({ url, orm, pool, postgresVersion })
+      const searchesParts = await migrate(orm, pool, log)
+      return new Store({ url, orm, pool, postgresVersion, searchesParts })
     } catch (error) {
       await pool.end()
       throw error
@@ -110,12 +130,16 @@ async function checkVersion(pool: pg.Pool): Promise<string> {
   )
 }
 
-/** Several servers may start at once on one database: one migrates, the others wait for it. */
-async function migrate(orm: MikroORM, pool: pg.Pool): Promise<void> {
+/**
+ * Brings the schema up to date; gives whether logs can be searched by parts of words. Several servers may start at once
+ * on one database: one migrates, the others wait for it.
+ */
+async function migrate(orm: MikroORM, pool: pg.Pool, log: Logger): Promise<boolean> {
   const client = await pool.connect()
   try {
     await client.query(`select pg_advisory_lock(hashtext('holdfast migrations'))`)
     await orm.migrator.up()
+    return await prepareTrigrams(client, log)
   } finally {
     await client.query(`select pg_advisory_unlock_all()`)
     client.release()

@@ -226,12 +226,16 @@ export interface ListRunsRequest {
   /** As of this revision. `machine` is answered as of now. */
   revision: bigint;
   /**
-   * Only runs whose logs hold all of these words; at most 8, in 256 bytes. A word that ends with `*` stands for
-   * all that begin so. Words are letters, digits and `_`, in any case; whatever else is between them parts them.
+   * Only runs whose logs hold all of these terms: at most 8 between white space, in 256 bytes, in any case. A term is
+   * found anywhere in what stands between white space, also inside words: `migr`, `0x7fff`, `/srv/app/releases/42`.
+   * One that ends with `*` is found at the beginning of words (letters, digits and `_`). One without three ASCII
+   * letters or digits in a row, or another character, is found as whole words; so are all terms in a database without
+   * the extension pg_trgm. Of a term longer than 64 characters each 64 are looked for by themselves.
    *
-   * Indexed as it is appended: of each piece of a log of about 256 KiB the first 4,000 different words, each cut at
-   * 64 characters. Not indexed: further words of the piece, the inside of words, the order of words, escape
-   * sequences of terminals, a word across two appends, and what of a long log is not kept. Answered as of now.
+   * Indexed within about a second, in pieces of about 256 KiB, of each the first 64 KiB of different text between
+   * white space. Not indexed: what a piece holds beyond that, escape sequences of terminals, what is not UTF-8, the
+   * order of terms, what spans white space, a word longer than 64 bytes that two appends cut in two, and what of a
+   * long log is not kept. Answered as of now.
    */
   search: string;
 }

@@ -1,0 +1,31 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { type LogText, logText } from '../domain/runs/log-text.ts'
+import { indexLogs } from '../store/index-logs.ts'
+import type { Store } from '../store/store.ts'
+import { Sweep } from './sweep.ts'
+
+/** How long a log may go on before what was appended can be found. */
+const EVERY_MS = 1000
+
+/** Makes logs searchable, soon after they were appended and apart from it, so that appends do not wait for it. */
+export class LogIndexing extends Sweep {
+  readonly #store: Store
+
+  constructor({ store, log }: { store: Store; log: Logger }) {
+    super({ log, everyMs: EVERY_MS })
+    this.#store = store
+  }
+
+  /** Indexes some of what waits; what else waits is for the next step, at once. */
+  async step(): Promise<number> {
+    const more = await indexLogs(this.#store, textOf)
+    return more ? 0 : EVERY_MS
+  }
+}
+
+/** Calls under way have a turn between one piece and the next, each of which takes milliseconds. */
+async function textOf(data: Uint8Array[]): Promise<LogText> {
+  await turn()
+  return logText(data)
+}
