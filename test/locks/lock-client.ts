@@ -47,10 +47,10 @@ export interface AcquireOptions extends Partial<Omit<AcquireLockRequest, 'scopes
 
 type Answer = NonNullable<SessionAnswer['answer']>
 
-/** One lease on one session stream, without anything of the SDK. Beats only when told to. */
+/** A lease on one session stream, without anything of the SDK. Beats only when told to. */
 export class LockClient implements Disposable {
-  readonly leaseId = randomUUID()
-  readonly secret = randomBytes(16)
+  readonly leaseId: string
+  readonly secret: Buffer
   /** What was told unasked. */
   readonly told: Lock[] = []
   #locks: LockServiceClient
@@ -58,13 +58,19 @@ export class LockClient implements Disposable {
   #callId = 0n
   readonly #calls = new Map<bigint, { take: (answer: Answer) => void; fail: (error: unknown) => void }>()
 
-  private constructor(locks: LockServiceClient) {
+  private constructor(locks: LockServiceClient, { leaseId, secret }: { leaseId: string; secret: Buffer }) {
+    this.leaseId = leaseId
+    this.secret = secret
     this.#locks = locks
     this.#stream = this.#open()
   }
 
-  static async open(locks: LockServiceClient, { ttlMs = 10_000, owner = 'test' } = {}): Promise<LockClient> {
-    const client = new LockClient(locks)
+  /** Opens a lease, or comes to that of another client. */
+  static async open(
+    locks: LockServiceClient,
+    { ttlMs = 10_000, owner = 'test', lease }: { ttlMs?: number; owner?: string; lease?: LockClient } = {},
+  ): Promise<LockClient> {
+    const client = new LockClient(locks, lease ?? { leaseId: randomUUID(), secret: randomBytes(16) })
     await client.attach(ttlMs, owner)
     return client
   }

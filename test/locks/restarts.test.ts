@@ -8,7 +8,7 @@ import { failOnLeaks } from '../harness/leaks.ts'
 import { testDataDir } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
 import { LockClient } from './lock-client.ts'
-import { TorturedServer } from './torture/faults.ts'
+import { TorturedServer } from './torture/tortured-server.ts'
 
 failOnLeaks()
 

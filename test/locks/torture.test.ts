@@ -3,45 +3,44 @@ import { expect, test } from 'vitest'
 import { startEmbeddedPostgres } from '../../server/src/store/embedded-postgres.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testDataDir } from '../harness/server.ts'
-import { TorturedServer, torment } from './torture/faults.ts'
-import { checkHistory } from './torture/history-check.ts'
-import { Random } from './torture/random.ts'
-import { RandomClient } from './torture/random-client.ts'
+import { summaryOf } from './torture/summary.ts'
+import { torture } from './torture/torture.ts'
 
 failOnLeaks()
 
-const CLIENTS = 12
 const seed = Number(process.env.HOLDFAST_TORTURE_SEED ?? Math.floor(Math.random() * 2 ** 31))
 const seconds = Number(process.env.HOLDFAST_TORTURE_SECONDS ?? 25)
 
-test(`L1 L2 L5 L6 L8 L9 L10 hold while servers, clients and the database are killed, stopped and cut off (HOLDFAST_TORTURE_SEED=${seed})`, {
-  timeout: (seconds + 120) * 1000,
+test(`L1 L2 L4 L5 L6 L8 L9 L10 L13 hold while servers, clients and the database are killed, stopped and cut off (HOLDFAST_TORTURE_SEED=${seed})`, {
+  // On a slow machine everything takes longer, and is done all the same.
+  timeout: (seconds + 900) * 1000,
 }, async () => {
   await using directory = await testDataDir()
-  const postgres = await startEmbeddedPostgres({
-    dataDir: directory.path,
-    log: pino({ level: 'silent' }),
-  })
+  const log = pino({ level: 'silent' })
+  const postgres = await startEmbeddedPostgres({ dataDir: directory.path, log })
   try {
-    await using first = await TorturedServer.start(postgres.url)
-    await using second = await TorturedServer.start(postgres.url)
-    const addresses = [first.proxy.address, second.proxy.address]
-    const end = performance.now() + seconds * 1000
-    const isOver = () => performance.now() > end
-    const clients = Array.from(
-      { length: CLIENTS },
-      (_, at) => new RandomClient(new Random(seed + at + 1), addresses),
-    )
-    const [faults] = await Promise.all([
-      torment(new Random(seed), { servers: [first, second], databasePid: () => postgres.pid }, isOver),
-      ...clients.map((client) => client.run(isOver)),
+    const figures = await torture({ seed, seconds, postgres })
+    console.log(summaryOf(figures))
+    // Everything was done, and grants went on after it: a slow machine does less, and no less than that.
+    expect(Object.keys(figures.faults).sort()).toEqual([
+      ...['client cut off', 'client killed', 'client stopped', 'database killed'],
+      ...['server cut off', 'server killed', 'server restarted', 'server stopped'],
     ])
-    const fences = clients.flatMap((client) => client.fences)
-    const history = await checkHistory(postgres.url, fences)
-    console.log(
-      JSON.stringify({ seed, seconds, clients: CLIENTS, faults, fences: fences.length, ...history }),
-    )
-    expect(history.grants).toBeGreaterThan(0)
+    // What would look the same if nothing had been at stake.
+    const { grants, fences, writes, ends, holds } = figures
+    for (const count of [
+      grants.waited,
+      grants.shared,
+      fences.passed,
+      fences.refused,
+      writes.passed,
+      writes.refused,
+    ]) {
+      expect(count).toBeGreaterThan(0)
+    }
+    for (const cause of ['RELEASED', 'LEASE_EXPIRED']) expect(ends[cause]).toBeGreaterThan(0)
+    expect(holds).toBeGreaterThan(0)
+    expect(figures.replays).toBeGreaterThan(0)
   } finally {
     await postgres.stop()
   }

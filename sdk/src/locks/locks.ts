@@ -205,6 +205,7 @@ function releaseRequest(lock: AcquiredLock) {
 async function opened(lease: Lease, signal: AbortSignal | undefined): Promise<void> {
   await abortable(lease.opened, signal)
   if (lease.isOver) {
-    throw new LeaseExpiredError('the lease was over before it was used', { code: 'NOT_FOUND' })
+    const how = { code: 'NOT_FOUND', reason: 'LEASE_EXPIRED' } as const
+    throw new LeaseExpiredError('the lease was over before it was used', how)
   }
 }

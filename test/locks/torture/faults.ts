@@ -1,107 +1,97 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type SpawnedServer, spawnServer } from '../../harness/server.ts'
-import type { Random } from './random.ts'
-import { TcpProxy } from './tcp-proxy.ts'
+import { until } from '../../harness/wait.ts'
+import { Random } from './random.ts'
+import type { ClientFault, TorturedClient } from './tortured-client.ts'
+import type { ServerFault, TorturedServer } from './tortured-server.ts'
+import { TTL_MS } from './wishes.ts'
 
-/** A server process behind a proxy, which comes back at the same address after whatever is done to it. */
-export class TorturedServer implements AsyncDisposable {
-  readonly proxy: TcpProxy
-  readonly #databaseUrl: string
-  #server: SpawnedServer | undefined
-  #busy = false
-
-  private constructor(proxy: TcpProxy, databaseUrl: string) {
-    this.proxy = proxy
-    this.#databaseUrl = databaseUrl
-  }
-
-  static async start(databaseUrl: string): Promise<TorturedServer> {
-    const tortured = new TorturedServer(await TcpProxy.listen(), databaseUrl)
-    await tortured.#start()
-    return tortured
-  }
-
-  /** Does something to it that takes a while, unless something is being done to it. */
-  async suffer(fault: 'kill' | 'restart' | 'stop' | 'cut off', forMs: number): Promise<boolean> {
-    if (this.#busy || this.#server === undefined) return false
-    this.#busy = true
-    try {
-      if (fault === 'cut off') {
-        this.proxy.cutOff()
-        await pause(forMs)
-        this.proxy.restore()
-      } else if (fault === 'stop') {
-        process.kill(this.#server.pid, 'SIGSTOP')
-        await pause(forMs)
-        process.kill(this.#server.pid, 'SIGCONT')
-      } else {
-        await this.#server.kill(fault === 'kill' ? 'SIGKILL' : 'SIGTERM')
-        this.#server[Symbol.dispose]()
-        this.#server = undefined
-        await this.#start()
-      }
-      return true
-    } finally {
-      this.#busy = false
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server?.[Symbol.asyncDispose]()
-    await this.proxy[Symbol.asyncDispose]()
-  }
-
-  async #start(): Promise<void> {
-    this.proxy.target = undefined
-    // The database may be away just now.
-    for (let attempt = 1; this.#server === undefined; attempt++) {
-      this.#server = await spawnServer({ databaseUrl: this.#databaseUrl }).catch((error: unknown) => {
-        if (attempt === 10) throw error
-        return undefined
-      })
-    }
-    this.proxy.target = this.#server.address
-  }
+export interface Victims {
+  servers: readonly TorturedServer[]
+  clients: readonly TorturedClient[]
+  databasePid: () => number | undefined
 }
 
-const FAULTS = [
-  'kill',
-  'kill',
-  'restart',
-  'stop',
-  'stop',
-  'stop',
-  'cut off',
-  'cut off',
-  'cut off',
-  'database',
-] as const
+/** What was done, and how long it took after it until every client had been granted a lock again. */
+export interface Suffered {
+  times: number
+  longestRecoveryMs: number
+}
 
-/** Does one thing after another to servers and the database, until it is over. Gives how often each was done. */
-export async function torment(
-  random: Random,
-  victims: { servers: readonly TorturedServer[]; databasePid: () => number | undefined },
-  isOver: () => boolean,
-): Promise<Record<string, number>> {
-  const counts: Record<string, number> = {}
-  const sufferings: Promise<void>[] = []
-  while (!isOver()) {
-    await pause(random.between(800, 3000))
-    const fault = random.of(FAULTS)
-    if (fault === 'database') {
-      const pid = victims.databasePid()
-      if (pid === undefined) continue
+export type Faults = Record<string, Suffered>
+
+/** The time within which grants go on after a fault, however slow the machine: a lock service that is stuck stays so. */
+const RECOVERY_MS = 90_000
+
+interface Fault {
+  name: string
+  act: (random: Random) => Promise<void>
+}
+
+function serverFaults({ servers, databasePid }: Victims): Fault[] {
+  const fault = (name: string, what: ServerFault, at: number): Fault => ({
+    name: `server ${name}`,
+    act: (random) => servers[at]!.suffer(what, random.between(300, 3000)),
+  })
+  const each = servers.flatMap((_, at) => [fault('killed', 'kill', at), fault('stopped', 'stop', at)])
+  const database = {
+    name: 'database killed',
+    act: async () => {
+      const pid = databasePid()
+      if (pid === undefined) return
       process.kill(pid, 'SIGKILL')
-      counts[fault] = (counts[fault] ?? 0) + 1
-    } else {
-      const suffering = random.of(victims.servers).suffer(fault, random.between(300, 3000))
-      sufferings.push(
-        suffering.then((done) => {
-          if (done) counts[fault] = (counts[fault] ?? 0) + 1
-        }),
-      )
-    }
+      await until('the database to come back', () => databasePid() !== undefined && databasePid() !== pid)
+    },
   }
-  await Promise.all(sufferings)
-  return counts
+  return [...each, fault('restarted', 'restart', 0), fault('cut off', 'cut off', 1), database]
+}
+
+function clientFaults({ clients }: Victims): Fault[] {
+  const fault = (name: string, what: ClientFault): Fault => ({
+    name: `client ${name}`,
+    // Longer than its leases live.
+    act: (random) => random.of(clients).suffer(what, random.between(1.2 * TTL_MS, 2 * TTL_MS)),
+  })
+  return [
+    fault('stopped', 'stop'),
+    fault('stopped', 'stop'),
+    fault('killed', 'kill'),
+    fault('cut off', 'cut off'),
+  ]
+}
+
+/**
+ * Does one thing after another to servers and the database, and at the same time to clients, until it is over and
+ * everything was done once. Waits after each until every client was granted a lock again; throws when one is not.
+ */
+export async function torment(random: Random, victims: Victims, isOver: () => boolean): Promise<Faults> {
+  const faults: Faults = {}
+  const round = async (deck: Fault[], draw: Random): Promise<void> => {
+    do {
+      for (const fault of draw.shuffled(deck)) {
+        await pause(draw.between(200, 900))
+        await fault.act(draw)
+        const recoveryMs = await recovery(fault.name, victims.clients)
+        const { times, longestRecoveryMs } = faults[fault.name] ?? { times: 0, longestRecoveryMs: 0 }
+        faults[fault.name] = {
+          times: times + 1,
+          longestRecoveryMs: Math.max(longestRecoveryMs, Math.round(recoveryMs)),
+        }
+      }
+    } while (!isOver())
+  }
+  const [one, other] = [new Random(random.seed()), new Random(random.seed())]
+  await Promise.all([round(serverFaults(victims), one), round(clientFaults(victims), other)])
+  return faults
+}
+
+async function recovery(name: string, clients: readonly TorturedClient[]): Promise<number> {
+  const from = performance.now()
+  const before = clients.map(({ grants }) => grants)
+  const goOn = (): boolean =>
+    clients.every((client, at) => {
+      client.check()
+      return client.grants > before[at]!
+    })
+  await until(`every client to be granted a lock after: ${name}`, goOn, RECOVERY_MS)
+  return performance.now() - from
 }

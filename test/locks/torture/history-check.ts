@@ -1,85 +1,148 @@
-import { Lock, Lock_Mode, Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
-import { ResourceKind } from '../../../server/src/domain/kind.ts'
+import { type Hold, Hold_State } from '../../../proto/gen/holdfast/v1/hold.ts'
+import { type Lock, Lock_EndCause, Lock_Mode, Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
+import { type Run, Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
 import { overlaps } from '../../../server/src/domain/locks/scope.ts'
-import { sql } from '../../watch/history.ts'
+import type { Revision } from './history.ts'
 
-/** A fencing token that passed, and the revision at which it did. */
-export interface PassedFence {
-  lock: string
-  token: bigint
-  revision: bigint
+/** When a lock was held: from its grant up to, and without, the revision of its end. */
+export interface Span {
+  /** As it was granted. */
+  lock: Lock
+  from: bigint
+  to: bigint | undefined
+  endCause: Lock_EndCause
 }
 
-export interface HistoryFigures {
-  revisions: number
-  grants: number
+export interface CheckedHistory {
+  /** Of every lock that was ever granted, by name. */
+  spans: Map<string, Span>
+  /** Grants of requests that had to wait. */
+  waited: number
+  /** Changes of runs under a lock. */
+  writes: number
+  /** How locks ended, held or not, by cause. */
   ends: Record<string, number>
 }
 
 const ticketOf = ({ name }: Lock): number => Number.parseInt(name.slice('locks/'.length), 36)
 
-const conflict = (a: Lock, b: Lock): boolean =>
+export const conflict = (a: Lock, b: Lock): boolean =>
   (a.mode === Lock_Mode.EXCLUSIVE || b.mode === Lock_Mode.EXCLUSIVE) &&
   a.scopes.some((one) => b.scopes.some((other) => overlaps(one, other)))
 
+/** Whether a span takes in a revision. */
+export const held = ({ from, to }: Span, revision: bigint): boolean =>
+  from <= revision && (to === undefined || revision < to)
+
 /**
- * Goes through everything that ever became of locks, from the change table, revision by revision. Throws when two that
- * overlap were held at one revision (L1, L10), a token did not rise (L2), somebody was passed who came earlier and
- * still waited (L6), what had ended came back (L9), one request had two locks (L8), or a fence passed while its lock
- * was not held (L5).
+ * Goes through a history, revision by revision. Throws when two locks that conflict were held at one revision (L1,
+ * L10), a token is not the revision of its grant (L2), a run under a lock changed while that was not held (L5), somebody
+ * was passed who came earlier and still waited (L6), one request had two locks (L8), what had ended came back (L9), a
+ * grant went through a hold (L13), or an epoch began.
  */
-export async function checkHistory(url: string, fences: readonly PassedFence[]): Promise<HistoryFigures> {
-  const { rows } = await sql<{ revision: string; body: Buffer }>(
-    url,
-    'select revision, body from change where kind = $1 order by revision, ordinal',
-    [ResourceKind.lock],
-  )
-  const standing = new Map<string, Lock>()
-  const ended = new Set<string>()
-  const requests = new Map<string, string>()
-  const spans = new Map<string, { token: bigint; from: bigint; to: bigint | undefined }>()
-  const ends: Record<string, number> = {}
-  let token = 0n
-  const byRevision = Map.groupBy(rows, ({ revision }) => BigInt(revision))
-  for (const [revision, changes] of byRevision) {
-    const fail = (what: string) => new Error(`at revision ${revision}: ${what}`)
+export function checkHistory(history: readonly Revision[]): CheckedHistory {
+  const check = new HistoryCheck()
+  for (const revision of history) check.take(revision)
+  return check
+}
+
+class HistoryCheck implements CheckedHistory {
+  readonly spans = new Map<string, Span>()
+  readonly ends: Record<string, number> = {}
+  waited = 0
+  writes = 0
+  #revision = 0n
+  #epoch: bigint | undefined
+  readonly #standing = new Map<string, Lock>()
+  readonly #ended = new Set<string>()
+  readonly #requests = new Map<string, string>()
+  readonly #holds = new Map<string, Hold>()
+
+  take({ revision, images }: Revision): void {
+    if (revision <= this.#revision) throw this.#fault(`it comes after ${this.#revision}`)
+    this.#revision = revision
     const granted: Lock[] = []
-    for (const { body } of changes) {
-      const lock = Lock.decode(body)
-      const before = standing.get(lock.name)
-      if (ended.has(lock.name)) throw fail(`${lock.name} had ended and came back`)
-      const request = `${lock.lease} ${lock.requestId}`
-      const first = requests.get(request) ?? lock.name
-      if (first !== lock.name) throw fail(`${first} and ${lock.name} are of one request`)
-      requests.set(request, lock.name)
-      if (lock.state === Lock_State.ENDED) {
-        standing.delete(lock.name)
-        ended.add(lock.name)
-        const span = spans.get(lock.name)
-        if (span !== undefined) span.to = revision
-        ends[lock.endCause] = (ends[lock.endCause] ?? 0) + 1
-      } else {
-        standing.set(lock.name, lock)
-        if (lock.state === Lock_State.HELD && before?.state !== Lock_State.HELD) granted.push(lock)
-      }
+    const runs: Run[] = []
+    for (const image of images) {
+      if (image.kind === 'run') runs.push(image.resource)
+      else if (image.kind === 'hold') this.#takeHold(image.resource)
+      else if (this.#takeLock(image.resource)) granted.push(image.resource)
     }
-    for (const lock of granted) {
-      if (lock.fencingToken !== revision) throw fail(`${lock.name} has token ${lock.fencingToken}`)
-      if (lock.fencingToken < token) throw fail(`${lock.name} has a token below ${token}`)
-      token = lock.fencingToken
-      spans.set(lock.name, { token, from: revision, to: undefined })
-      for (const other of standing.values()) {
-        if (other.name === lock.name || !conflict(lock, other)) continue
-        if (other.state === Lock_State.HELD) throw fail(`${lock.name} and ${other.name} are held at once`)
-        if (ticketOf(other) < ticketOf(lock)) throw fail(`${lock.name} passed ${other.name}`)
+    // What one revision did was done at once: all ends of it come before its grants.
+    for (const lock of granted) this.#checkGrant(lock)
+    for (const run of runs) this.#checkWrite(run)
+  }
+
+  /** True when it was granted in this revision. */
+  #takeLock(lock: Lock): boolean {
+    const { name } = lock
+    const before = this.#standing.get(name)
+    if (this.#ended.has(name)) throw this.#fault(`${name} had ended and came back`)
+    const request = `${lock.lease} ${lock.requestId}`
+    const first = this.#requests.get(request) ?? name
+    if (first !== name) throw this.#fault(`${first} and ${name} are of one request`)
+    this.#requests.set(request, name)
+    if (lock.state === Lock_State.ENDED) {
+      this.#takeEnd(lock)
+      return false
+    }
+    this.#standing.set(name, lock)
+    if (lock.state !== Lock_State.HELD) {
+      if (before?.state === Lock_State.HELD) throw this.#fault(`${name} was held and waits again`)
+      return false
+    }
+    if (before?.state === Lock_State.HELD) {
+      if (before.fencingToken !== lock.fencingToken) throw this.#fault(`${name} has another token`)
+      return false
+    }
+    if (before !== undefined) this.waited++
+    return true
+  }
+
+  #takeEnd({ name, endCause }: Lock): void {
+    this.#standing.delete(name)
+    this.#ended.add(name)
+    const span = this.spans.get(name)
+    if (span !== undefined) Object.assign(span, { to: this.#revision, endCause })
+    const cause = Object.entries(Lock_EndCause).find(([, value]) => value === endCause)![0]
+    this.ends[cause] = (this.ends[cause] ?? 0) + 1
+  }
+
+  #takeHold(hold: Hold): void {
+    if (hold.state === Hold_State.STANDING) this.#holds.set(hold.name, hold)
+    else this.#holds.delete(hold.name)
+  }
+
+  #checkGrant(lock: Lock): void {
+    const { name, fencingToken, ledgerEpoch } = lock
+    if (fencingToken !== this.#revision) throw this.#fault(`${name} has token ${fencingToken}`)
+    this.#epoch ??= ledgerEpoch
+    if (ledgerEpoch !== this.#epoch) throw this.#fault(`${name} is of epoch ${ledgerEpoch}`)
+    this.spans.set(name, {
+      ...{ lock, from: this.#revision, to: undefined, endCause: Lock_EndCause.UNSPECIFIED },
+    })
+    for (const other of this.#standing.values()) {
+      if (other.name === name || !conflict(lock, other)) continue
+      if (other.state === Lock_State.HELD) throw this.#fault(`${name} and ${other.name} are held at once`)
+      if (ticketOf(other) < ticketOf(lock)) throw this.#fault(`${name} passed ${other.name}`)
+    }
+    for (const hold of this.#holds.values()) {
+      if (lock.scopes.some((scope) => overlaps(scope, hold.scope!))) {
+        throw this.#fault(`${name} was granted through ${hold.name}`)
       }
     }
   }
-  for (const { lock, token: passed, revision } of fences) {
-    const span = spans.get(lock)
-    const held =
-      span?.token === passed && span.from <= revision && (span.to === undefined || revision < span.to)
-    if (!held) throw new Error(`the fence of ${lock} passed at revision ${revision}, when it was not held`)
+
+  #checkWrite({ name, lock, fencingToken, state }: Run): void {
+    if (lock === '') return
+    this.writes++
+    const span = this.spans.get(lock)
+    const isEnd = state === Run_State.ABANDONED && span?.to === this.#revision
+    if (isEnd || (span?.from === fencingToken && held(span, this.#revision))) return
+    throw this.#fault(`${name} was written with token ${fencingToken} of ${lock}, which was not held`)
   }
-  return { revisions: byRevision.size, grants: spans.size, ends }
+
+  #fault(what: string): Error {
+    return new Error(`at revision ${this.#revision}: ${what}`)
+  }
 }

@@ -25,4 +25,18 @@ export class Random {
   of<T>(choices: readonly T[]): T {
     return choices[Math.floor(this.next() * choices.length)]!
   }
+
+  shuffled<T>(things: readonly T[]): T[] {
+    const shuffled = [...things]
+    for (let at = shuffled.length - 1; at > 0; at--) {
+      const other = Math.floor(this.between(0, at + 1))
+      ;[shuffled[at], shuffled[other]] = [shuffled[other]!, shuffled[at]!]
+    }
+    return shuffled
+  }
+
+  /** For another sequence. */
+  seed(): number {
+    return Math.floor(this.next() * 2 ** 31)
+  }
 }

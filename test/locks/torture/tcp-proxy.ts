@@ -3,13 +3,14 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /**
  * Stands between clients and a server. While it is cut off, nothing passes and nobody is told, as with a network that
- * drops packets: connections stand, and what was sent arrives when it is whole again.
+ * drops packets: connections stand, and what was sent arrives when it is whole again. Cut off twice, it is whole when it
+ * was restored twice.
  */
 export class TcpProxy implements AsyncDisposable {
   readonly #server = createServer((client) => this.#accept(client))
   readonly #sockets = new Set<Socket>()
   #target: string | undefined
-  #cutOff = false
+  #cuts = 0
 
   static async listen(): Promise<TcpProxy> {
     const proxy = new TcpProxy()
@@ -29,12 +30,12 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   cutOff(): void {
-    this.#cutOff = true
+    this.#cuts++
     for (const socket of this.#sockets) socket.pause()
   }
 
   restore(): void {
-    this.#cutOff = false
+    if (--this.#cuts > 0) return
     for (const socket of this.#sockets) socket.resume()
   }
 
@@ -62,7 +63,7 @@ export class TcpProxy implements AsyncDisposable {
         this.#sockets.delete(from)
         to.destroy()
       })
-      if (this.#cutOff) from.pause()
+      if (this.#cuts > 0) from.pause()
     }
   }
 }
