@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
+import type { DecideFlags } from './commands/decide.ts'
 import type { ListingFlags } from './commands/listing.ts'
 import type { PutFlags, SimulateFlags } from './commands/rules.ts'
 import { defineCommand, globalFlags, type Within } from './define-command.ts'
 import { defineListing } from './define-listings.ts'
-import { collected, wholeNumber } from './option-value.ts'
+import { collected, labelled, lengthMs, wholeNumber } from './option-value.ts'
 
 /** The commands about what was found without anybody having told. */
 export function defineDiscovery(program: Command, within: Within): void {
@@ -27,14 +28,19 @@ export function defineDiscovery(program: Command, within: Within): void {
     ['undecide', 'undecided', 'Take back what was decided about findings'],
   ] as const) {
     defineCommand(program, {
-      declaration: `${verb} <findings...>`,
+      declaration: `${verb} [findings...]`,
       summary,
-      examples: [`holdfast ${verb} web-0~redis`],
+      examples: [
+        `holdfast ${verb} web-0~redis`,
+        `holdfast ${verb} --filter 'state = UNDECIDED AND service = redis' --yes`,
+      ],
     })
+      .option('--filter <filter>', 'all that this takes; without --yes they are only listed')
+      .option('--yes', 'decide about all that the filter takes')
       .option('--reason <text>', 'why, for the timeline')
-      .action(async (names: string[], { reason }: { reason?: string }, command: Command) => {
+      .action(async (names: string[], flags: DecideFlags, command: Command) => {
         await within(globalFlags(command), async (context) =>
-          (await import('./commands/findings.ts')).resolve(context, names, { decision, reason }),
+          (await import('./commands/decide.ts')).decide(context, names, { verb, decision, ...flags }),
         )
       })
   }
@@ -58,6 +64,8 @@ export function defineDiscovery(program: Command, within: Within): void {
       ],
     }),
   )
+    .option('--description <text>', 'what it finds, in words')
+    .option('--disabled', 'keep it, and let it find nothing')
     .option(
       '--priority <number>',
       'a higher one goes first; those that ship have 0 to 20 (100)',
@@ -99,6 +107,8 @@ export function defineDiscovery(program: Command, within: Within): void {
     })
 }
 
+const AGE_MS = lengthMs('--min-age', 0, 86_400_000)
+
 /** What a rule says of processes, and what it makes of them. */
 function about(command: Command): Command {
   return command
@@ -106,7 +116,19 @@ function about(command: Command): Command {
     .option('--argv <pattern>', 'a regular expression (RE2) that the arguments must hold')
     .option('--user <name>', 'the user; may be repeated', collected)
     .option('--port <number>', 'a port that it listens on; may be repeated', collected)
+    .option('--group <pattern>', 'a regular expression that the control group or unit must hold')
+    .option('--min-age <duration>', 'how long it must have run to be found (0s)', AGE_MS)
     .requiredOption('--service <template>', "the service, such as redis or '{1}'")
     .option('--slot <template>', "the slot, such as '{port}'")
+    .option(
+      '--default-port <number>',
+      'the port that {port} is nothing for',
+      wholeNumber('--default-port', 1, 65_535),
+    )
     .option('--version <template>', "the version, such as '{2}'")
+    .option('--version-file <path>', 'a file that holds it, from the working directory of the process')
+    .option('--version-command <name>', 'a program that prints it; the agent must allow it')
+    .option('--kind <kind>', 'the kind of the service')
+    .option('--environment <template>', "the environment of a new instance, such as '{1}'")
+    .option('--label <key=value>', 'a label of the instance; may be repeated', labelled)
 }

@@ -1,7 +1,7 @@
-import { dateFromTimestamp, type FindingDecision } from '@holdfast/sdk'
+import { dateFromTimestamp } from '@holdfast/sdk'
 import { Finding, Finding_State } from '@holdfast/sdk/messages'
 import type { CommandContext } from '../command-context.ts'
-import { printChanged } from '../output/changed-line.ts'
+import { freshnessWord } from '../output/freshness-word.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Cell, Column } from '../output/table.ts'
@@ -22,24 +22,10 @@ export async function findings(context: CommandContext, flags: ListingFlags): Pr
     .pages()
   const listing = {
     noun: 'findings',
-    columns: columnsAt(new Date()),
+    columns: findingColumns(new Date()),
     toJson: (finding: Finding) => Finding.toJSON(finding),
   }
   await printListing(context, pages, listing, flags.limit)
-}
-
-/** `holdfast accept`, `ignore` and `enforce`: the findings one after another. */
-export async function resolve(
-  context: CommandContext,
-  names: string[],
-  { decision, reason }: { decision: FindingDecision; reason?: string | undefined },
-): Promise<undefined> {
-  const holdfast = context.client()
-  for (const name of names) {
-    const { finding, revision } = await holdfast.resolveFinding(name, { decision, reason })
-    const what = `${shortName(finding.name)} is ${stateCell(finding).text}`
-    await printChanged(context, what, Finding.toJSON(finding), revision)
-  }
 }
 
 const TONES: Partial<Record<Finding['state'], Tone>> = {
@@ -51,7 +37,8 @@ const TONES: Partial<Record<Finding['state'], Tone>> = {
   [Finding_State.WITHDRAWN]: 'faint',
 }
 
-function stateCell({ state, present }: Finding): Exclude<Cell, string> {
+/** Where a finding stands, in words. */
+export function stateCell({ state, present }: Finding): Exclude<Cell, string> {
   const word = Object.entries(Finding_State).find(([, number]) => number === state)?.[0] ?? 'unknown'
   const absent = state === Finding_State.ENFORCED && !present
   return {
@@ -60,7 +47,7 @@ function stateCell({ state, present }: Finding): Exclude<Cell, string> {
   }
 }
 
-function columnsAt(now: Date): Column<Finding>[] {
+export function findingColumns(now: Date): Column<Finding>[] {
   return [
     { header: 'FINDING', cell: ({ name }) => shortName(name) },
     { header: 'STATE', cell: stateCell },
@@ -72,6 +59,11 @@ function columnsAt(now: Date): Column<Finding>[] {
     {
       header: 'SINCE',
       cell: ({ stateTime }) => relativeTime(stateTime && dateFromTimestamp(stateTime), now),
+    },
+    {
+      header: 'FRESHNESS',
+      when: ({ freshness }) => freshness !== 0,
+      cell: ({ freshness }) => freshnessWord(freshness),
     },
     {
       header: 'SEEN',

@@ -1,7 +1,7 @@
 import { DiscoveryRule } from '@holdfast/sdk/messages'
 import type { CommandContext } from '../command-context.ts'
 import { printChanged } from '../output/changed-line.ts'
-import { Table } from '../output/table.ts'
+import { type Cell, Table } from '../output/table.ts'
 import { UsageError } from '../usage-error.ts'
 
 /** `holdfast rules`. */
@@ -15,13 +15,35 @@ export async function rules(context: CommandContext): Promise<undefined> {
   const table = new Table<DiscoveryRule>(
     [
       { header: 'RULE', cell: ({ name }) => name.slice('discoveryRules/'.length) },
+      { header: 'FROM', cell: originCell },
+      { header: 'PRIORITY', align: 'right', cell: ({ priority }) => String(priority) },
       { header: 'SERVICE', cell: ({ serviceTemplate }) => serviceTemplate || '(none)' },
       { header: 'EXECUTABLES', cell: ({ executables }) => executables.join(' ') },
+      {
+        header: 'USERS',
+        when: ({ users }) => users.length > 0,
+        cell: ({ users }) => users.join(' '),
+      },
+      {
+        header: 'PORTS',
+        when: ({ listeningPorts }) => listeningPorts.length > 0,
+        cell: ({ listeningPorts }) => listeningPorts.join(' '),
+      },
+      {
+        header: 'GROUP',
+        when: ({ controlGroupPattern }) => controlGroupPattern !== '',
+        cell: ({ controlGroupPattern }) => controlGroupPattern,
+      },
       { header: 'ARGUMENTS', cell: ({ argvPattern }) => argvPattern },
     ],
     context.paint,
   )
   await context.print(table.page(all))
+}
+
+function originCell({ builtin, disabled }: DiscoveryRule): Cell {
+  if (disabled) return { text: 'disabled', tone: 'faint' }
+  return builtin ? 'holdfast' : { text: 'you', tone: 'good' }
 }
 
 /** What a rule says. */
@@ -33,6 +55,14 @@ export interface RuleFlags {
   slot?: string
   version?: string
   port?: string[]
+  group?: string
+  minAge?: number
+  defaultPort?: number
+  versionFile?: string
+  versionCommand?: string
+  kind?: string
+  environment?: string
+  label?: Record<string, string>
 }
 
 export interface SimulateFlags extends RuleFlags {
@@ -42,6 +72,8 @@ export interface SimulateFlags extends RuleFlags {
 export interface PutFlags extends RuleFlags {
   priority?: number
   reason?: string
+  description?: string
+  disabled?: boolean
 }
 
 const ruleOf = (flags: RuleFlags) => ({
@@ -52,6 +84,14 @@ const ruleOf = (flags: RuleFlags) => ({
   serviceTemplate: flags.service,
   slotTemplate: flags.slot ?? '',
   versionTemplate: flags.version ?? '',
+  controlGroupPattern: flags.group ?? '',
+  minAgeSeconds: Math.round((flags.minAge ?? 0) / 1_000),
+  defaultPort: flags.defaultPort ?? 0,
+  versionFile: flags.versionFile ?? '',
+  versionCommand: flags.versionCommand ?? '',
+  serviceKind: flags.kind ?? '',
+  environmentTemplate: flags.environment ?? '',
+  labels: flags.label ?? {},
 })
 
 function portOf(text: string): number {
@@ -65,8 +105,9 @@ const APPLY_TIMEOUT_MS = 300_000
 
 /** `holdfast put-rule`. */
 export async function putRule(context: CommandContext, name: string, flags: PutFlags): Promise<undefined> {
+  const { priority = 100, description = '', disabled = false } = flags
   const { rule, revision, machines } = await context.client().putDiscoveryRule(name, {
-    rule: { ...ruleOf(flags), priority: flags.priority ?? 100 },
+    rule: { ...ruleOf(flags), priority, description, disabled },
     reason: flags.reason,
     timeoutMs: APPLY_TIMEOUT_MS,
   })

@@ -1,5 +1,6 @@
 import { VersionCell, VersionCell_Drift } from '@holdfast/sdk/messages'
 import type { CommandContext } from '../command-context.ts'
+import { freshnessWord } from '../output/freshness-word.ts'
 import { shortName } from '../output/short-name.ts'
 import { stateWord } from '../output/state-word.ts'
 import type { Column } from '../output/table.ts'
@@ -40,6 +41,11 @@ const COLUMNS: Column<VersionCell>[] = [
   { header: 'DEPLOYED', cell: (cell) => cell.deployedVersion },
   { header: 'RUNNING', cell: (cell) => cell.runningVersion },
   { header: 'STATE', cell: (cell) => stateWord(cell.state) },
+  {
+    header: 'FRESHNESS',
+    when: ({ freshness }) => freshness !== 0,
+    cell: ({ freshness }) => freshnessWord(freshness),
+  },
   { header: 'DRIFT', cell: driftWords },
 ]
 

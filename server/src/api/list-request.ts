@@ -30,13 +30,12 @@ export async function listPage<K extends ListedKind>(
   { method, kind, overlapping }: { method: string; kind: K; overlapping?: Scope | undefined },
 ): Promise<Encoded> {
   const { fields } = LISTINGS[kind]
-  const lasting = new Map([...fields].filter(([name]) => !MOMENTARY_FIELDS.has(name))) as typeof fields
+  const lasting = lastingFields(fields)
   const parsed = parseOrder(request.orderBy, lasting as FilterFields<never>)
   const refused: FieldViolation | undefined = isViolation(parsed) ? parsed : undefined
   check([...pageViolations(request), ...readTimeViolations(request), refused])
   const order = isViolation(parsed) ? BY_NAME : parsed
-  const past = request.readTime !== undefined || request.revision > 0n
-  const filter = compileFilter(request.filter, past ? lasting : fields)
+  const filter = compileFilter(request.filter, isOfPast(request) ? lasting : fields)
   const { resources, ...page } = await statePage(store, request, {
     method,
     keyLength: keyLength(order),
@@ -47,3 +46,10 @@ export async function listPage<K extends ListedKind>(
   })
   return encodePage({ rows: resources, ...page })
 }
+
+/** Those whose value is not of the moment of the read: what a read of the past and an order know. */
+export const lastingFields = <M>(fields: FilterFields<M>): FilterFields<M> =>
+  new Map([...fields].filter(([name]) => !MOMENTARY_FIELDS.has(name)))
+
+export const isOfPast = ({ readTime, revision }: StatePageRequest): boolean =>
+  readTime !== undefined || revision > 0n

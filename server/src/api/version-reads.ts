@@ -4,6 +4,7 @@ import { INSTANCE_FIELDS } from '../domain/filter/resource-fields.ts'
 import { listVersions, VERSION_KEY_LENGTH } from '../store/list-versions.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
+import { isOfPast, lastingFields } from './list-request.ts'
 import { check, pageViolations, readTimeViolations, statePage } from './page-request.ts'
 
 /** Reads of the versions of services on machines. */
@@ -11,7 +12,8 @@ export function versionReads(store: Store): Pick<Handlers<typeof StateServiceSer
   return {
     async listVersions(request) {
       check([...pageViolations(request), ...readTimeViolations(request)])
-      const filter = compileFilter(request.filter, INSTANCE_FIELDS)
+      const fields = isOfPast(request) ? lastingFields(INSTANCE_FIELDS) : INSTANCE_FIELDS
+      const filter = compileFilter(request.filter, fields)
       const { resources, ...page } = await statePage(store, request, {
         method: 'ListVersions',
         keyLength: VERSION_KEY_LENGTH,

@@ -81,10 +81,14 @@ function fieldsOf(resource: Resource | undefined): Fields {
         revision,
         builtin,
         deleteTime,
+        labels,
         ...says
       } = resource.resource.value
-      for (const [key, value] of Object.entries(says))
-        if (value !== 0 && value !== false) set(snakeCase(key), value)
+      for (const [key, value] of Object.entries(says)) {
+        const unset = value === 0 || value === false || (Array.isArray(value) && value.length === 0)
+        if (!unset) set(snakeCase(key), value)
+      }
+      setAll('labels.', labels)
       set('delete_time', timeOf(deleteTime))
       break
     }
@@ -94,6 +98,9 @@ function fieldsOf(resource: Resource | undefined): Fields {
       set('decision', nameIn(Finding_Decision, finding.decision))
       set('version', finding.version)
       set('rule', finding.rule)
+      set('service_kind', finding.serviceKind)
+      set('environment', finding.environment)
+      setAll('labels.', finding.labels)
       set('process.pid', finding.process?.pid)
       set('process.user.name', finding.process?.userName)
       set('process.executable.path', finding.process?.executablePath)

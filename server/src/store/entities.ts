@@ -109,6 +109,8 @@ export const FindingEntity = defineEntity({
     decision: p.smallint(),
     rule: p.string(),
     version: p.string(),
+    report_interval_ms: p.bigint(),
+    present: p.smallint(),
   },
 })
 

@@ -1,3 +1,4 @@
+import type { Freshness } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
 import { type VersionCell, VersionCell_Drift } from '../../../proto/gen/holdfast/v1/version.ts'
 import { driftOf } from '../domain/drift.ts'
@@ -39,7 +40,7 @@ export async function listVersions(store: Store, query: VersionQuery): Promise<P
     const names = { instance: row.name, machine: machineName(machine), service: serviceName(service), slot }
     const versions = instanceVersions(storedBody(row, query.at))
     versions.observedTime = observedTimeOf(row) ?? versions.observedTime
-    return { ...names, ...versions }
+    return { ...names, ...versions, freshness: (row.freshness ?? 0) as Freshness }
   })
   const declared = await declaredVersions(store, instances, query.at)
   // The instances of a service have few versions between them, and comparing two takes longer than decoding.
@@ -47,7 +48,8 @@ export async function listVersions(store: Store, query: VersionQuery): Promise<P
   return { resources: instances.map((instance) => cellOf(instance, declared, drifts)), next }
 }
 
-type VersionRow = InstanceVersions & Pick<VersionCell, 'instance' | 'machine' | 'service' | 'slot'>
+type VersionRow = InstanceVersions &
+  Pick<VersionCell, 'instance' | 'machine' | 'service' | 'slot' | 'freshness'>
 
 /** Declared versions by service name and environment. */
 type Declared = Map<string, Map<string, string>>

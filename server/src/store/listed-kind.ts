@@ -122,6 +122,8 @@ const FINDINGS: Listing<'finding'> = {
     ['decision', number(sql`t.decision`)],
     ['rule', text(sql`t.rule`)],
     ['version', text(sql`t.version`)],
+    ['present', number(sql`t.present`)],
+    ['freshness', number(freshnessOf('finding'))],
     ['create_time', time(sql`t.created_at`)],
     ['update_time', time(sql`t.updated_at`)],
     ['state_time', time(sql`t.state_at`, true)],

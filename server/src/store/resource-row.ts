@@ -65,7 +65,7 @@ export function wireOf(kind: KindName, row: ResourceRow, at: ReadPoint): Buffer 
 }
 
 /** The number of `freshness` in the message of each kind that has it. */
-const FRESHNESS: { readonly [K in KindName]?: number } = { machine: 18, instance: 24 }
+const FRESHNESS: { readonly [K in KindName]?: number } = { machine: 18, instance: 24, finding: 28 }
 
 function withFreshness(kind: KindName, body: Buffer, { freshness }: ResourceRow): Buffer {
   const field = FRESHNESS[kind]

@@ -35,7 +35,7 @@ const observedAt = (rows: readonly Row<KindName>[]) => ({
   observed_at: ['timestamptz', timestamptzArray(rows.map((row) => row.observedAt))],
 })
 
-const reportInterval = (rows: readonly Row<'machine' | 'instance'>[]) => ({
+const reportInterval = (rows: readonly Row<'machine' | 'instance' | 'finding'>[]) => ({
   report_interval_ms: [
     'int8',
     int8Array(rows.map(({ resource }) => BigInt(intervalMs(resource.reportInterval)))),
@@ -165,6 +165,8 @@ const upsert = {
       decision: ['int2', int2Array(rows.map(({ resource }) => resource.decision))],
       rule: text(rows, (finding) => finding.rule),
       version: text(rows, (finding) => finding.version),
+      ...reportInterval(rows),
+      present: ['int2', int2Array(rows.map(({ resource }) => (resource.present ? 1 : 2)))],
     }),
   run: (rows: Row<'run'>[]) =>
     upsertRows('run', {

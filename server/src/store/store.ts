@@ -7,6 +7,7 @@ import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { prepareTrigrams } from './log-trigrams.ts'
 import { DiscoveryRules } from './migrations/discovery-rules.ts'
+import { FindingFreshness } from './migrations/finding-freshness.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
 import { Locks } from './migrations/locks.ts'
@@ -79,6 +80,7 @@ export class Store {
             RunSearch,
             DiscoveryRules,
             RunText,
+            FindingFreshness,
           ],
           snapshot: false,
           transactional: true,

@@ -3,8 +3,9 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../google/protobuf/duration.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
-import { Process } from "./machine.ts";
+import { Freshness, freshnessFromJSON, freshnessToJSON, Process } from "./machine.ts";
 
 /**
  * Something that runs on a machine and that a discovery rule takes for a service. Its identity is that of the
@@ -41,11 +42,11 @@ export interface Finding {
     | undefined;
   /** What was decided. */
   decision: Finding_Decision;
-  /** When it was decided. Unset while nobody has. */
+  /** When it was decided, or the decision taken back. Unset while nobody has. */
   decideTime:
     | Timestamp
     | undefined;
-  /** The principal who decided. */
+  /** The principal who did, or the source whose report decided it. */
   decidedBy: string;
   /** Why, as the decider said. */
   decideReason: string;
@@ -79,6 +80,18 @@ export interface Finding {
     | undefined;
   /** Whether it is absent only because no rule finds it any more. */
   withdrawn: boolean;
+  /** The labels that its rule gives its instance. At most 16. */
+  labels: { [key: string]: string };
+  /** The kind that its rule says its service is of. Empty: not told. */
+  serviceKind: string;
+  /** The environment that its rule tells of a new instance. Empty: not told. */
+  environment: string;
+  /** How often its machine is scanned, as the scans said last. Unset: nobody said. */
+  reportInterval:
+    | Duration
+    | undefined;
+  /** How long ago it was seen, by that interval. Set while it is present. */
+  freshness: Freshness;
 }
 
 /** Where it stands. */
@@ -95,7 +108,10 @@ export const Finding_State = {
   VANISHED: 4,
   /** IGNORED - Somebody said that it is of no interest. Has no part in any instance. */
   IGNORED: 5,
-  /** ENFORCED - It must run, found or not: see `present`. Its instance follows the scans. */
+  /**
+   * ENFORCED - It must run, found or not: see `present`. Its instance follows the scans. What was enforced before any scan
+   * showed it is not present, and its instance is KNOWN.
+   */
   ENFORCED: 6,
   /**
    * WITHDRAWN - Its process runs, and no rule takes it for this service any more: the rule was changed, disabled or deleted.
@@ -236,6 +252,11 @@ export function finding_DecisionToJSON(object: Finding_Decision): string {
   }
 }
 
+export interface Finding_LabelsEntry {
+  key: string;
+  value: string;
+}
+
 /** What of a finding should not change unnoticed. */
 export interface FindingTraits {
   /** `process.user.name`. */
@@ -278,9 +299,15 @@ export interface DiscoveryRule {
    * left, the process is no service.
    */
   serviceTemplate: string;
-  /** The slot, with the same placeholders; `main` when nothing is left. */
+  /**
+   * The slot, with the same placeholders; `main` when nothing is left. A placeholder that is none is refused, in
+   * this and the other templates.
+   */
   slotTemplate: string;
-  /** The version, with the same placeholders. Empty: only what the agent's look at the executable gives. */
+  /**
+   * The version, with the same placeholders. When nothing is left, it is what the agent's look at the executable, at
+   * `version_file` or by `version_command` gives.
+   */
   versionTemplate: string;
   /** The port that `{port}` is nothing for. 0: none. */
   defaultPort: number;
@@ -311,6 +338,35 @@ export interface DiscoveryRule {
     | undefined;
   /** The revision of its last change. Output only; 0 for a rule that ships. */
   revision: bigint;
+  /**
+   * Labels of the instance, set when it is accepted and when the rule changes them; a label that somebody else
+   * has set stays. At most 16.
+   */
+  labels: { [key: string]: string };
+  /** The kind of the service, such as `postgres`, unless the service has one. At most 128 bytes. */
+  serviceKind: string;
+  /**
+   * The environment of a new instance, with the placeholders of `service_template`. When nothing is left, it is
+   * `production`. What a script or a deployment told stands.
+   */
+  environmentTemplate: string;
+  /**
+   * A file that holds the version, with the same placeholders: absolute, or from the working directory of the
+   * process. The agent reads at most 4 KiB of it, as the user of the process, and only when it is called VERSION,
+   * REVISION or RELEASE, or lies in a directory that this machine's agent was told to allow. At most 512 bytes.
+   */
+  versionFile: string;
+  /**
+   * The name of a program that prints the version. The agent runs it, without arguments and as the user of the
+   * process, only when it lies in a directory that this machine's agent was told to allow: a rule names no command
+   * line. It has 2 s and 64 KiB. 1 to 64 of `A-Z a-z 0-9 . _ -`, or empty. Not together with `version_file`.
+   */
+  versionCommand: string;
+}
+
+export interface DiscoveryRule_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 function createBaseFinding(): Finding {
@@ -338,6 +394,11 @@ function createBaseFinding(): Finding {
     observedTime: undefined,
     presentTime: undefined,
     withdrawn: false,
+    labels: {},
+    serviceKind: "",
+    environment: "",
+    reportInterval: undefined,
+    freshness: 0,
   };
 }
 
@@ -414,6 +475,21 @@ export const Finding: MessageFns<Finding> = {
     }
     if (message.withdrawn !== false) {
       writer.uint32(184).bool(message.withdrawn);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      Finding_LabelsEntry.encode({ key: key as any, value }, writer.uint32(194).fork()).join();
+    });
+    if (message.serviceKind !== "") {
+      writer.uint32(202).string(message.serviceKind);
+    }
+    if (message.environment !== "") {
+      writer.uint32(210).string(message.environment);
+    }
+    if (message.reportInterval !== undefined) {
+      Duration.encode(message.reportInterval, writer.uint32(218).fork()).join();
+    }
+    if (message.freshness !== 0) {
+      writer.uint32(224).int32(message.freshness);
     }
     return writer;
   },
@@ -615,6 +691,49 @@ export const Finding: MessageFns<Finding> = {
             message.withdrawn = reader.bool();
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            const entry24 = Finding_LabelsEntry.decode(reader, reader.uint32());
+            if (entry24.value !== undefined) {
+              message.labels[entry24.key] = entry24.value;
+            }
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.serviceKind = reader.string();
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.reportInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.freshness = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -684,6 +803,32 @@ export const Finding: MessageFns<Finding> = {
         ? fromJsonTimestamp(object.present_time)
         : undefined,
       withdrawn: isSet(object.withdrawn) ? globalThis.Boolean(object.withdrawn) : false,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      serviceKind: isSet(object.serviceKind)
+        ? globalThis.String(object.serviceKind)
+        : isSet(object.service_kind)
+        ? globalThis.String(object.service_kind)
+        : "",
+      environment: isSet(object.environment) ? globalThis.String(object.environment) : "",
+      reportInterval: isSet(object.reportInterval)
+        ? Duration.fromJSON(object.reportInterval)
+        : isSet(object.report_interval)
+        ? Duration.fromJSON(object.report_interval)
+        : undefined,
+      freshness: isSet(object.freshness) ? freshnessFromJSON(object.freshness) : 0,
     };
   },
 
@@ -758,6 +903,27 @@ export const Finding: MessageFns<Finding> = {
     if (message.withdrawn !== false) {
       obj.withdrawn = message.withdrawn;
     }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    if (message.serviceKind !== "") {
+      obj.serviceKind = message.serviceKind;
+    }
+    if (message.environment !== "") {
+      obj.environment = message.environment;
+    }
+    if (message.reportInterval !== undefined) {
+      obj.reportInterval = Duration.toJSON(message.reportInterval);
+    }
+    if (message.freshness !== 0) {
+      obj.freshness = freshnessToJSON(message.freshness);
+    }
     return obj;
   },
 
@@ -805,6 +971,106 @@ export const Finding: MessageFns<Finding> = {
       ? Timestamp.fromPartial(object.presentTime)
       : undefined;
     message.withdrawn = object.withdrawn ?? false;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.serviceKind = object.serviceKind ?? "";
+    message.environment = object.environment ?? "";
+    message.reportInterval = (object.reportInterval !== undefined && object.reportInterval !== null)
+      ? Duration.fromPartial(object.reportInterval)
+      : undefined;
+    message.freshness = object.freshness ?? 0;
+    return message;
+  },
+};
+
+function createBaseFinding_LabelsEntry(): Finding_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const Finding_LabelsEntry: MessageFns<Finding_LabelsEntry> = {
+  encode(message: Finding_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Finding_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFinding_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Finding_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Finding_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Finding_LabelsEntry>, I>>(base?: I): Finding_LabelsEntry {
+    return Finding_LabelsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Finding_LabelsEntry>, I>>(object: I): Finding_LabelsEntry {
+    const message = createBaseFinding_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -959,6 +1225,11 @@ function createBaseDiscoveryRule(): DiscoveryRule {
     createTime: undefined,
     updateTime: undefined,
     revision: 0n,
+    labels: {},
+    serviceKind: "",
+    environmentTemplate: "",
+    versionFile: "",
+    versionCommand: "",
   };
 }
 
@@ -1033,6 +1304,21 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
         throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
       }
       writer.uint32(168).uint64(message.revision);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      DiscoveryRule_LabelsEntry.encode({ key: key as any, value }, writer.uint32(178).fork()).join();
+    });
+    if (message.serviceKind !== "") {
+      writer.uint32(186).string(message.serviceKind);
+    }
+    if (message.environmentTemplate !== "") {
+      writer.uint32(194).string(message.environmentTemplate);
+    }
+    if (message.versionFile !== "") {
+      writer.uint32(202).string(message.versionFile);
+    }
+    if (message.versionCommand !== "") {
+      writer.uint32(210).string(message.versionCommand);
     }
     return writer;
   },
@@ -1228,6 +1514,49 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
             message.revision = reader.uint64() as bigint;
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            const entry22 = DiscoveryRule_LabelsEntry.decode(reader, reader.uint32());
+            if (entry22.value !== undefined) {
+              message.labels[entry22.key] = entry22.value;
+            }
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.serviceKind = reader.string();
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.environmentTemplate = reader.string();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.versionFile = reader.string();
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.versionCommand = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1309,6 +1638,40 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
         ? fromJsonTimestamp(object.update_time)
         : undefined,
       revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      serviceKind: isSet(object.serviceKind)
+        ? globalThis.String(object.serviceKind)
+        : isSet(object.service_kind)
+        ? globalThis.String(object.service_kind)
+        : "",
+      environmentTemplate: isSet(object.environmentTemplate)
+        ? globalThis.String(object.environmentTemplate)
+        : isSet(object.environment_template)
+        ? globalThis.String(object.environment_template)
+        : "",
+      versionFile: isSet(object.versionFile)
+        ? globalThis.String(object.versionFile)
+        : isSet(object.version_file)
+        ? globalThis.String(object.version_file)
+        : "",
+      versionCommand: isSet(object.versionCommand)
+        ? globalThis.String(object.versionCommand)
+        : isSet(object.version_command)
+        ? globalThis.String(object.version_command)
+        : "",
     };
   },
 
@@ -1377,6 +1740,27 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
     if (message.revision !== 0n) {
       obj.revision = message.revision.toString();
     }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    if (message.serviceKind !== "") {
+      obj.serviceKind = message.serviceKind;
+    }
+    if (message.environmentTemplate !== "") {
+      obj.environmentTemplate = message.environmentTemplate;
+    }
+    if (message.versionFile !== "") {
+      obj.versionFile = message.versionFile;
+    }
+    if (message.versionCommand !== "") {
+      obj.versionCommand = message.versionCommand;
+    }
     return obj;
   },
 
@@ -1412,6 +1796,104 @@ export const DiscoveryRule: MessageFns<DiscoveryRule> = {
       ? Timestamp.fromPartial(object.updateTime)
       : undefined;
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.serviceKind = object.serviceKind ?? "";
+    message.environmentTemplate = object.environmentTemplate ?? "";
+    message.versionFile = object.versionFile ?? "";
+    message.versionCommand = object.versionCommand ?? "";
+    return message;
+  },
+};
+
+function createBaseDiscoveryRule_LabelsEntry(): DiscoveryRule_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const DiscoveryRule_LabelsEntry: MessageFns<DiscoveryRule_LabelsEntry> = {
+  encode(message: DiscoveryRule_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DiscoveryRule_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDiscoveryRule_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DiscoveryRule_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: DiscoveryRule_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<DiscoveryRule_LabelsEntry>, I>>(base?: I): DiscoveryRule_LabelsEntry {
+    return DiscoveryRule_LabelsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DiscoveryRule_LabelsEntry>, I>>(object: I): DiscoveryRule_LabelsEntry {
+    const message = createBaseDiscoveryRule_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1460,6 +1942,10 @@ function fromJsonTimestamp(o: any): Timestamp {
   } else {
     return Timestamp.fromJSON(o);
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

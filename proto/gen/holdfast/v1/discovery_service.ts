@@ -1542,8 +1542,8 @@ export const DiscoveryServiceDefinition = {
   methods: {
     /**
      * Lists findings. Filter by: `name`, `machine`, `service`, `slot`, `state`, `decision`, `rule`, `version`,
-     * `present` (`true`), `create_time`, `update_time`, `state_time`. Order by the same. Filters, pages and times as
-     * in StateService.
+     * `present` (`true` or `false`), `freshness`, `create_time`, `update_time`, `state_time`. Order by the same, but
+     * for freshness. Filters, pages and times as in StateService.
      */
     listFindings: {
       name: "ListFindings",
@@ -1554,8 +1554,9 @@ export const DiscoveryServiceDefinition = {
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
     /**
-     * Decides about a finding. Accepting or enforcing makes its instance, or brings it up to date. Deciding what
-     * stands decided, of something that has not changed, changes nothing.
+     * Decides about a finding. Accepting or enforcing makes its instance, or brings it up to date. Enforcing what was
+     * never found, on a machine that is known, makes the finding, as absent, and its instance, as KNOWN. Deciding
+     * what stands decided, of something that has not changed, changes nothing.
      */
     resolveFinding: {
       name: "ResolveFinding",
@@ -1622,8 +1623,8 @@ export type DiscoveryServiceService = typeof DiscoveryServiceService;
 export const DiscoveryServiceService = {
   /**
    * Lists findings. Filter by: `name`, `machine`, `service`, `slot`, `state`, `decision`, `rule`, `version`,
-   * `present` (`true`), `create_time`, `update_time`, `state_time`. Order by the same. Filters, pages and times as
-   * in StateService.
+   * `present` (`true` or `false`), `freshness`, `create_time`, `update_time`, `state_time`. Order by the same, but
+   * for freshness. Filters, pages and times as in StateService.
    */
   listFindings: {
     path: "/holdfast.v1.DiscoveryService/ListFindings" as const,
@@ -1636,8 +1637,9 @@ export const DiscoveryServiceService = {
     responseDeserialize: (value: Buffer): ListFindingsResponse => ListFindingsResponse.decode(value),
   },
   /**
-   * Decides about a finding. Accepting or enforcing makes its instance, or brings it up to date. Deciding what
-   * stands decided, of something that has not changed, changes nothing.
+   * Decides about a finding. Accepting or enforcing makes its instance, or brings it up to date. Enforcing what was
+   * never found, on a machine that is known, makes the finding, as absent, and its instance, as KNOWN. Deciding
+   * what stands decided, of something that has not changed, changes nothing.
    */
   resolveFinding: {
     path: "/holdfast.v1.DiscoveryService/ResolveFinding" as const,
@@ -1712,13 +1714,14 @@ export const DiscoveryServiceService = {
 export interface DiscoveryServiceServer extends UntypedServiceImplementation {
   /**
    * Lists findings. Filter by: `name`, `machine`, `service`, `slot`, `state`, `decision`, `rule`, `version`,
-   * `present` (`true`), `create_time`, `update_time`, `state_time`. Order by the same. Filters, pages and times as
-   * in StateService.
+   * `present` (`true` or `false`), `freshness`, `create_time`, `update_time`, `state_time`. Order by the same, but
+   * for freshness. Filters, pages and times as in StateService.
    */
   listFindings: handleUnaryCall<ListFindingsRequest, ListFindingsResponse>;
   /**
-   * Decides about a finding. Accepting or enforcing makes its instance, or brings it up to date. Deciding what
-   * stands decided, of something that has not changed, changes nothing.
+   * Decides about a finding. Accepting or enforcing makes its instance, or brings it up to date. Enforcing what was
+   * never found, on a machine that is known, makes the finding, as absent, and its instance, as KNOWN. Deciding
+   * what stands decided, of something that has not changed, changes nothing.
    */
   resolveFinding: handleUnaryCall<ResolveFindingRequest, ResolveFindingResponse>;
   /**
@@ -1744,8 +1747,8 @@ export interface DiscoveryServiceServer extends UntypedServiceImplementation {
 export interface DiscoveryServiceClient extends Client {
   /**
    * Lists findings. Filter by: `name`, `machine`, `service`, `slot`, `state`, `decision`, `rule`, `version`,
-   * `present` (`true`), `create_time`, `update_time`, `state_time`. Order by the same. Filters, pages and times as
-   * in StateService.
+   * `present` (`true` or `false`), `freshness`, `create_time`, `update_time`, `state_time`. Order by the same, but
+   * for freshness. Filters, pages and times as in StateService.
    */
   listFindings(
     request: ListFindingsRequest,
@@ -1763,8 +1766,9 @@ export interface DiscoveryServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListFindingsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Decides about a finding. Accepting or enforcing makes its instance, or brings it up to date. Deciding what
-   * stands decided, of something that has not changed, changes nothing.
+   * Decides about a finding. Accepting or enforcing makes its instance, or brings it up to date. Enforcing what was
+   * never found, on a machine that is known, makes the finding, as absent, and its instance, as KNOWN. Deciding
+   * what stands decided, of something that has not changed, changes nothing.
    */
   resolveFinding(
     request: ResolveFindingRequest,

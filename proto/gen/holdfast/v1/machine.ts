@@ -421,6 +421,8 @@ export interface ProcessScan {
   complete: boolean;
   /** What was seen. At most 10,000. */
   processes: Process[];
+  /** How often its source looks. Unset: it did not say. */
+  interval: Duration | undefined;
 }
 
 function createBaseAlias(): Alias {
@@ -1957,7 +1959,7 @@ export const Process: MessageFns<Process> = {
 };
 
 function createBaseProcessScan(): ProcessScan {
-  return { observedTime: undefined, complete: false, processes: [] };
+  return { observedTime: undefined, complete: false, processes: [], interval: undefined };
 }
 
 export const ProcessScan: MessageFns<ProcessScan> = {
@@ -1970,6 +1972,9 @@ export const ProcessScan: MessageFns<ProcessScan> = {
     }
     for (const v of message.processes) {
       Process.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.interval !== undefined) {
+      Duration.encode(message.interval, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2011,6 +2016,14 @@ export const ProcessScan: MessageFns<ProcessScan> = {
             message.processes.push(Process.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.interval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2034,6 +2047,7 @@ export const ProcessScan: MessageFns<ProcessScan> = {
       processes: globalThis.Array.isArray(object?.processes)
         ? object.processes.map((e: any) => Process.fromJSON(e))
         : [],
+      interval: isSet(object.interval) ? Duration.fromJSON(object.interval) : undefined,
     };
   },
 
@@ -2048,6 +2062,9 @@ export const ProcessScan: MessageFns<ProcessScan> = {
     if (message.processes?.length) {
       obj.processes = message.processes.map((e) => Process.toJSON(e));
     }
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
     return obj;
   },
 
@@ -2061,6 +2078,9 @@ export const ProcessScan: MessageFns<ProcessScan> = {
       : undefined;
     message.complete = object.complete ?? false;
     message.processes = object.processes?.map((e) => Process.fromPartial(e)) || [];
+    message.interval = (object.interval !== undefined && object.interval !== null)
+      ? Duration.fromPartial(object.interval)
+      : undefined;
     return message;
   },
 };

@@ -4,6 +4,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
+import { Freshness, freshnessFromJSON, freshnessToJSON } from "./machine.ts";
 import { Instance_State, instance_StateFromJSON, instance_StateToJSON, UncertainDeployment } from "./service.ts";
 
 /** One service on one machine: which version should run, was deployed, and runs. */
@@ -43,7 +44,11 @@ export interface VersionCell {
   /** The deployment that brought `deployed_version`: `runs/{id}` of a run, or the deploy tool's own id. */
   deploymentId: string;
   /** What makes it DRIFT_UNCERTAIN. */
-  uncertainDeployment: UncertainDeployment | undefined;
+  uncertainDeployment:
+    | UncertainDeployment
+    | undefined;
+  /** How long ago the instance was reported, as in Instance. */
+  freshness: Freshness;
 }
 
 /** How the three versions stand to each other. */
@@ -166,6 +171,7 @@ function createBaseVersionCell(): VersionCell {
     observedTime: undefined,
     deploymentId: "",
     uncertainDeployment: undefined,
+    freshness: 0,
   };
 }
 
@@ -215,6 +221,9 @@ export const VersionCell: MessageFns<VersionCell> = {
     }
     if (message.uncertainDeployment !== undefined) {
       UncertainDeployment.encode(message.uncertainDeployment, writer.uint32(122).fork()).join();
+    }
+    if (message.freshness !== 0) {
+      writer.uint32(128).int32(message.freshness);
     }
     return writer;
   },
@@ -352,6 +361,14 @@ export const VersionCell: MessageFns<VersionCell> = {
             message.uncertainDeployment = UncertainDeployment.decode(reader, reader.uint32());
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.freshness = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -413,6 +430,7 @@ export const VersionCell: MessageFns<VersionCell> = {
         : isSet(object.uncertain_deployment)
         ? UncertainDeployment.fromJSON(object.uncertain_deployment)
         : undefined,
+      freshness: isSet(object.freshness) ? freshnessFromJSON(object.freshness) : 0,
     };
   },
 
@@ -463,6 +481,9 @@ export const VersionCell: MessageFns<VersionCell> = {
     if (message.uncertainDeployment !== undefined) {
       obj.uncertainDeployment = UncertainDeployment.toJSON(message.uncertainDeployment);
     }
+    if (message.freshness !== 0) {
+      obj.freshness = freshnessToJSON(message.freshness);
+    }
     return obj;
   },
 
@@ -494,6 +515,7 @@ export const VersionCell: MessageFns<VersionCell> = {
     message.uncertainDeployment = (object.uncertainDeployment !== undefined && object.uncertainDeployment !== null)
       ? UncertainDeployment.fromPartial(object.uncertainDeployment)
       : undefined;
+    message.freshness = object.freshness ?? 0;
     return message;
   },
 };

@@ -4,7 +4,9 @@ import {
   Finding_State,
   type FindingTraits,
 } from '../../../../proto/gen/holdfast/v1/discovery.ts'
-import type { Process } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import { Freshness, type Process } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import { findingName, type InstanceKey } from '../resource-name.ts'
+import type { Row, WorkingSet } from '../working-set.ts'
 
 /** Above are the ports that the kernel hands out: they differ from start to start. */
 const FIRST_EPHEMERAL_PORT = 32_768
@@ -43,6 +45,44 @@ export function stateOf({
 /** Whether a finding has a part in an instance. */
 export const isMonitored = ({ decision }: Finding): boolean =>
   decision === Finding_Decision.ACCEPTED || decision === Finding_Decision.ENFORCED
+
+/** A finding of which nothing is known yet but where it is. */
+export function newFinding(
+  state: WorkingSet,
+  machine: Row<'machine'>,
+  { service, slot, ...rest }: InstanceKey,
+): Finding {
+  return {
+    name: findingName({ service, slot, ...rest }),
+    uid: state.newUid(),
+    etag: '',
+    createTime: undefined,
+    updateTime: undefined,
+    revision: 0n,
+    machine: machine.resource.name,
+    service,
+    slot,
+    state: Finding_State.UNSPECIFIED,
+    stateTime: undefined,
+    decision: Finding_Decision.UNSPECIFIED,
+    decideTime: undefined,
+    decidedBy: '',
+    decideReason: '',
+    rule: '',
+    version: '',
+    process: undefined,
+    present: false,
+    withdrawn: false,
+    presentTime: undefined,
+    accepted: undefined,
+    observedTime: undefined,
+    labels: {},
+    serviceKind: '',
+    environment: '',
+    reportInterval: undefined,
+    freshness: Freshness.UNSPECIFIED,
+  }
+}
 
 function sameTraits(a: FindingTraits, b: FindingTraits): boolean {
   return (

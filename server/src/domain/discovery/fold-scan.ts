@@ -2,16 +2,16 @@ import type { Duration } from '../../../../proto/gen/google/protobuf/duration.ts
 import { type Finding, Finding_Decision, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import type { ProcessesObserved } from '../../../../proto/gen/holdfast/v1/event.ts'
 import { type Process, Process as ProcessMessage } from '../../../../proto/gen/holdfast/v1/machine.ts'
-import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
+import { Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { basisOf, isOlder, type Origin } from '../basis.ts'
 import { sameProcess } from '../fold/instance-reported.ts'
-import { instanceAt, resolveService } from '../fold/resource.ts'
-import { withSeenVersion } from '../fold/seen-version.ts'
 import { instantFromTimestamp, timestampFromInstant } from '../instant.ts'
+import { jsonEqual } from '../json-equal.ts'
 import { sameInterval } from '../report-interval.ts'
-import { findingName, idOf, instanceName } from '../resource-name.ts'
+import { findingName, type InstanceKey, idOf } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
-import { isMonitored, stateOf, traitsOf } from './finding-state.ts'
+import { instanceNameOf, putRunning } from './finding-instance.ts'
+import { isMonitored, newFinding, stateOf, traitsOf } from './finding-state.ts'
 import { type Match, matchScan } from './match-scan.ts'
 import { ruleBook } from './rule-book.ts'
 
@@ -46,10 +46,13 @@ export function foldScan(
     const place = { machine: idOf(machine.resource.name), service: match.service, slot: match.slot }
     const found = state.find('finding', findingName(place))
     if (found === undefined && isOldEnough(match, origin)) {
-      state.put('finding', newFinding(state, { machine, match, origin }), origin.effectiveAt)
+      const finding = findingOf(state, place, { machine, match, origin, interval })
+      state.put('finding', finding, origin.effectiveAt)
     }
   }
 }
+
+const NO_LABELS: Record<string, string> = {}
 
 /** What comes and goes is not worth a finding. */
 function isOldEnough({ process, minAgeSeconds }: Match, { effectiveAt }: Origin): boolean {
@@ -62,12 +65,31 @@ export function seeFindings(state: WorkingSet, machine: Row<'machine'>, origin: 
   for (const row of state.rows.finding.values()) {
     const finding = row.resource
     if (finding.machine !== machine.resource.name || !finding.present || isLate(row, origin)) continue
-    state.observe(row, origin.effectiveAt)
     const instance = state.find('instance', instanceNameOf(finding))
+    if (isSpokenFor(finding, instance)) {
+      putFinding(state, row, adopted(state, finding, origin), origin)
+      putRunning(state, row.resource, { origin, ruled: NO_LABELS })
+      continue
+    }
+    state.observe(row, origin.effectiveAt)
     if (!isMonitored(finding) || instance?.resource.state !== Instance_State.RUNNING) continue
     state.observe(instance, origin.effectiveAt)
   }
 }
+
+/** Somebody has spoken of its instance, and nobody of it. */
+const isSpokenFor = ({ decideTime, decision }: Finding, instance: Row<'instance'> | undefined): boolean =>
+  decision === Finding_Decision.UNSPECIFIED && decideTime === undefined && instance !== undefined
+
+/** That it is a service is decided then. */
+const adopted = (state: WorkingSet, finding: Finding, { source }: Origin): Finding => ({
+  ...finding,
+  decision: Finding_Decision.ACCEPTED,
+  decideTime: state.nowTimestamp,
+  decidedBy: source,
+  decideReason: 'its instance was reported already',
+  accepted: traitsOf(finding.process),
+})
 
 /** A scan that is older than what the finding rests on says nothing of it. */
 function isLate({ resource, observedAt }: Row<'finding'>, { effectiveAt }: Origin): boolean {
@@ -83,34 +105,26 @@ function seeAgain(
   { match, origin, interval }: { match: Match; origin: Origin; interval: Duration | undefined },
 ): void {
   const before = row.resource
-  const instance = state.find('instance', instanceNameOf(before))
-  let seen: Finding = {
+  const seen: Finding = {
     ...before,
+    ...ruledBy(match),
     present: true,
     withdrawn: false,
     presentTime: before.present ? before.presentTime : timestampFromInstant(origin.effectiveAt),
-    rule: match.rule,
     version: match.version || before.version,
     process: match.process,
+    reportInterval: interval ?? before.reportInterval,
   }
-  // Somebody has spoken of this instance, so that it is a service is decided.
-  if (
-    seen.decision === Finding_Decision.UNSPECIFIED &&
-    instance !== undefined &&
-    before.decideTime === undefined
-  ) {
-    seen = {
-      ...seen,
-      decision: Finding_Decision.ACCEPTED,
-      decideTime: state.nowTimestamp,
-      decidedBy: origin.source,
-      decideReason: 'its instance was reported already',
-      accepted: traitsOf(match.process),
-    }
-  }
-  putFinding(state, row, seen, origin)
-  if (isMonitored(row.resource)) putRunning(state, row.resource, origin, interval)
+  const instance = state.find('instance', instanceNameOf(before))
+  putFinding(state, row, isSpokenFor(before, instance) ? adopted(state, seen, origin) : seen, origin)
+  const ruled = isMonitored(before) ? before.labels : NO_LABELS
+  if (isMonitored(row.resource)) putRunning(state, row.resource, { origin, ruled })
 }
+
+/** What a rule says of what it found. */
+const ruledBy = ({ rule, labels, serviceKind, environment }: Match) => ({
+  ...{ rule, labels, serviceKind, environment },
+})
 
 /** Its process is there, and no rule takes it for this any more: that says nothing of the instance. */
 function withdraw(state: WorkingSet, row: Row<'finding'>, origin: Origin): void {
@@ -142,51 +156,14 @@ function putFinding(state: WorkingSet, row: Row<'finding'>, seen: Finding, origi
     before.rule === seen.rule &&
     before.version === seen.version &&
     before.decision === seen.decision &&
+    before.serviceKind === seen.serviceKind &&
+    before.environment === seen.environment &&
+    sameInterval(before.reportInterval, seen.reportInterval) &&
+    jsonEqual(before.labels, seen.labels) &&
     sameBytes(before.process, seen.process)
   if (same) state.observe(row, origin.effectiveAt)
   else state.put('finding', { ...seen, ...stateSince(before, seen, origin) }, origin.effectiveAt)
 }
-
-/** Brings the instance of an accepted finding up to what is seen. */
-export function putRunning(state: WorkingSet, finding: Finding, origin: Origin, interval?: Duration): void {
-  const machine = state.find('machine', finding.machine)!
-  resolveService(state, finding.service)
-  const { row, instance } = instanceAt(state, machine, finding)
-  if (row !== undefined && isOlder(origin, instance.runningBasis, row.observedAt)) return
-  const running = instance.state === Instance_State.RUNNING
-  // Who started it may not have told the process, and then this is it.
-  const goesOn = running && (instance.process === undefined || sameProcess(instance.process, finding.process))
-  // A script knows better than a look at the executable which version it started.
-  const version = (goesOn && instance.runningVersion) || finding.version || instance.runningVersion
-  const reportInterval = interval ?? instance.reportInterval
-  const often = sameInterval(reportInterval, instance.reportInterval)
-  if (
-    row !== undefined &&
-    often &&
-    goesOn &&
-    instance.process !== undefined &&
-    version === instance.runningVersion
-  ) {
-    state.observe(row, origin.effectiveAt)
-    return
-  }
-  const next: Instance = {
-    ...(goesOn ? instance : withSeenVersion(instance, finding.version, origin)),
-    state: Instance_State.RUNNING,
-    stateTime: goesOn
-      ? instance.stateTime
-      : (finding.process?.creationTime ?? timestampFromInstant(origin.effectiveAt)),
-    runningVersion: version,
-    process: finding.process,
-    exitCode: undefined,
-    reportInterval,
-    runningBasis: basisOf(origin),
-  }
-  state.put('instance', next, origin.effectiveAt)
-}
-
-const instanceNameOf = ({ machine, service, slot }: Finding): string =>
-  instanceName({ machine: idOf(machine), service, slot })
 
 /** The state of a finding, and since when: as before while it stays the same. */
 function stateSince(before: Finding, after: Finding, origin: Origin): Pick<Finding, 'state' | 'stateTime'> {
@@ -197,35 +174,23 @@ function stateSince(before: Finding, after: Finding, origin: Origin): Pick<Findi
   }
 }
 
-function newFinding(
+function findingOf(
   state: WorkingSet,
-  { machine, match, origin }: { machine: Row<'machine'>; match: Match; origin: Origin },
+  place: InstanceKey,
+  seen: { machine: Row<'machine'>; match: Match; origin: Origin; interval: Duration | undefined },
 ): Finding {
-  const { service, slot } = match
+  const { machine, match, origin, interval } = seen
+  const since = timestampFromInstant(origin.effectiveAt)
   return {
-    name: findingName({ machine: idOf(machine.resource.name), service, slot }),
-    uid: state.newUid(),
-    etag: '',
-    createTime: undefined,
-    updateTime: undefined,
-    revision: 0n,
-    machine: machine.resource.name,
-    service,
-    slot,
+    ...newFinding(state, machine, place),
+    ...ruledBy(match),
     state: Finding_State.UNDECIDED,
-    stateTime: timestampFromInstant(origin.effectiveAt),
-    decision: Finding_Decision.UNSPECIFIED,
-    decideTime: undefined,
-    decidedBy: '',
-    decideReason: '',
-    rule: match.rule,
+    stateTime: since,
     version: match.version,
     process: match.process,
     present: true,
-    withdrawn: false,
-    presentTime: timestampFromInstant(origin.effectiveAt),
-    accepted: undefined,
-    observedTime: undefined,
+    presentTime: since,
+    reportInterval: interval,
   }
 }
 

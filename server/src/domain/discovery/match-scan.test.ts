@@ -88,6 +88,21 @@ test('a rule that says nothing of processes is refused', () => {
   expect(ruleViolations('rule', DiscoveryRule.fromPartial({ serviceTemplate: 'x' }))[0]?.field).toBe('rule')
 })
 
+test.each([
+  [{ serviceTemplate: '{nosuch}' }, 'rule.service_template', '{nosuch}'],
+  [{ argvPattern: '(?P<app>x)', slotTemplate: '{app}-{2}' }, 'rule.slot_template', '{app}'],
+  [{ environmentTemplate: '{stage}' }, 'rule.environment_template', '{unit}'],
+  [{ versionFile: '/srv/{x}/VERSION' }, 'rule.version_file', '{x}'],
+  [{ versionFile: 'VERSION', versionCommand: 'ask' }, 'rule.version_command', 'leave one out'],
+  [{ versionCommand: '/bin/sh' }, 'rule.version_command', 'without directory'],
+  [{ versionCommand: 'sh -c' }, 'rule.version_command', 'without directory'],
+  [{ labels: { 'a b': '1' } }, 'rule.labels["a b"]', 'keys'],
+  [{ labels: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [i, '1'])) }, 'rule.labels', '16'],
+])('%j is refused, and said why', (says, field, why) => {
+  const rule = DiscoveryRule.fromPartial({ executables: ['x'], serviceTemplate: 'x', ...says })
+  expect(ruleViolations('rule', rule)).toEqual([{ field, description: expect.stringContaining(why) }])
+})
+
 test('the rules that ship are in order', () => {
   for (const { rule } of BUILTIN_RULES) expect(ruleViolations('rule', rule)).toEqual([])
   expect(new Set(BUILTIN_RULES.map(({ rule }) => rule.name)).size).toBe(BUILTIN_RULES.length)

@@ -29,7 +29,7 @@ export class RefoldScan implements Command<void> {
   decide(state: WorkingSet): void {
     const machine = state.find('machine', this.#machine)
     if (machine === undefined || isRetired(machine)) return
-    const { observedTime, processes, complete } = this.#scan
+    const { observedTime, processes, complete, interval } = this.#scan
     const effectiveAt = instantFromTimestamp(observedTime!)
     const origin = { source: API_SOURCE, epoch: 0, seq: 0, effectiveAt, occurredAt: effectiveAt }
     // A scan that arrived meanwhile knew the rules already; what it has seen this one is too late for.
@@ -37,7 +37,7 @@ export class RefoldScan implements Command<void> {
       foldScan(
         state,
         machine,
-        { machine: undefined, processes, complete, listComplete: false, interval: undefined },
+        { machine: undefined, processes, complete, listComplete: false, interval },
         { ...origin, principal: this.#principal },
       ),
     )

@@ -3,10 +3,11 @@ import { API_SOURCE, recordAmendment } from '../amendment.ts'
 import type { Command } from '../command.ts'
 import { HoldfastError } from '../error.ts'
 import type { LoadKeys } from '../load-keys.ts'
+import { isRetired } from '../machine-identity.ts'
 import { findingName, type InstanceKey, instanceName, machineName, serviceName } from '../resource-name.ts'
 import type { Row, WorkingSet } from '../working-set.ts'
-import { isMonitored, stateOf, traitsOf } from './finding-state.ts'
-import { putRunning } from './fold-scan.ts'
+import { putKnown, putRunning } from './finding-instance.ts'
+import { isMonitored, newFinding, stateOf, traitsOf } from './finding-state.ts'
 
 export interface Resolution {
   key: InstanceKey
@@ -17,7 +18,7 @@ export interface Resolution {
   principal: string
 }
 
-/** Decides about a finding; accepting or enforcing it makes its instance. */
+/** Decides about a finding; accepting or enforcing it makes its instance. What must run need not have been found. */
 export class ResolveFinding implements Command<{ finding: Finding; revision: bigint }> {
   readonly size = 1024
   readonly #resolution: Resolution
@@ -48,47 +49,61 @@ export class ResolveFinding implements Command<{ finding: Finding; revision: big
   }
 
   #resolve(state: WorkingSet): Row<'finding'> {
-    const { key, decision, etag, reason, principal } = this.#resolution
-    const name = findingName(key)
-    const row = state.find('finding', name)
-    if (row === undefined) {
-      throw new HoldfastError('NOT_FOUND', `there is no ${name}; list the findings to see their names`, {
-        metadata: { resource: name },
-      })
-    }
-    const before = row.resource
+    const { decision, etag, reason, principal } = this.#resolution
+    const row = this.#row(state)
+    const before = row?.resource ?? this.#unseen(state)
     if (etag !== '' && etag !== before.etag) {
       throw new HoldfastError(
         'ETAG_MISMATCH',
-        `${name} has changed since you read it (etag is ${before.etag}, not ${etag}); read it again and decide anew`,
-        { metadata: { resource: name, etag: before.etag } },
+        `${before.name} has changed since you read it (etag is ${before.etag}, not ${etag}); read it again and decide anew`,
+        { metadata: { resource: before.name, etag: before.etag } },
       )
     }
-    const decided = decision !== Finding_Decision.UNSPECIFIED
     const after: Finding = {
       ...before,
       decision,
-      decideTime: decided ? state.nowTimestamp : undefined,
-      decidedBy: decided ? principal : '',
-      decideReason: decided ? reason : '',
+      // Also of a decision that is taken back: what somebody spoke of is not accepted by itself.
+      decideTime: state.nowTimestamp,
+      decidedBy: principal,
+      decideReason: reason,
       accepted: undefined,
     }
-    if (isMonitored(after)) after.accepted = traitsOf(before.process)
+    if (isMonitored(after) && before.process !== undefined) after.accepted = traitsOf(before.process)
     after.state = stateOf(after)
-    if (before.decision === decision && before.state === after.state) return row
+    if (row !== undefined && before.decision === decision && before.state === after.state) return row
     if (before.state !== after.state) after.stateTime = state.nowTimestamp
-    const put = state.put('finding', after, row.observedAt)
+    const put = state.put('finding', after, row?.observedAt)
     if (isMonitored(after) && after.present) {
-      const effectiveAt = row.observedAt
-      putRunning(state, put.resource, {
-        source: API_SOURCE,
-        epoch: 0,
-        seq: 0,
-        effectiveAt,
-        occurredAt: effectiveAt,
-        principal,
-      })
+      const effectiveAt = put.observedAt
+      const origin = { source: API_SOURCE, epoch: 0, seq: 0, effectiveAt, occurredAt: effectiveAt, principal }
+      putRunning(state, put.resource, { origin, ruled: isMonitored(before) ? before.labels : {} })
+    } else if (row === undefined) {
+      putKnown(state, put.resource)
     }
     return put
+  }
+
+  #row(state: WorkingSet): Row<'finding'> | undefined {
+    const { key, decision } = this.#resolution
+    const name = findingName(key)
+    const row = state.find('finding', name)
+    if (row !== undefined || decision === Finding_Decision.ENFORCED) return row
+    throw new HoldfastError('NOT_FOUND', `there is no ${name}; list the findings to see their names`, {
+      metadata: { resource: name },
+    })
+  }
+
+  /** What no scan has shown. */
+  #unseen(state: WorkingSet): Finding {
+    const { key } = this.#resolution
+    const machine = state.find('machine', machineName(key.machine))
+    if (machine !== undefined && !isRetired(machine)) {
+      return newFinding(state, machine, key)
+    }
+    const name = machineName(key.machine)
+    const why = machine === undefined ? `there is no ${name}` : `${name} is retired`
+    throw new HoldfastError('NOT_FOUND', `${why}; list the machines to see where something can be enforced`, {
+      metadata: { resource: name },
+    })
   }
 }

@@ -2,6 +2,7 @@ import type { DiscoveryRule } from '../../../../proto/gen/holdfast/v1/discovery.
 import type { Process } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { containerIn, unitIn } from './control-group.ts'
 import { Pattern } from './pattern.ts'
+import { expandTemplate } from './template.ts'
 
 /** What a rule takes a process for. */
 export interface Verdict {
@@ -10,6 +11,13 @@ export interface Verdict {
   slot: string
   version: string
   minAgeSeconds: number
+  labels: Record<string, string>
+  serviceKind: string
+  environment: string
+  /** Where the agent may find the version; empty when the rule names no file. */
+  versionFile: string
+  /** The program that the agent may ask for it; empty when the rule names none. */
+  versionCommand: string
 }
 
 /** A rule with its expressions compiled. */
@@ -37,13 +45,19 @@ export class CompiledRule {
     const groups = this.#argv === undefined ? NO_GROUPS : this.#argv.groupsIn(process.commandArgs.join(' '))
     if (groups === undefined) return undefined
     const value = (placeholder: string): string => this.#value(process, placeholder, groups)
-    const { serviceTemplate, slotTemplate, versionTemplate } = this.rule
+    const text = (template: string): string => expandTemplate(template, value)
+    const { rule } = this
     return {
       rule: name.slice('discoveryRules/'.length),
-      service: idFrom(expand(serviceTemplate, value)),
-      slot: idFrom(expand(slotTemplate, value)),
-      minAgeSeconds: this.rule.minAgeSeconds,
-      version: expand(versionTemplate, value).slice(0, MAX_VERSION) || process.version,
+      service: idFrom(text(rule.serviceTemplate)),
+      slot: idFrom(text(rule.slotTemplate)),
+      environment: idFrom(text(rule.environmentTemplate)),
+      minAgeSeconds: rule.minAgeSeconds,
+      version: text(rule.versionTemplate).slice(0, MAX_VERSION) || process.version,
+      labels: rule.labels,
+      serviceKind: rule.serviceKind,
+      versionFile: text(rule.versionFile).slice(0, MAX_PATH),
+      versionCommand: rule.versionCommand,
     }
   }
 
@@ -78,9 +92,7 @@ const names = ({ executableName, commandArgs }: Process): string[] => [
 
 const NO_GROUPS: ReadonlyMap<string, string> = new Map()
 const MAX_VERSION = 128
-
-const expand = (template: string, value: (placeholder: string) => string): string =>
-  template.replace(/\{(\w+)\}/g, (_, placeholder: string) => value(placeholder))
+const MAX_PATH = 4_096
 
 /** What of a text can be an id: what ids may not hold becomes `-`, and none is at either end. */
 const idFrom = (text: string): string =>

@@ -88,9 +88,11 @@ export const FINDING_FIELDS = filterFields<Finding>(
   { name: 'decision', type: 'enum', values: sentValues(Finding_Decision), get: (f) => f.decision },
   { name: 'rule', type: 'text', get: (f) => f.rule },
   { name: 'version', type: 'text', get: (f) => f.version },
+  { name: 'present', type: 'enum', values: { TRUE: 1, FALSE: 2 }, get: (f) => (f.present ? 1 : 2) },
   { name: 'create_time', type: 'time', get: (f) => f.createTime },
   { name: 'update_time', type: 'time', get: (f) => f.updateTime },
   { name: 'state_time', type: 'time', get: (f) => f.stateTime },
+  { name: 'freshness', type: 'enum', values: FRESHNESSES, get: (f) => f.freshness },
 )
 
 /** What filters of ListRuns may name, beside `machine`. */

@@ -137,6 +137,7 @@ export function foldProcessesObserved(
     observedTime: timestampFromInstant(origin.effectiveAt),
     complete: observed.complete,
     processes: observed.processes,
+    interval: observed.interval,
   })
   if (!isRetired(machine)) foldScan(state, machine, observed, origin)
   if (state.head === before) return { effect: Effect.NONE, machine, kept: undefined }

@@ -69,7 +69,7 @@ export function instanceAt(
 }
 
 /** The most labels of one resource. */
-const MAX_LABELS = 64
+export const MAX_LABELS = 64
 
 /**
  * Labels with `given` set over them; undefined when that changes nothing. An empty value removes a label. Throws
