@@ -1,5 +1,6 @@
-import { lstat, readlink, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import type { ObservedProcess } from './observed-process.ts'
+import { processUser } from './process-user.ts'
 import { runProbe } from './run-probe.ts'
 
 /** What executables answer with their version, by name, and with which argument. */
@@ -36,14 +37,13 @@ export async function readVersions(
   known: VersionCache = new Map(),
 ): Promise<void> {
   const asked = new Map<string, Promise<string>>()
-  const ownNamespace = await namespaceOf('self')
   for (const one of processes) {
     const program = programOf(one)
     if (program === undefined || one.executablePath === '') continue
     const key = `${program}\n${one.executablePath}\n${one.userName}`
     let version = asked.get(key)
     if (version === undefined) {
-      version = versionOf(one, program, { known, ownNamespace })
+      version = versionOf(one, program, known)
       asked.set(key, version)
     }
     const found = await version
@@ -60,24 +60,16 @@ function programOf({ executableName, commandArgs }: ObservedProcess): string | u
 /** Versions by executable, its time of change and its user: an executable is asked once. */
 export type VersionCache = Map<string, string>
 
-async function versionOf(
-  one: ObservedProcess,
-  program: string,
-  { known, ownNamespace }: { known: VersionCache; ownNamespace: string | undefined },
-): Promise<string> {
+async function versionOf(one: ObservedProcess, program: string, known: VersionCache): Promise<string> {
   try {
-    if ((await namespaceOf(one.pid)) !== ownNamespace) return ''
-    const { uid, gid } = await lstat(`/proc/${one.pid}`)
+    const user = await processUser(one.pid)
+    if (user === undefined) return ''
     const { mtimeMs, ino } = await stat(one.executablePath)
-    const key = [program, one.executablePath, ino, mtimeMs, uid].join('\n')
+    const key = [program, one.executablePath, ino, mtimeMs, user.uid].join('\n')
     const before = known.get(key)
     if (before !== undefined) return before
-    const asRoot = process.getuid?.() === 0
-    if (!asRoot && uid !== process.getuid?.()) return ''
-    const outcome = await runProbe(one.executablePath, [VERSION_ARGUMENT[program]!], {
-      argv0: program,
-      ...(asRoot ? { uid, gid } : {}),
-    })
+    const args = [VERSION_ARGUMENT[program]!]
+    const outcome = await runProbe(one.executablePath, args, { argv0: program, ...user.become })
     const version = 'output' in outcome ? versionIn(outcome.output) : ''
     known.set(key, version)
     return version
@@ -90,12 +82,4 @@ async function versionOf(
 /** The first thing in a text that looks like a version, such as `7.0.15` in `Redis server v=7.0.15 sha=…`. */
 export function versionIn(text: string): string {
   return /(?:^|[^A-Za-z0-9.])v?=?(\d+(?:\.\d+)+[\w.+~-]{0,40}|\d+\.\d+)/.exec(text.slice(0, 4_096))?.[1] ?? ''
-}
-
-async function namespaceOf(pid: number | 'self'): Promise<string | undefined> {
-  try {
-    return await readlink(`/proc/${pid}/ns/mnt`)
-  } catch {
-    return undefined
-  }
 }

@@ -1,8 +1,8 @@
 import type { CallOptions, Holdfast, Revision } from '@holdfast/sdk'
 import type { AttributeValue, ProbeFailure } from './facet-draft.ts'
 import { observeMachine } from './observe-machine.ts'
-import { observeProcesses } from './observe-processes.ts'
-import { readVersions } from './program-version.ts'
+import type { ProcessObservation } from './observed-process.ts'
+import { ProcessReports } from './process-reports.ts'
 
 /** What was reported, and what could not be seen. */
 export interface ReportedMachine {
@@ -22,6 +22,10 @@ export interface ReportedMachine {
 export interface ReportOnceOptions extends CallOptions {
   /** The id to report under. @defaultValue the short host name */
   id?: string | undefined
+  /** Directories of programs and files that rules may name for versions. @defaultValue none */
+  allowedProbes?: readonly string[] | undefined
+  /** Hears what a rule names that gives no version. */
+  onTrouble?: ((message: string) => void) | undefined
 }
 
 /**
@@ -32,21 +36,24 @@ export async function reportOnce(
   holdfast: Holdfast,
   options: ReportOnceOptions = {},
 ): Promise<ReportedMachine> {
-  const { id, ...call } = options
+  const { id, allowedProbes = [], onTrouble = () => {}, ...call } = options
   const occurredAt = new Date()
-  const [machine, seen] = await Promise.all([observeMachine({ id }), observeProcesses()])
-  await readVersions(seen.processes)
+  const reports = new ProcessReports({ client: holdfast, allowedProbes, onTrouble })
+  const [machine, seen] = await Promise.all([observeMachine({ id }), reports.look()])
   const whole: Record<string, Record<string, AttributeValue>> = {}
   const partial: Record<string, Record<string, AttributeValue>> = {}
   for (const facet of machine.facets) (facet.complete ? whole : partial)[facet.facet] = facet.attributes
   let { revision } = await holdfast.observe(machine.identity, {
     ...call,
+    ...scanOf(seen),
     occurredAt,
     facets: whole,
-    processes: seen.processes,
-    processesComplete: seen.complete,
-    processesListed: seen.listComplete,
   })
+  if (await reports.readProbes(machine.identity, seen, call)) {
+    // A little later than what it takes the place of.
+    const again = { ...call, ...scanOf(seen), occurredAt: new Date(occurredAt.getTime() + 1) }
+    revision = (await holdfast.observe(machine.identity, again)).revision
+  }
   if (Object.keys(partial).length > 0) {
     const written = await holdfast.observe(machine.identity, {
       ...call,
@@ -65,3 +72,9 @@ export async function reportOnce(
     revision,
   }
 }
+
+const scanOf = ({ processes, complete, listComplete }: ProcessObservation) => ({
+  processes,
+  processesComplete: complete,
+  processesListed: listComplete,
+})

@@ -5,6 +5,7 @@ import { runProbe } from './run-probe.ts'
 test('a program is heard, on both of its outputs', async () => {
   expect(await runProbe('/bin/sh', ['-c', 'echo one; echo two >&2'])).toEqual({
     output: expect.stringMatching(/one\n|two\n/),
+    code: 0,
   })
 })
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 
 /** What became of asking a program. */
-export type ProbeOutcome = { output: string } | { failed: string }
+export type ProbeOutcome = { output: string; code: number | null } | { failed: string }
 
 export interface ProbeOptions {
   /** @defaultValue 2,000 */
@@ -13,6 +13,10 @@ export interface ProbeOptions {
   gid?: number | undefined
   /** The name that the program is told to be. @defaultValue the file */
   argv0?: string | undefined
+  /** Added to an environment that else holds a path and the C locale only. */
+  env?: Record<string, string>
+  /** Whether only the standard output is looked at. @defaultValue false */
+  stdoutOnly?: boolean
 }
 
 /**
@@ -22,14 +26,15 @@ export interface ProbeOptions {
 export function runProbe(
   file: string,
   args: readonly string[],
-  { timeoutMs = 2_000, maxBytes = 64 * 1_024, uid, gid, argv0 }: ProbeOptions = {},
+  options: ProbeOptions = {},
 ): Promise<ProbeOutcome> {
+  const { timeoutMs = 2_000, maxBytes = 64 * 1_024, uid, gid, argv0, env, stdoutOnly = false } = options
   return new Promise((resolve) => {
     const child = spawn(file, args, {
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', stdoutOnly ? 'ignore' : 'pipe'],
       cwd: '/',
-      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
+      env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...env },
       ...(argv0 === undefined ? {} : { argv0 }),
       ...(uid === undefined ? {} : { uid }),
       ...(gid === undefined ? {} : { gid }),
@@ -39,8 +44,8 @@ export function runProbe(
     const end = (outcome: ProbeOutcome): void => {
       clearTimeout(timer)
       killGroup(child.pid)
-      child.stdout.destroy()
-      child.stderr.destroy()
+      child.stdout?.destroy()
+      child.stderr?.destroy()
       resolve(outcome)
     }
     const timer = setTimeout(() => end({ failed: `no end within ${timeoutMs} ms` }), timeoutMs)
@@ -49,10 +54,10 @@ export function runProbe(
       bytes += chunk.length
       if (bytes > maxBytes) end({ failed: `more than ${maxBytes} bytes of output` })
     }
-    child.stdout.on('data', take)
-    child.stderr.on('data', take)
+    child.stdout?.on('data', take)
+    child.stderr?.on('data', take)
     child.once('error', (error) => end({ failed: error.message }))
-    child.once('close', () => end({ output: Buffer.concat(chunks).toString() }))
+    child.once('close', (code) => end({ output: Buffer.concat(chunks).toString(), code }))
   })
 }
 

@@ -4,7 +4,7 @@ import type { AgentFlags } from './commands/agent.ts'
 import type { RelayFlags } from './commands/relay.ts'
 import { defineCommand, globalFlags, type Within } from './define-command.ts'
 import type { ExitCode } from './exit-code.ts'
-import { durationMs, wholeNumber } from './option-value.ts'
+import { collected, durationMs, wholeNumber } from './option-value.ts'
 
 /** Runs what needs no settings of a client. */
 export type Serving = (work: () => Promise<ExitCode>) => Promise<void>
@@ -38,6 +38,11 @@ export function defineServing(program: Command, within: Within, serving: Serving
     .option('--once', 'look once, report, and end')
     .option('--heartbeat <duration>', 'how often to say that the machine is there (30s)', durationMs)
     .option('--scan <duration>', 'how often to look at the processes (2m)', durationMs)
+    .option(
+      '--allow-probes <directory>',
+      'programs and files here may be named by rules, for versions; may be repeated',
+      collected,
+    )
     .option('--no-cloud', 'do not ask the metadata service of the cloud')
     .option('--machine <id>', 'the id to report under; otherwise HOLDFAST_MACHINE, or the host name')
     .action(async (flags: AgentFlags & { once?: boolean }, command: Command) => {

@@ -1,9 +1,12 @@
 import type { DiscoveryRule, Finding } from '../../proto/gen/holdfast/v1/discovery.ts'
-import type { SimulateRuleResponse } from '../../proto/gen/holdfast/v1/discovery_service.ts'
+import type {
+  ListVersionProbesResponse_VersionProbe,
+  SimulateRuleResponse,
+} from '../../proto/gen/holdfast/v1/discovery_service.ts'
 import type { ChangeOptions } from './changes.ts'
 import type { CallOptions } from './connect-options.ts'
 import type { Connection } from './connection.ts'
-import { nameOf } from './machine-ref.ts'
+import { type MachineInput, machineRef, nameOf } from './machine-ref.ts'
 import { Paginator } from './paginator.ts'
 import { isBeginning, type ListOptions, listFields, pageOf, present } from './reads.ts'
 import type { Revision } from './revision.ts'
@@ -114,6 +117,16 @@ export async function simulateRule(
   const machine = options.machine === undefined ? '' : nameOf('machines', options.machine)
   const method = rpc(definition, definition.methods.simulateRule)
   return await connection.unary(method, { rule: wholeRule('', rule), machine }, options)
+}
+
+export async function listVersionProbes(
+  connection: Connection,
+  machine: MachineInput,
+  options: CallOptions,
+): Promise<ListVersionProbesResponse_VersionProbe[]> {
+  const definition = await discoveryService()
+  const method = rpc(definition, definition.methods.listVersionProbes)
+  return (await connection.unary(method, { machine: machineRef(machine) }, options)).probes
 }
 
 function wholeRule(name: string, rule: RuleInput): DiscoveryRule {

@@ -1,6 +1,9 @@
 import type { GetServerInfoResponse, Source } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import type { DiscoveryRule, Finding } from '../../proto/gen/holdfast/v1/discovery.ts'
-import type { SimulateRuleResponse } from '../../proto/gen/holdfast/v1/discovery_service.ts'
+import type {
+  ListVersionProbesResponse_VersionProbe,
+  SimulateRuleResponse,
+} from '../../proto/gen/holdfast/v1/discovery_service.ts'
 import type { Machine } from '../../proto/gen/holdfast/v1/machine.ts'
 import type { Run, RunTarget } from '../../proto/gen/holdfast/v1/run.ts'
 import type { Instance, Service } from '../../proto/gen/holdfast/v1/service.ts'
@@ -312,6 +315,14 @@ export class Holdfast extends LockingClient implements AsyncDisposable {
     options: discovery.SimulateRuleOptions = {},
   ): Promise<SimulateRuleResponse> {
     return await discovery.simulateRule(this.#connection, rule, options)
+  }
+
+  /** Lists where rules say that versions are to be read on a machine. For agents. */
+  async listVersionProbes(
+    machine: MachineInput,
+    options: CallOptions = {},
+  ): Promise<ListVersionProbesResponse_VersionProbe[]> {
+    return await discovery.listVersionProbes(this.#connection, machine, options)
   }
 
   /** Sets labels of a machine; an empty value removes one. @throws NotFoundError, ConflictError */

@@ -7,6 +7,7 @@ export type {
 } from '../../proto/gen/holdfast/v1/admin_service.ts'
 export type { DiscoveryRule, Finding, FindingTraits } from '../../proto/gen/holdfast/v1/discovery.ts'
 export type {
+  ListVersionProbesResponse_VersionProbe,
   SimulateRuleResponse,
   SimulateRuleResponse_Match,
 } from '../../proto/gen/holdfast/v1/discovery_service.ts'

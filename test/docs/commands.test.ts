@@ -77,3 +77,26 @@ describe('docs/locks.md', () => {
     expect(lock.state).toBe('lost')
   }, 60_000)
 })
+
+describe('docs/discovery.md', () => {
+  test('its commands run in their order', async () => {
+    await using client = await Holdfast.connect({ address: server.address })
+    const redis = {
+      pid: 7,
+      executableName: 'redis-server',
+      commandArgs: ['redis-server'],
+      createdAt: new Date(0),
+    }
+    for (const machine of ['web-0', 'web-1']) await client.observe(machine, { processes: [redis] })
+    for (const line of commandsOf('docs/discovery.md')) {
+      const script = `PATH="$(dirname "$0"):$PATH"; ${line}`
+      const { code, out, err } = await startProgram('/bin/sh', ['-c', script, program], {
+        HOLDFAST_ADDRESS: server.address,
+      }).ended
+      expect(`${line}: ${code} ${err}`).toMatch(/: 0 /)
+      if (line.includes('--filter') && line.includes('redis')) {
+        expect(out).toMatch(line.includes('--yes') ? /web-1~redis is monitored/ : /web-1~redis +undecided/)
+      }
+    }
+  })
+})

@@ -1,10 +1,10 @@
-import type { Holdfast } from '@holdfast/sdk'
+import type { Holdfast, ObservationOptions } from '@holdfast/sdk'
 import type { ObservedFacet } from '../facet-draft.ts'
 import { type MachineIdentity, machineIdentity } from '../machine-identity.ts'
 import { observeMachine } from '../observe-machine.ts'
-import { observeProcesses } from '../observe-processes.ts'
+import type { ProcessObservation } from '../observed-process.ts'
 import { observePackages } from '../packages-facet.ts'
-import { readVersions, type VersionCache } from '../program-version.ts'
+import { ProcessReports } from '../process-reports.ts'
 import { Forwarder, Spool, type SpoolLimits, spoolDirOf } from '../spool/index.ts'
 import { type AgentSocket, listenForScripts } from './agent-socket.ts'
 import { bootFacet } from './boot-facet.ts'
@@ -29,6 +29,8 @@ export interface AgentOptions {
   cloud?: boolean | undefined
   /** What the spool is held to while nothing gets through. @defaultValue 256 MiB and 30 days */
   limits?: SpoolLimits | undefined
+  /** Directories of programs and files that rules may name for versions. @defaultValue none */
+  allowedProbes?: readonly string[] | undefined
   /** Hears what goes wrong, once until it goes well again. */
   onTrouble: (message: string) => void
 }
@@ -45,7 +47,7 @@ const CALL_TIMEOUT_MS = 20_000
 export class Agent implements AsyncDisposable {
   readonly #options: AgentOptions
   readonly #rounds: Rounds
-  readonly #versions: VersionCache = new Map()
+  readonly #processes: ProcessReports
   readonly #facets = new Map<string, { digest: string; sentAt: number }>()
   #scan: { digest: string; sentAt: number } | undefined
   #identity: MachineIdentity
@@ -58,6 +60,8 @@ export class Agent implements AsyncDisposable {
     this.#options = options
     this.#identity = machineIdentity({}, options.id)
     this.#rounds = new Rounds(options.onTrouble)
+    const { client, allowedProbes = [], onTrouble } = options
+    this.#processes = new ProcessReports({ client, allowedProbes, onTrouble })
   }
 
   /** The id that it reports under. */
@@ -103,8 +107,7 @@ export class Agent implements AsyncDisposable {
   async #reportProcesses(intervalMs: number): Promise<void> {
     const { client } = this.#options
     const occurredAt = new Date()
-    const seen = await observeProcesses()
-    await readVersions(seen.processes, this.#versions)
+    const seen = await this.#processes.look()
     const digest = scanDigest(seen)
     const unchanged = this.#scan?.digest === digest && Date.now() - this.#scan.sentAt < SCAN_PROOF_MS
     const call = { timeoutMs: CALL_TIMEOUT_MS, occurredAt }
@@ -112,14 +115,17 @@ export class Agent implements AsyncDisposable {
       await client.machineHeartbeat(this.#identity, { ...call, processesUnchanged: true })
       return
     }
-    await client.observe(this.#identity, {
-      ...call,
-      processes: seen.processes,
-      processesComplete: seen.complete,
-      processesListed: seen.listComplete,
-      processesIntervalMs: intervalMs,
-    })
-    this.#scan = { digest, sentAt: Date.now() }
+    await this.#sendScan(seen, { ...call, processesIntervalMs: intervalMs })
+    if (await this.#processes.readProbes(this.#identity, seen, { timeoutMs: CALL_TIMEOUT_MS })) {
+      await this.#sendScan(seen, { ...call, occurredAt: new Date(), processesIntervalMs: intervalMs })
+    }
+    this.#scan = { digest: scanDigest(seen), sentAt: Date.now() }
+  }
+
+  async #sendScan(seen: ProcessObservation, options: ObservationOptions): Promise<void> {
+    const { processes, complete, listComplete } = seen
+    const scan = { processes, processesComplete: complete, processesListed: listComplete }
+    await this.#options.client.observe(this.#identity, { ...options, ...scan })
   }
 
   async #reportFacets(): Promise<void> {

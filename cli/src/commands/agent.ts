@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path'
 import { localMachine } from '@holdfast/agent/machine-identity'
 import { reportOnce } from '@holdfast/agent/report-once'
 import { dataDirOf, limitsOf } from '@holdfast/agent/spool'
@@ -10,6 +11,7 @@ export interface AgentFlags {
   heartbeat?: number
   scan?: number
   cloud?: boolean
+  allowProbes?: string[]
 }
 
 /** `holdfast agent`: runs until a signal. */
@@ -30,6 +32,7 @@ export async function agent(context: CommandContext, flags: AgentFlags): Promise
     scanMs: flags.scan,
     cloud: flags.cloud,
     limits: limitsOf(context.env),
+    allowedProbes: probesOf(flags),
     onTrouble: (message) => context.warn(printable(message)),
   })
   await running.start()
@@ -38,9 +41,16 @@ export async function agent(context: CommandContext, flags: AgentFlags): Promise
 }
 
 /** `holdfast agent --once`. */
-export async function agentOnce(context: CommandContext, flags: { machine?: string }): Promise<undefined> {
+export async function agentOnce(
+  context: CommandContext,
+  flags: Pick<AgentFlags, 'machine' | 'allowProbes'>,
+): Promise<undefined> {
   const { id } = localMachine(flags.machine ?? context.settings.machine)
-  const report = await reportOnce(context.client({ source: `agent/${id}` }), { id })
+  const report = await reportOnce(context.client({ source: `agent/${id}` }), {
+    id,
+    allowedProbes: probesOf(flags),
+    onTrouble: (message) => context.warn(printable(message)),
+  })
   for (const { probe, reason } of report.failures)
     context.warn(`not seen: ${printable(probe)} (${printable(reason)})`)
   if (!report.processesComplete) context.warn('not all processes and their ports could be seen by this user')
@@ -51,4 +61,10 @@ export async function agentOnce(context: CommandContext, flags: { machine?: stri
   }
   const what = `${report.facets.join(', ')} and ${report.processes} processes`
   await context.print(`reported ${report.id}: ${what} (revision ${report.revision})\n`)
+}
+
+function probesOf({ allowProbes = [] }: Pick<AgentFlags, 'allowProbes'>): string[] {
+  const relative = allowProbes.find((directory) => !isAbsolute(directory))
+  if (relative === undefined) return allowProbes
+  throw new UsageError(`--allow-probes is ${JSON.stringify(relative)}; it must be an absolute path`)
 }

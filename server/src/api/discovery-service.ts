@@ -12,6 +12,8 @@ import { ResolveFinding } from '../domain/discovery/resolve-finding.ts'
 import { CompiledRule } from '../domain/discovery/rule.ts'
 import { allRules, compiledRule, isActive } from '../domain/discovery/rule-book.ts'
 import { ruleViolations } from '../domain/discovery/rule-violations.ts'
+import type { FieldViolation } from '../domain/error.ts'
+import { machineChecks } from '../domain/event-validation.ts'
 import {
   findingNameViolation,
   machineNameViolation,
@@ -26,6 +28,7 @@ import { walkScans } from '../store/walk-scans.ts'
 import type { CallContext, Handlers } from './handler.ts'
 import { listPage } from './list-request.ts'
 import { check } from './page-request.ts'
+import { versionProbes } from './version-probes.ts'
 
 const MAX_MACHINES = 10_000
 const MAX_MATCHES = 200
@@ -77,6 +80,13 @@ export function discoveryService({
     },
 
     simulateRule: (request, { signal }) => simulate(store, request, signal),
+
+    async listVersionProbes({ machine }) {
+      const checks: (FieldViolation | undefined)[] = []
+      machineChecks('machine', machine, checks)
+      check(checks)
+      return versionProbes(store, machine!)
+    },
   }
 }
 

@@ -219,7 +219,7 @@ function placeChecks(
   if (slot !== '') checks.push(idViolation(`${field}.slot`, slot))
 }
 
-function machineChecks(field: string, machine: MachineRef | undefined, checks: Check[]): void {
+export function machineChecks(field: string, machine: MachineRef | undefined, checks: Check[]): void {
   if (machine === undefined) {
     checks.push({ field, description: 'is required' })
     return

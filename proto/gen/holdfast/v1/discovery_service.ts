@@ -23,6 +23,7 @@ import {
   finding_DecisionFromJSON,
   finding_DecisionToJSON,
 } from "./discovery.ts";
+import { MachineRef } from "./machine.ts";
 
 /** Which findings. */
 export interface ListFindingsRequest {
@@ -165,6 +166,34 @@ export interface SimulateRuleResponse_Match {
   commandLine: string;
   /** `process.pid`. */
   pid: bigint;
+}
+
+/** Which machine's. */
+export interface ListVersionProbesRequest {
+  /** As in its events. */
+  machine: MachineRef | undefined;
+}
+
+/** What to read, and of which processes. */
+export interface ListVersionProbesResponse {
+  /** At most 1,000. Empty also when nothing is known of the machine. */
+  probes: ListVersionProbesResponse_VersionProbe[];
+}
+
+/** One place to read a version at. */
+export interface ListVersionProbesResponse_VersionProbe {
+  /** `process.pid`, of the last scan. */
+  pid: bigint;
+  /** `process.creation.time`: it is this process only. */
+  creationTime:
+    | Timestamp
+    | undefined;
+  /** The file, of the rule's `version_file` with its placeholders filled in. At most 4 KiB. */
+  file: string;
+  /** The rule's `version_command`. Either this or `file` is set. */
+  command: string;
+  /** The id of the rule. */
+  rule: string;
 }
 
 function createBaseListFindingsRequest(): ListFindingsRequest {
@@ -1531,6 +1560,292 @@ export const SimulateRuleResponse_Match: MessageFns<SimulateRuleResponse_Match> 
   },
 };
 
+function createBaseListVersionProbesRequest(): ListVersionProbesRequest {
+  return { machine: undefined };
+}
+
+export const ListVersionProbesRequest: MessageFns<ListVersionProbesRequest> = {
+  encode(message: ListVersionProbesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.machine !== undefined) {
+      MachineRef.encode(message.machine, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVersionProbesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVersionProbesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.machine = MachineRef.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListVersionProbesRequest {
+    return { machine: isSet(object.machine) ? MachineRef.fromJSON(object.machine) : undefined };
+  },
+
+  toJSON(message: ListVersionProbesRequest): unknown {
+    const obj: any = {};
+    if (message.machine !== undefined) {
+      obj.machine = MachineRef.toJSON(message.machine);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListVersionProbesRequest>, I>>(base?: I): ListVersionProbesRequest {
+    return ListVersionProbesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListVersionProbesRequest>, I>>(object: I): ListVersionProbesRequest {
+    const message = createBaseListVersionProbesRequest();
+    message.machine = (object.machine !== undefined && object.machine !== null)
+      ? MachineRef.fromPartial(object.machine)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListVersionProbesResponse(): ListVersionProbesResponse {
+  return { probes: [] };
+}
+
+export const ListVersionProbesResponse: MessageFns<ListVersionProbesResponse> = {
+  encode(message: ListVersionProbesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.probes) {
+      ListVersionProbesResponse_VersionProbe.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVersionProbesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVersionProbesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.probes.push(ListVersionProbesResponse_VersionProbe.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListVersionProbesResponse {
+    return {
+      probes: globalThis.Array.isArray(object?.probes)
+        ? object.probes.map((e: any) => ListVersionProbesResponse_VersionProbe.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ListVersionProbesResponse): unknown {
+    const obj: any = {};
+    if (message.probes?.length) {
+      obj.probes = message.probes.map((e) => ListVersionProbesResponse_VersionProbe.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListVersionProbesResponse>, I>>(base?: I): ListVersionProbesResponse {
+    return ListVersionProbesResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListVersionProbesResponse>, I>>(object: I): ListVersionProbesResponse {
+    const message = createBaseListVersionProbesResponse();
+    message.probes = object.probes?.map((e) => ListVersionProbesResponse_VersionProbe.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseListVersionProbesResponse_VersionProbe(): ListVersionProbesResponse_VersionProbe {
+  return { pid: 0n, creationTime: undefined, file: "", command: "", rule: "" };
+}
+
+export const ListVersionProbesResponse_VersionProbe: MessageFns<ListVersionProbesResponse_VersionProbe> = {
+  encode(message: ListVersionProbesResponse_VersionProbe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pid !== 0n) {
+      if (BigInt.asIntN(64, message.pid) !== message.pid) {
+        throw new globalThis.Error("value provided for field message.pid of type int64 too large");
+      }
+      writer.uint32(8).int64(message.pid);
+    }
+    if (message.creationTime !== undefined) {
+      Timestamp.encode(message.creationTime, writer.uint32(18).fork()).join();
+    }
+    if (message.file !== "") {
+      writer.uint32(26).string(message.file);
+    }
+    if (message.command !== "") {
+      writer.uint32(34).string(message.command);
+    }
+    if (message.rule !== "") {
+      writer.uint32(42).string(message.rule);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVersionProbesResponse_VersionProbe {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVersionProbesResponse_VersionProbe();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pid = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.creationTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.command = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListVersionProbesResponse_VersionProbe {
+    return {
+      pid: isSet(object.pid) ? BigInt(object.pid) : 0n,
+      creationTime: isSet(object.creationTime)
+        ? fromJsonTimestamp(object.creationTime)
+        : isSet(object.creation_time)
+        ? fromJsonTimestamp(object.creation_time)
+        : undefined,
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      command: isSet(object.command) ? globalThis.String(object.command) : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+    };
+  },
+
+  toJSON(message: ListVersionProbesResponse_VersionProbe): unknown {
+    const obj: any = {};
+    if (message.pid !== 0n) {
+      obj.pid = message.pid.toString();
+    }
+    if (message.creationTime !== undefined) {
+      obj.creationTime = fromTimestamp(message.creationTime).toISOString();
+    }
+    if (message.file !== "") {
+      obj.file = message.file;
+    }
+    if (message.command !== "") {
+      obj.command = message.command;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListVersionProbesResponse_VersionProbe>, I>>(
+    base?: I,
+  ): ListVersionProbesResponse_VersionProbe {
+    return ListVersionProbesResponse_VersionProbe.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListVersionProbesResponse_VersionProbe>, I>>(
+    object: I,
+  ): ListVersionProbesResponse_VersionProbe {
+    const message = createBaseListVersionProbesResponse_VersionProbe();
+    message.pid = (object.pid !== undefined && object.pid !== null) ? BigInt(object.pid) : 0n;
+    message.creationTime = (object.creationTime !== undefined && object.creationTime !== null)
+      ? Timestamp.fromPartial(object.creationTime)
+      : undefined;
+    message.file = object.file ?? "";
+    message.command = object.command ?? "";
+    message.rule = object.rule ?? "";
+    return message;
+  },
+};
+
 /**
  * What runs on the machines without anybody having told: findings of rules in the process scans, and what was
  * decided about them. Findings are state: they are watched by WatchState, and stand on the timeline.
@@ -1609,6 +1924,18 @@ export const DiscoveryServiceDefinition = {
       requestType: SimulateRuleRequest as typeof SimulateRuleRequest,
       requestStream: false,
       responseType: SimulateRuleResponse as typeof SimulateRuleResponse,
+      responseStream: false,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /**
+     * Lists where the rules say that versions are to be read on a machine: what its agent asks for after a scan. An
+     * agent does not have to do as it is told, and brings what it read as `version` of the process in a scan.
+     */
+    listVersionProbes: {
+      name: "ListVersionProbes",
+      requestType: ListVersionProbesRequest as typeof ListVersionProbesRequest,
+      requestStream: false,
+      responseType: ListVersionProbesResponse as typeof ListVersionProbesResponse,
       responseStream: false,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
@@ -1709,6 +2036,21 @@ export const DiscoveryServiceService = {
       Buffer.from(SimulateRuleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SimulateRuleResponse => SimulateRuleResponse.decode(value),
   },
+  /**
+   * Lists where the rules say that versions are to be read on a machine: what its agent asks for after a scan. An
+   * agent does not have to do as it is told, and brings what it read as `version` of the process in a scan.
+   */
+  listVersionProbes: {
+    path: "/holdfast.v1.DiscoveryService/ListVersionProbes" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListVersionProbesRequest): Buffer =>
+      Buffer.from(ListVersionProbesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListVersionProbesRequest => ListVersionProbesRequest.decode(value),
+    responseSerialize: (value: ListVersionProbesResponse): Buffer =>
+      Buffer.from(ListVersionProbesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListVersionProbesResponse => ListVersionProbesResponse.decode(value),
+  },
 } as const;
 
 export interface DiscoveryServiceServer extends UntypedServiceImplementation {
@@ -1742,6 +2084,11 @@ export interface DiscoveryServiceServer extends UntypedServiceImplementation {
    * INVALID_ARGUMENT with everything that is wrong with the rule.
    */
   simulateRule: handleUnaryCall<SimulateRuleRequest, SimulateRuleResponse>;
+  /**
+   * Lists where the rules say that versions are to be read on a machine: what its agent asks for after a scan. An
+   * agent does not have to do as it is told, and brings what it read as `version` of the process in a scan.
+   */
+  listVersionProbes: handleUnaryCall<ListVersionProbesRequest, ListVersionProbesResponse>;
 }
 
 export interface DiscoveryServiceClient extends Client {
@@ -1858,6 +2205,25 @@ export interface DiscoveryServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SimulateRuleResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Lists where the rules say that versions are to be read on a machine: what its agent asks for after a scan. An
+   * agent does not have to do as it is told, and brings what it read as `version` of the process in a scan.
+   */
+  listVersionProbes(
+    request: ListVersionProbesRequest,
+    callback: (error: ServiceError | null, response: ListVersionProbesResponse) => void,
+  ): ClientUnaryCall;
+  listVersionProbes(
+    request: ListVersionProbesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListVersionProbesResponse) => void,
+  ): ClientUnaryCall;
+  listVersionProbes(
+    request: ListVersionProbesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListVersionProbesResponse) => void,
   ): ClientUnaryCall;
 }
 
