@@ -1,15 +1,22 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import type { CommandContext } from './command-context.ts'
+import type { CommandContext, ReportContext } from './command-context.ts'
 import type { GlobalFlags } from './settings.ts'
 
 /** What a command does, given what it has to work with. Gives its exit code, or that of a command it wraps. */
 export type Work = (context: CommandContext) => Promise<number | undefined>
 
 /** Runs a command with what the global flags, the environment and the config file say. */
-export type Within = (flags: GlobalFlags, work: Work, lenience?: Lenience) => Promise<void>
+export type Within = (flags: GlobalFlags, work: Work) => Promise<void>
 
-/** For commands whose report must not be lost: it is kept on disk also when the settings are broken. */
+/** Runs a command whose report must not be lost: it is kept on disk also when the settings are broken. */
+export type Reporting = (
+  flags: GlobalFlags,
+  work: (context: ReportContext) => Promise<number | undefined>,
+  lenience: Lenience,
+) => Promise<void>
+
+/** What a report that cannot be made is to its caller. */
 export interface Lenience {
   /** What is not recorded when it fails, such as `airship started`. */
   unrecorded: string

@@ -4,21 +4,26 @@ import type { DeployedFlags } from './commands/deployed.ts'
 import type { NoteFlags } from './commands/note.ts'
 import type { StartedFlags } from './commands/started.ts'
 import type { StoppedFlags } from './commands/stopped.ts'
-import { defineCommand, globalFlags, type Within } from './define-command.ts'
+import { defineCommand, globalFlags, type Reporting, type Within } from './define-command.ts'
 import { collected, durationMs, labelled, wholeNumber } from './option-value.ts'
 
 /** The commands of scripts and deploy tools. */
-export function defineReports(program: Command, within: Within): void {
-  defineStarted(program, within)
-  defineStopped(program, within)
-  defineDeployed(program, within)
+export function defineReports(program: Command, within: Within, reporting: Reporting): void {
+  defineScriptReports(program, reporting)
+  defineDeployed(program, reporting)
   defineNote(program, within)
+}
+
+/** The commands of start and stop scripts. */
+export function defineScriptReports(program: Command, reporting: Reporting): void {
+  defineStarted(program, reporting)
+  defineStopped(program, reporting)
 }
 
 const NEVER_FAILS =
   'It is kept on this machine first and sent later when it must be; it never fails a script, but warns and exits 0.'
 
-function defineStarted(program: Command, within: Within): void {
+function defineStarted(program: Command, reporting: Reporting): void {
   defineCommand(program, {
     declaration: 'started <service>',
     summary: 'Report that a service started',
@@ -37,7 +42,7 @@ function defineStarted(program: Command, within: Within): void {
     .option('--label <key=value>', 'a label of the instance; may be repeated', labelled)
     .option('--timeout <duration>', 'how long to wait for the server (250ms)', durationMs)
     .action(async (service: string, flags: StartedFlags, command: Command) => {
-      await within(
+      await reporting(
         globalFlags(command),
         async (context) => (await import('./commands/started.ts')).started(context, service, flags),
         { unrecorded: `${service} started`, fails: false },
@@ -45,7 +50,7 @@ function defineStarted(program: Command, within: Within): void {
     })
 }
 
-function defineStopped(program: Command, within: Within): void {
+function defineStopped(program: Command, reporting: Reporting): void {
   defineCommand(program, {
     declaration: 'stopped <service>',
     summary: 'Report that a service stopped',
@@ -61,7 +66,7 @@ function defineStopped(program: Command, within: Within): void {
     .option('--reason <text>', 'why, in words')
     .option('--timeout <duration>', 'how long to wait for the server (250ms)', durationMs)
     .action(async (service: string, flags: StoppedFlags, command: Command) => {
-      await within(
+      await reporting(
         globalFlags(command),
         async (context) => (await import('./commands/stopped.ts')).stopped(context, service, flags),
         { unrecorded: `${service} stopped`, fails: false },
@@ -69,7 +74,7 @@ function defineStopped(program: Command, within: Within): void {
     })
 }
 
-function defineDeployed(program: Command, within: Within): void {
+function defineDeployed(program: Command, reporting: Reporting): void {
   defineCommand(program, {
     declaration: 'deployed <service>',
     summary: 'Report which version was deployed to which machines',
@@ -94,7 +99,7 @@ function defineDeployed(program: Command, within: Within): void {
     .option('--message <text>', 'words for the timeline')
     .option('--timeout <duration>', 'how long to wait for the server (2s)', durationMs)
     .action(async (service: string, flags: DeployedFlags, command: Command) => {
-      await within(
+      await reporting(
         globalFlags(command),
         async (context) => (await import('./commands/deployed.ts')).deployed(context, service, flags),
         { unrecorded: `${service} deployed`, fails: true },

@@ -1,7 +1,6 @@
-import { dataDirOf, Forwarder, nudgeAgent, Spool, spoolDirOf } from '@holdfast/agent/spool'
+import { dataDirOf, nudgeAgent, Spool, spoolDirOf } from '@holdfast/agent/spool/append'
 import type { OutgoingEvent, Written } from '@holdfast/sdk'
-import type { CommandContext } from './command-context.ts'
-import { describeFailure } from './failure.ts'
+import type { ReportContext } from './command-context.ts'
 import { printable } from './output/terminal-text.ts'
 import { printWritten } from './output/written-line.ts'
 
@@ -23,8 +22,8 @@ export type ReportOutcome = 'settled' | 'kept' | 'refused'
  * as that goes in a short time. What was kept is never lost; what stays behind goes with the next forward.
  * Nothing that can be wrong with the settings comes before the keeping.
  */
-export async function keepReport(context: CommandContext, report: Report): Promise<ReportOutcome> {
-  const { what, outgoing, timeoutMs, direct } = report
+export async function keepReport(context: ReportContext, report: Report): Promise<ReportOutcome> {
+  const { what, outgoing, direct } = report
   const dataDir = dataDirOf(context.env)
   let spool: Spool
   let id: string
@@ -40,27 +39,50 @@ export async function keepReport(context: CommandContext, report: Report): Promi
     await context.print(`${printable(what)} (the agent sends it)\n`)
     return 'kept'
   }
+  return await handOver(context, report, { spool, id })
+}
+
+/** Sends what the spool holds, the new report last. */
+async function handOver(
+  context: ReportContext,
+  { what, timeoutMs }: Report,
+  { spool, id }: { spool: Spool; id: string },
+): Promise<ReportOutcome> {
+  const { address } = context.settings
+  const notSent = (why: string): ReportOutcome => {
+    context.warn(`warning: '${what}' is kept on this machine and not sent yet: ${why}`)
+    context.warn("The agent, the next report or 'holdfast spool forward' sends it.")
+    return 'kept'
+  }
+  const settled = async ({ revision, ledgerEpoch }: Pick<Written, 'revision' | 'ledgerEpoch'>) => {
+    await printWritten(context, what, { revision, ledgerEpoch, duplicate: false })
+    return 'settled' as const
+  }
+  const began = performance.now()
+  if (context.broken === undefined) {
+    const { forwardLittle } = await import('@holdfast/agent/spool/forward-little')
+    const quick = await forwardLittle(spool, context.settings, { timeoutMs })
+    if (quick.kind === 'settled') return settled(quick)
+    if (quick.kind === 'unreached') return notSent(`no server answers at ${address}`)
+    if (quick.kind === 'late') return notSent(`no answer from ${address} in time`)
+  }
   const cutOff = new AbortController()
   try {
-    const client = context.client({ onWarning: () => cutOff.abort() })
+    const client = await context.client({ onWarning: () => cutOff.abort() })
+    const { Forwarder } = await import('@holdfast/agent/spool')
     const { refused, stats } = await new Forwarder({ spool, client }).drain({
-      timeoutMs,
+      timeoutMs: Math.max(1, timeoutMs - (performance.now() - began)),
       signal: cutOff.signal,
     })
     for (const error of refused) context.warn(`warning: the server refuses for good: ${error.detail}`)
     if (refused.some(({ metadata }) => metadata.eventId === id)) return 'refused'
     const { revision, ledgerEpoch } = stats ?? {}
     // Undefined when another process was faster with it.
-    if (revision === undefined || ledgerEpoch === undefined) return 'settled'
-    await printWritten(context, what, { revision, ledgerEpoch, duplicate: false } as Written)
-    return 'settled'
+    return revision === undefined || ledgerEpoch === undefined
+      ? 'settled'
+      : await settled({ revision, ledgerEpoch })
   } catch (error) {
-    const { address } = context.settings
-    const why = cutOff.signal.aborted
-      ? `no server answers at ${address}`
-      : describeFailure(error, address).what
-    context.warn(`warning: '${what}' is kept on this machine and not sent yet: ${why}`)
-    context.warn("The agent, the next report or 'holdfast spool forward' sends it.")
-    return 'kept'
+    if (cutOff.signal.aborted) return notSent(`no server answers at ${address}`)
+    return notSent((await import('./failure.ts')).describeFailure(error, address).what)
   }
 }

@@ -1,6 +1,6 @@
-import { Command, type OutputConfiguration } from 'commander'
+import type { Command, OutputConfiguration } from 'commander'
 import { defineChanges } from './define-changes.ts'
-import { addGlobalFlags, type Within } from './define-command.ts'
+import { addGlobalFlags, type Reporting, type Within } from './define-command.ts'
 import { defineDeploy } from './define-deploy.ts'
 import { defineDiscovery } from './define-discovery.ts'
 import { defineHolds } from './define-holds.ts'
@@ -10,6 +10,7 @@ import { defineLocks } from './define-locks.ts'
 import { defineReports } from './define-reports.ts'
 import { defineServing, type Serving } from './define-serving.ts'
 import { defineSpool } from './define-spool.ts'
+import { newProgram } from './new-program.ts'
 import { version } from './version.ts'
 
 const EXAMPLES = `Examples:
@@ -33,26 +34,22 @@ Exit codes:
   0 done, 1 failed, 2 usage, 10 blocked, 11 server unreachable, 12 lock lost
 `
 
-/** The command line. Positional options, so that `--version` can mean the program's and a service's. */
-export function buildProgram(within: Within, serving: Serving, output: OutputConfiguration): Command {
-  const program = new Command('holdfast')
-  program
-    .usage('COMMAND [OPTIONS]')
-    .enablePositionalOptions()
-    .exitOverride()
-    .showHelpAfterError("See 'holdfast --help'.")
+/** The ways in which the commands are run. */
+export interface Ways {
+  within: Within
+  reporting: Reporting
+  serving: Serving
+}
+
+/** The command line. */
+export function buildProgram({ within, reporting, serving }: Ways, output: OutputConfiguration): Command {
+  const program = newProgram(output)
     .addHelpText('before', EXAMPLES)
     .addHelpText('after', AFTERWORD)
     .version(version, '-V, --version', 'the version of this program')
-    .helpOption('-h, --help', 'this help')
     .helpCommand('help [command]', 'Show the help of a command')
-    .configureOutput({
-      ...output,
-      outputError: (text, write) => write(text.replace(/^error: /, 'holdfast: ')),
-    })
-  addGlobalFlags(program)
   defineServing(program, within, serving)
-  defineReports(program, within)
+  defineReports(program, within, reporting)
   defineDeploy(program, within)
   defineListings(program, within)
   defineDiscovery(program, within)

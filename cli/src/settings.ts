@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { firstToken } from '@holdfast/sdk'
+import { firstToken } from '@holdfast/sdk/token-file'
 import { UsageError } from './usage-error.ts'
 
 /** What the flags say that any command takes. */

@@ -1,6 +1,6 @@
 import type { DeploymentStatus } from '@holdfast/sdk'
 import { event } from '@holdfast/sdk/spooled-event'
-import type { CommandContext } from '../command-context.ts'
+import type { ReportContext } from '../command-context.ts'
 import { type ExitCode, exitCode } from '../exit-code.ts'
 import { keepReport } from '../keep-report.ts'
 import { DEPLOY_HAND_OVER_MS } from '../report-limits.ts'
@@ -21,7 +21,7 @@ export interface DeployedFlags {
 
 /** `holdfast deployed`. */
 export async function deployed(
-  context: CommandContext,
+  context: ReportContext,
   service: string,
   flags: DeployedFlags,
 ): Promise<ExitCode | undefined> {
@@ -40,7 +40,7 @@ export async function deployed(
     what: `${service} ${flags.version} on ${flags.machine.join(', ')}: ${flags.status}`,
     outgoing: event.deployed(service, options),
     timeoutMs: flags.timeout ?? DEPLOY_HAND_OVER_MS,
-    direct: () => context.client().deployed(service, options),
+    direct: async () => (await context.client()).deployed(service, options),
   })
   return outcome === 'refused' ? exitCode.failed : undefined
 }

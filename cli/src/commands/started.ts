@@ -1,5 +1,5 @@
 import { event } from '@holdfast/sdk/spooled-event'
-import type { CommandContext } from '../command-context.ts'
+import type { ReportContext } from '../command-context.ts'
 import { keepReport } from '../keep-report.ts'
 import { HAND_OVER_MS, REPORT_ATTEMPTS } from '../report-limits.ts'
 import { machineOf } from '../this-machine.ts'
@@ -18,7 +18,7 @@ export interface StartedFlags {
 
 /** `holdfast started`. */
 export async function started(
-  context: CommandContext,
+  context: ReportContext,
   service: string,
   flags: StartedFlags,
 ): Promise<undefined> {
@@ -35,7 +35,7 @@ export async function started(
   const outgoing = event.started(service, options)
   const { timeout: timeoutMs = HAND_OVER_MS } = flags
   const limits = { timeoutMs, maxAttempts: REPORT_ATTEMPTS }
-  const direct = () => context.client().started(service, { ...options, ...limits })
+  const direct = async () => (await context.client()).started(service, { ...options, ...limits })
   await keepReport(context, {
     what: `${service} started on ${id}`,
     outgoing,

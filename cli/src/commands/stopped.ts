@@ -1,5 +1,5 @@
 import { event } from '@holdfast/sdk/spooled-event'
-import type { CommandContext } from '../command-context.ts'
+import type { ReportContext } from '../command-context.ts'
 import { keepReport } from '../keep-report.ts'
 import { HAND_OVER_MS, REPORT_ATTEMPTS } from '../report-limits.ts'
 import { machineOf } from '../this-machine.ts'
@@ -16,7 +16,7 @@ export interface StoppedFlags {
 
 /** `holdfast stopped`. */
 export async function stopped(
-  context: CommandContext,
+  context: ReportContext,
   service: string,
   flags: StoppedFlags,
 ): Promise<undefined> {
@@ -31,7 +31,7 @@ export async function stopped(
   const outgoing = event.stopped(service, options)
   const { timeout: timeoutMs = HAND_OVER_MS } = flags
   const limits = { timeoutMs, maxAttempts: REPORT_ATTEMPTS }
-  const direct = () => context.client().stopped(service, { ...options, ...limits })
+  const direct = async () => (await context.client()).stopped(service, { ...options, ...limits })
   await keepReport(context, {
     what: `${service} stopped on ${id}`,
     outgoing,
