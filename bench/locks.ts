@@ -68,7 +68,12 @@ async function stand(locks: number, holds: number): Promise<void> {
     await Promise.all(Array.from({ length: 500 }, (_, at) => holdfast.acquire(0, `standing${from + at}`)))
   }
   for (let from = 0; from < holds; from += 50) {
-    await Promise.all(Array.from({ length: 50 }, (_, at) => holdfast.hold(`held${from + at}`)))
+    await Promise.all(
+      Array.from({ length: 50 }, (_, at) => {
+        const service = `held${from + at}`
+        return holdfast.client.placeHold({ environment: 'production', service }, { reason: 'bench' })
+      }),
+    )
   }
 }
 

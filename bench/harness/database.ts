@@ -8,6 +8,8 @@ import { startEmbeddedPostgres } from '../../server/src/store/embedded-postgres.
  * test and its raw peer share it, each in its own database, and reach it by the same socket.
  */
 export interface Database extends AsyncDisposable {
+  /** Of the postmaster. */
+  readonly pid: number
   /** Makes a database, unless it is there, and returns its URL. */
   ensure(name: string): Promise<string>
   /** One connection, as a program that uses `pg` opens it. Ends with the database, if not before. */
@@ -28,6 +30,9 @@ export async function startDatabase(directory: string): Promise<Database> {
     return client
   }
   return {
+    get pid() {
+      return postgres.pid!
+    },
     async ensure(name) {
       const client = await connect('postgres')
       const { rowCount } = await client.query('select from pg_database where datname = $1', [name])

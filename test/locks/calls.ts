@@ -4,10 +4,11 @@ import {
   PlaceHoldRequest,
   type PlaceHoldResponse,
 } from '../../proto/gen/holdfast/v1/hold_service.ts'
-import type { Lock } from '../../proto/gen/holdfast/v1/lock.ts'
 import type {
   ForceReleaseLockResponse,
   GetLockResponse,
+  LockGrant,
+  RequestReleaseResponse,
   VerifyFenceResponse,
 } from '../../proto/gen/holdfast/v1/lock_service.ts'
 import type { Clients } from '../harness/clients.ts'
@@ -16,11 +17,13 @@ import { called } from '../watch/reports.ts'
 /** Unary calls on locks and holds, as functions of the fields that matter. */
 export function lockCallsOf({ locks, holds }: Clients) {
   return {
-    force: ({ name, fencingToken }: Lock, reason: string) =>
+    force: ({ name, fencingToken }: LockGrant, reason: string) =>
       called<ForceReleaseLockResponse>((done) =>
         locks.forceReleaseLock({ name, fencingToken, reason }, done),
       ),
-    verifyFence: ({ name: lock, ledgerEpoch, fencingToken }: Lock) =>
+    requestRelease: ({ name }: LockGrant, reason: string) =>
+      called<RequestReleaseResponse>((done) => locks.requestRelease({ name, reason }, done)),
+    verifyFence: ({ name: lock, ledgerEpoch, fencingToken }: LockGrant) =>
       called<VerifyFenceResponse>((done) => locks.verifyFence({ lock, ledgerEpoch, fencingToken }, done)),
     getLock: async (name: string) => {
       const request = { name, readTime: undefined, revision: 0n }

@@ -7,6 +7,7 @@ import { Blockers, Lock_Mode } from '../../proto/gen/holdfast/v1/lock.ts'
 import type {
   AcquireLockRequest,
   AcquireLockResponse_Queued,
+  LockGrant,
   LockServiceClient,
   SessionAnswer,
   SessionCall,
@@ -92,7 +93,7 @@ export class LockClient implements Disposable {
   async acquire(
     scopes: string | string[],
     { waitMs = 0, onQueued, ...options }: AcquireOptions = {},
-  ): Promise<Lock> {
+  ): Promise<LockGrant> {
     const wait = { seconds: BigInt(Math.floor(waitMs / 1000)), nanos: (waitMs % 1000) * 1e6 }
     const value: AcquireLockRequest = {
       ...{
@@ -110,14 +111,14 @@ export class LockClient implements Disposable {
       this.#send(
         { $case: 'acquireLock', value },
         (answer) => {
-          if (answer.$case !== 'acquireLock') return true
-          const { answer: acquired } = answer.value
-          if (acquired?.$case === 'queued') {
-            onQueued?.(acquired.value)
-            return false
+          if (answer.$case === 'granted') {
+            resolve(answer.value)
+            return true
           }
-          resolve(acquired!.value.lock!)
-          return true
+          if (answer.$case === 'acquireLock' && answer.value.answer?.$case === 'queued') {
+            onQueued?.(answer.value.answer.value)
+          }
+          return false
         },
         reject,
       )

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { credentials } from '@grpc/grpc-js'
 import { Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Lock } from '../../proto/gen/holdfast/v1/lock.ts'
+import type { LockGrant } from '../../proto/gen/holdfast/v1/lock_service.ts'
 import { Run_State, RunTarget_Outcome } from '../../proto/gen/holdfast/v1/run.ts'
 import { RunServiceClient } from '../../proto/gen/holdfast/v1/run_service.ts'
 import { VersionCell_Drift } from '../../proto/gen/holdfast/v1/version.ts'
@@ -26,7 +26,7 @@ afterAll(async () => {
 
 const fresh = (): string => `s${randomUUID().slice(0, 8)}`
 
-const deployUnder = (lock: Lock, service: string, machines: string[], version = '2') =>
+const deployUnder = (lock: LockGrant, service: string, machines: string[], version = '2') =>
   holdfast.startRun({ kind: 'deploy', service, version, machines, lock })
 
 const cellsOf = async (service: string) =>

@@ -1,8 +1,9 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Lock_EndCause, Lock_State } from '../../proto/gen/holdfast/v1/lock.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
+import { lockCallsOf } from './calls.ts'
 import { LockClient } from './lock-client.ts'
 
 let server: TestServer
@@ -18,8 +19,47 @@ const fresh = (): string => `production/s${randomUUID().slice(0, 8)}`
 test('a free scope is granted at once, with the revision of the grant as its token', async () => {
   using client = await LockClient.open(server.locks)
   const lock = await client.acquire(fresh(), { reason: 'deploy' })
-  expect(lock).toMatchObject({ state: Lock_State.HELD, reason: 'deploy', fencingToken: lock.revision })
+  const { fencingToken } = lock
+  expect(await lockCallsOf(server).getLock(lock.name)).toMatchObject({
+    ...{ state: Lock_State.HELD, reason: 'deploy', revision: fencingToken, fencingToken },
+  })
   await client.release(lock)
+})
+
+test('a lease that was opened on the stream is named without its secret, and another one is not', async () => {
+  using client = await LockClient.open(server.locks)
+  const first = client.lease
+  const leaseId = randomUUID()
+  const ttl = { seconds: 10n, nanos: 0 }
+  const value = { leaseId, secret: randomBytes(16), ttl, owner: 'second' }
+  await client.call({ $case: 'createLease', value })
+  const { getLock } = lockCallsOf(server)
+  for (const [named, lease] of [
+    ['', `leases/${leaseId}`],
+    [first, first],
+  ] as const) {
+    const lock = await client.acquire(fresh(), { lease: named })
+    expect((await getLock(lock.name)).lease).toBe(lease)
+    const released = { name: lock.name, fencingToken: lock.fencingToken, lease, leaseSecret: Buffer.alloc(0) }
+    expect((await client.call({ $case: 'releaseLock', value: released })).$case).toBe('releaseLock')
+  }
+  using other = await LockClient.open(server.locks)
+  await expect(other.acquire(fresh(), { lease: first })).rejects.toMatchObject({
+    reason: 'PERMISSION_DENIED',
+  })
+})
+
+test('who asks again for what was granted and asked for meanwhile is told of both', async () => {
+  using client = await LockClient.open(server.locks)
+  const [scope, requestId] = [fresh(), randomUUID()]
+  const lock = await client.acquire(scope, { requestId })
+  client.cut()
+  await lockCallsOf(server).requestRelease(lock, 'deploy-2 waits')
+  client.reopen()
+  await client.attach()
+  expect(await client.acquire(scope, { requestId })).toEqual(lock)
+  await until('the wish', () => client.told.some(({ releaseRequest }) => releaseRequest !== undefined))
+  expect(client.told[0]).toMatchObject({ name: lock.name, releaseRequest: { reason: 'deploy-2 waits' } })
 })
 
 test('who comes second waits, is told who holds it and why, and is granted by the release', async () => {

@@ -6,6 +6,7 @@ import type { ReleaseRequested } from './acquired-lock.ts'
 import type { Blocker } from './blocker.ts'
 import { durationOf } from './duration.ts'
 import { type ScopeInput, scopeOf } from './scope.ts'
+import { noSecret } from './session-call.ts'
 
 /** How a request waits. */
 export interface QueuedUpdate {
@@ -54,7 +55,6 @@ export interface AcquireOptions extends Omit<CallOptions, 'maxAttempts'> {
 }
 
 const modes = { exclusive: Lock_Mode.EXCLUSIVE, shared: Lock_Mode.SHARED }
-const noSecret = Buffer.alloc(0)
 const noAttributes = {}
 const noRequires: string[] = []
 

@@ -1,6 +1,14 @@
-import { type Lock, Lock_EndCause, Lock_Mode, Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
+import {
+  type Lock,
+  Lock_EndCause,
+  Lock_Mode,
+  Lock_State,
+  type ReleaseRequest,
+} from '../../../proto/gen/holdfast/v1/lock.ts'
+import type { AcquireLockRequest, LockGrant } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import type { CallOptions } from '../connect-options.ts'
 import { dateFromTimestamp, type Revision } from '../revision.ts'
+import type { AcquireOptions } from './acquire-options.ts'
 import { type FencingToken, fenceText } from './fencing-token.ts'
 import type { Lease } from './lease.ts'
 import { marginMs } from './lease-clock.ts'
@@ -25,6 +33,16 @@ export interface Releaser {
   /** Tells the server that a lock which was lost is not needed any more. Waits for nothing. */
   disown(lock: AcquiredLock): void
   ended(lock: AcquiredLock): void
+  /** A request came to nothing. */
+  refused(): void
+}
+
+/** What a lock is made of, beside its grant. @internal */
+export interface Acquired {
+  request: AcquireLockRequest
+  options: Pick<AcquireOptions, 'maxHoldMs' | 'onReleaseRequest'>
+  lease: Lease
+  releaser: Releaser
 }
 
 /**
@@ -37,40 +55,33 @@ export interface Releaser {
 export class AcquiredLock implements AsyncDisposable {
   /** `locks/{id}` */
   readonly name: string
+  /** Rises with each grant. Hand it to what you write, which can then refuse whoever comes with a lower one. */
+  readonly fencingToken: FencingToken
   /** The epoch of the ledger that the grant belongs to. */
   readonly ledgerEpoch: bigint
-  /** A read at this revision sees the grant. */
-  readonly revision: Revision
   /** The lease that it rests on. @internal */
   readonly lease: Lease
+  readonly #request: AcquireLockRequest
   readonly #releaser: Releaser
   readonly #onReleaseRequest: ((request: ReleaseRequested) => void) | undefined
   readonly #maxHoldUntilMs: number
   #signal: LossSignal | undefined
-  #message: Lock
+  #releaseRequest: ReleaseRequest | undefined
   #state: LockState = 'held'
   #loss: LockLostError | undefined
   #timer: NodeJS.Timeout | undefined
   #releasing: Promise<void> | undefined
 
   /** @internal */
-  constructor(
-    lease: Lease,
-    granted: { lock: Lock; revision: bigint },
-    options: {
-      releaser: Releaser
-      maxHoldMs?: number | undefined
-      onReleaseRequest?: ((request: ReleaseRequested) => void) | undefined
-    },
-  ) {
-    this.lease = lease
-    this.#message = granted.lock
-    this.name = granted.lock.name
-    this.ledgerEpoch = granted.lock.ledgerEpoch
-    this.revision = granted.revision as Revision
-    this.#releaser = options.releaser
-    this.#onReleaseRequest = options.onReleaseRequest
-    const { maxHoldMs } = options
+  constructor({ name, fencingToken, ledgerEpoch }: LockGrant, acquired: Acquired) {
+    this.name = name
+    this.fencingToken = fencingToken as FencingToken
+    this.ledgerEpoch = ledgerEpoch
+    this.lease = acquired.lease
+    this.#request = acquired.request
+    this.#releaser = acquired.releaser
+    this.#onReleaseRequest = acquired.options.onReleaseRequest
+    const { maxHoldMs } = acquired.options
     if (maxHoldMs === undefined) {
       this.#maxHoldUntilMs = Number.POSITIVE_INFINITY
     } else {
@@ -80,19 +91,19 @@ export class AcquiredLock implements AsyncDisposable {
     }
   }
 
+  /** A read at this revision sees the grant: it is the token. */
+  get revision(): Revision {
+    return this.fencingToken as bigint as Revision
+  }
+
   /** What it covers, as people write it. */
   get scopes(): string[] {
-    return this.#message.scopes.map(scopeText)
+    return this.#request.scopes.map(scopeText)
   }
 
   /** Who else may hold what overlaps: nobody, or others that are shared. */
   get mode(): 'exclusive' | 'shared' {
-    return this.#message.mode === Lock_Mode.SHARED ? 'shared' : 'exclusive'
-  }
-
-  /** Rises with each grant. Hand it to what you write, which can then refuse whoever comes with a lower one. */
-  get fencingToken(): FencingToken {
-    return this.#message.fencingToken as FencingToken
+    return this.#request.mode === Lock_Mode.SHARED ? 'shared' : 'exclusive'
   }
 
   /** The token, its epoch and the lock as text, for `HOLDFAST_FENCE` in a child's environment. */
@@ -126,7 +137,7 @@ export class AcquiredLock implements AsyncDisposable {
 
   /** Set when somebody asks that it be released. */
   get releaseRequest(): ReleaseRequested | undefined {
-    const request = this.#message.releaseRequest
+    const request = this.#releaseRequest
     if (request === undefined) return undefined
     const { requestedBy, reason, requestTime } = request
     return { requestedBy, reason, requestedAt: requestTime ? dateFromTimestamp(requestTime) : new Date(0) }
@@ -164,15 +175,15 @@ export class AcquiredLock implements AsyncDisposable {
     await this.release()
   }
 
-  async #release(options: CallOptions): Promise<void> {
+  #release(options: CallOptions): Promise<void> {
     if (this.#state === 'lost') {
       this.#releaser.disown(this)
-      return
+      return Promise.resolve()
     }
     this.signalled('release')
     clearTimeout(this.#timer)
     this.#releaser.ended(this)
-    await this.#releaser.release(this, options)
+    return this.#releaser.release(this, options)
   }
 
   /** @internal The lease was heard of, or not. */
@@ -192,8 +203,8 @@ export class AcquiredLock implements AsyncDisposable {
 
   /** @internal The server tells how the lock stands. */
   update(message: Lock): void {
-    const before = this.#message.releaseRequest
-    this.#message = { ...message, scopes: this.#message.scopes }
+    const before = this.#releaseRequest
+    this.#releaseRequest = message.releaseRequest
     if (message.state === Lock_State.ENDED) {
       const { endedBy, endReason } = message
       this.lose({ cause: lossCauses[message.endCause] ?? 'revoked', endedBy, endReason })

@@ -1,18 +1,17 @@
 import type {
   AcquireLockRequest,
-  AcquireLockResponse_Granted,
   AcquireLockResponse_Queued,
+  LockGrant,
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import { type FailedStatus, localStatus } from '../status.ts'
+import { onAbort } from '../pause.ts'
+import { localStatus } from '../status.ts'
 import { type AcquireOptions, acquireRequest } from './acquire-options.ts'
 import { AcquiredLock, type Releaser } from './acquired-lock.ts'
 import { blockerOf } from './blocker.ts'
 import type { Lease } from './lease.ts'
 import type { ScopeInput } from './scope.ts'
 import type { Session } from './session.ts'
-import { type CallListener, type Outcome, SessionCall } from './session-call.ts'
-
-type Ended = { lock: AcquiredLock } | { status: FailedStatus } | { error: unknown }
+import { type CallListener, type Outcome, releaseCall, SessionCall } from './session-call.ts'
 
 /**
  * One request for scopes, from when it is sent until it is granted, refused or given up. What is given up may
@@ -24,7 +23,9 @@ export class Acquisition implements CallListener {
   readonly #lease: Lease
   readonly #options: AcquireOptions
   readonly #request: AcquireLockRequest
-  #end: ((ended: Ended) => void) | undefined
+  #resolve: (lock: AcquiredLock) => void = noop
+  #reject: ((error: unknown) => void) | undefined
+  #stopListening = noop
   /** `locks/{id}`, when it waits. */
   #waiting: string | undefined
   #givenUp = false
@@ -40,27 +41,24 @@ export class Acquisition implements CallListener {
     this.#lease = on.lease
     this.#options = options
     this.#request = acquireRequest(scope, options)
-    this.#request.lease = on.lease.name
-    this.#request.leaseSecret = on.lease.secret
   }
 
   /** @throws what refused it; the signal's own reason. */
-  async run(timeoutMs: number): Promise<AcquiredLock> {
+  run(timeoutMs: number): Promise<AcquiredLock> {
     const { signal, waitMs = 0 } = this.#options
     const asked = { $case: 'acquireLock', value: this.#request } as const
     const call = new SessionCall(asked, performance.now() + waitMs + timeoutMs, this, this.#lease)
-    const abort = (): void => {
-      this.#giveUp(call)
-      this.#settle({ error: signal?.reason })
-    }
-    signal?.addEventListener('abort', abort, { once: true })
-    const ended = await new Promise<Ended>((end) => {
-      this.#end = end
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      if (signal) {
+        this.#stopListening = onAbort(signal, () => {
+          this.#giveUp(call)
+          this.#fail(signal.reason)
+        })
+      }
       this.#session.send(call)
     })
-    signal?.removeEventListener('abort', abort)
-    if ('lock' in ended) return ended.lock
-    throw 'status' in ended ? this.#session.errorOf(ended.status) : ended.error
   }
 
   /** It waits. */
@@ -79,58 +77,53 @@ export class Acquisition implements CallListener {
   settled(outcome: Outcome): void {
     if (!outcome.ok) {
       if (outcome.late) this.#giveUp()
-      this.#settle({ status: outcome.status })
-      return
+      this.#fail(this.#session.errorOf(outcome.status))
+    } else if (outcome.answer.$case === 'granted') {
+      this.#granted(outcome.answer.value)
+    } else {
+      this.#fail(this.#session.errorOf(localStatus('INTERNAL', 'the server granted nothing')))
     }
-    const { answer } = outcome
-    if (answer.$case !== 'acquireLock' || answer.value.answer?.$case !== 'granted') {
-      this.#settle({ status: localStatus('INTERNAL', 'the server granted nothing') })
-      return
-    }
-    this.#granted(answer.value.answer.value)
   }
 
   /** Here and not after a turn: the next answer in the same message may be that the lock has ended. */
-  #granted({ lock: message, revision }: AcquireLockResponse_Granted): void {
-    if (message === undefined) {
-      this.#settle({ status: localStatus('INTERNAL', 'the server granted nothing') })
-      return
-    }
+  #granted(grant: LockGrant): void {
     if (this.#givenUp || this.#lease.isOver) {
-      this.#release(message.name, message.fencingToken)
+      this.#release(grant.name, grant.fencingToken)
       return
     }
-    const { maxHoldMs, onReleaseRequest } = this.#options
-    const lock = new AcquiredLock(
-      this.#lease,
-      { lock: message, revision },
-      {
-        releaser: this.#releaser,
-        maxHoldMs,
-        onReleaseRequest,
-      },
-    )
+    const lock = new AcquiredLock(grant, {
+      request: this.#request,
+      options: this.#options,
+      lease: this.#lease,
+      releaser: this.#releaser,
+    })
     this.#lease.locks.set(lock.name, lock)
-    this.#settle({ lock })
+    this.#stopListening()
+    this.#reject = undefined
+    this.#resolve(lock)
   }
 
-  #settle(ended: Ended): void {
-    this.#end?.(ended)
-    this.#end = undefined
+  #fail(error: unknown): void {
+    const reject = this.#reject
+    if (reject === undefined) return
+    this.#reject = undefined
+    this.#stopListening()
+    this.#releaser.refused()
+    reject(error)
   }
 
   /** Nobody waits for it any more. */
   #giveUp(call?: SessionCall): void {
-    if (this.#givenUp || this.#end === undefined) return
+    if (this.#givenUp || this.#reject === undefined) return
     this.#givenUp = true
     if (call && this.#session.withdraw(call)) return
     if (this.#waiting !== undefined) this.#release(this.#waiting, 0n)
   }
 
   #release(name: string, fencingToken: bigint): void {
-    const { name: lease, secret: leaseSecret } = this.#lease
-    const value = { name, fencingToken, lease, leaseSecret }
-    const asked = { $case: 'releaseLock', value } as const
-    this.#session.ask(asked, Number.POSITIVE_INFINITY, this.#lease).catch(() => {})
+    const asked = releaseCall(name, fencingToken)
+    this.#session.send(new SessionCall(asked, Number.POSITIVE_INFINITY, { settled: noop }, this.#lease))
   }
 }
+
+function noop(): void {}

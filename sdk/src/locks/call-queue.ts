@@ -1,6 +1,6 @@
 import { SessionCall as SessionCallMessage } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import { FlatWriter } from '../flat-writer.ts'
-import type { AttachedLease, Outcome, SessionCall } from './session-call.ts'
+import { type Asked, type AttachedLease, noSecret, type Outcome, type SessionCall } from './session-call.ts'
 
 /** The server takes 1,000 unanswered calls. A tenth is kept for releases, which make room for acquires. */
 const maxUnanswered = 1000
@@ -21,6 +21,8 @@ export class CallQueue {
   #deferred: SessionCall[] = []
   #sentAcquires = 0
   #lastId = 0
+  /** The leases whose opening was sent on the present stream; true when it was answered. */
+  readonly #leases = new Map<AttachedLease, boolean>()
 
   /** Calls that are not settled. */
   get size(): number {
@@ -50,6 +52,11 @@ export class CallQueue {
   /** The call was answered for the last time. */
   settle(call: SessionCall): void {
     if (this.#sent.delete(call.id) && call.asked.$case === 'acquireLock') this.#sentAcquires--
+  }
+
+  /** The lease is open on the present stream. */
+  opened(lease: AttachedLease): void {
+    this.#leases.set(lease, true)
   }
 
   /** The call is made again after a while. */
@@ -82,6 +89,7 @@ export class CallQueue {
     const again = [...this.#sent.values()]
     this.#sent.clear()
     this.#sentAcquires = 0
+    this.#leases.clear()
     this.#acquires = [...again.filter(isAcquire), ...this.#acquires]
     this.#others = [...again.filter((call) => !isAcquire(call)), ...this.#others]
   }
@@ -122,6 +130,7 @@ export class CallQueue {
     for (const call of calls) {
       if (written >= room || this.#sent.size >= maxUnanswered || writer.length > maxMessageBytes) break
       call.id = ++this.#lastId
+      if (call.lease !== undefined) this.#nameLease(call.asked, call.lease)
       if (call.asked.$case === 'createLease') call.sentNs = process.hrtime.bigint()
       writer.uint32(callsTag).fork()
       SessionCallMessage.encode({ callId: BigInt(call.id), call: call.asked }, writer).join()
@@ -129,6 +138,18 @@ export class CallQueue {
       written++
     }
     return written
+  }
+
+  /**
+   * The server knows the lease that was opened on this stream, and with it the secret. The name goes without saying
+   * while no other one was, or is about to be.
+   */
+  #nameLease(asked: Asked, lease: AttachedLease): void {
+    if (asked.$case === 'createLease') this.#leases.set(lease, false)
+    if (asked.$case !== 'acquireLock' && asked.$case !== 'releaseLock') return
+    const isKnown = this.#leases.get(lease) === true
+    asked.value.lease = isKnown && this.#leases.size === 1 ? '' : lease.name
+    asked.value.leaseSecret = isKnown ? noSecret : lease.secret
   }
 }
 

@@ -30,7 +30,8 @@ const reads = () => import('./lock-reads.ts')
 export abstract class LockingClient {
   readonly #connection: Connection
   readonly #owner: string
-  #locks: Promise<Locks> | undefined
+  #loading: Promise<Locks> | undefined
+  #loaded: Locks | undefined
 
   /** @internal */
   protected constructor(connection: Connection, owner: string) {
@@ -58,7 +59,8 @@ export abstract class LockingClient {
     scope: ScopeInput | readonly ScopeInput[],
     options?: AcquireOptions,
   ): Promise<AcquiredLock> {
-    return await (await this.#load()).acquire(scope, options)
+    const locks = this.#loaded ?? (await this.#load())
+    return await locks.acquire(scope, options)
   }
 
   /** As {@link acquireLock} without waiting; undefined when it is held. @throws BlockedError when it is on hold */
@@ -196,7 +198,10 @@ export abstract class LockingClient {
   }
 
   #load(): Promise<Locks> {
-    this.#locks ??= import('./locks.ts').then(({ Locks }) => new Locks(this.#connection, this.#owner))
-    return this.#locks
+    this.#loading ??= import('./locks.ts').then(({ Locks }) => {
+      this.#loaded = new Locks(this.#connection, this.#owner)
+      return this.#loaded
+    })
+    return this.#loading
   }
 }

@@ -12,7 +12,7 @@ import { LeaseExpiredError, LockHeldError, type Loss } from './lock-errors.ts'
 import { getLock } from './lock-reads.ts'
 import type { ScopeInput } from './scope.ts'
 import { Session } from './session.ts'
-import { SessionCall } from './session-call.ts'
+import { type Outcome, releaseCall, SessionCall } from './session-call.ts'
 
 type Scopes = ScopeInput | readonly ScopeInput[]
 
@@ -47,7 +47,8 @@ export class Locks implements Releaser, LeaseListener {
     connection.onClose(() => this.#close())
   }
 
-  async acquire(scope: Scopes, options: AcquireOptions = {}): Promise<AcquiredLock> {
+  /** Throws, or rejects. */
+  acquire(scope: Scopes, options: AcquireOptions = {}): Promise<AcquiredLock> {
     const { signal, timeoutMs = this.#connection.timeoutMs } = options
     signal?.throwIfAborted()
     if (this.#connection.closed) throw new ClientClosedError()
@@ -55,8 +56,7 @@ export class Locks implements Releaser, LeaseListener {
     try {
       const lease = this.#lease(options.ttlMs ?? defaultTtlMs, timeoutMs)
       const acquisition = new Acquisition(scope, options, { session: this.#session, releaser: this, lease })
-      if (!lease.isOpen) await opened(lease, signal)
-      return await acquisition.run(timeoutMs)
+      return lease.isOpen ? acquisition.run(timeoutMs) : this.#onceOpen(acquisition, lease, options)
     } catch (error) {
       this.#rest()
       throw error
@@ -91,23 +91,33 @@ export class Locks implements Releaser, LeaseListener {
     return result
   }
 
-  async release(lock: AcquiredLock, options: CallOptions): Promise<void> {
+  release(lock: AcquiredLock, options: CallOptions): Promise<void> {
     const { signal, timeoutMs = this.#connection.timeoutMs } = options
-    const asked = { $case: 'releaseLock', value: releaseRequest(lock) } as const
-    const released = this.#session.ask(asked, performance.now() + timeoutMs, lock.lease)
-    try {
-      await abortable(released, signal)
-    } catch (error) {
-      // Then it is over, and it was held until the release.
-      if (!(error instanceof LeaseExpiredError)) throw error
-    }
+    const released = new Promise<void>((resolve, reject) => {
+      const settled = (outcome: Outcome): void => {
+        const error = outcome.ok ? undefined : this.#session.errorOf(outcome.status)
+        // When the lease is over, so is the lock, and it was held until the release.
+        if (error === undefined || error instanceof LeaseExpiredError) resolve()
+        else reject(error)
+      }
+      const asked = releaseCall(lock.name, lock.fencingToken)
+      this.#session.send(new SessionCall(asked, performance.now() + timeoutMs, { settled }, lock.lease))
+    })
+    return signal ? abortable(released, signal) : released
   }
 
   disown(lock: AcquiredLock): void {
     if (this.#connection.closed) return
     const deadlineMs = performance.now() + this.#connection.timeoutMs
-    const asked = { $case: 'releaseLock', value: releaseRequest(lock) } as const
+    const asked = releaseCall(lock.name, lock.fencingToken)
+    // The session has detached the lease by now: nobody else names it.
+    asked.value.lease = lock.lease.name
+    asked.value.leaseSecret = lock.lease.secret
     this.#session.send(new SessionCall(asked, deadlineMs, { settled: () => {} }))
+  }
+
+  refused(): void {
+    this.#rest()
   }
 
   ended(lock: AcquiredLock): void {
@@ -131,6 +141,24 @@ export class Locks implements Releaser, LeaseListener {
       (message) => lock.update(message),
       () => lock.lose({ cause: 'expired' }),
     )
+  }
+
+  async #onceOpen(
+    acquisition: Acquisition,
+    lease: Lease,
+    { signal, timeoutMs = this.#connection.timeoutMs }: AcquireOptions,
+  ): Promise<AcquiredLock> {
+    try {
+      await abortable(lease.opened, signal)
+      if (lease.isOver) {
+        const how = { code: 'NOT_FOUND', reason: 'LEASE_EXPIRED' } as const
+        throw new LeaseExpiredError('the lease was over before it was used', how)
+      }
+    } catch (error) {
+      this.#rest()
+      throw error
+    }
+    return await acquisition.run(timeoutMs)
   }
 
   #lease(ttlMs: number, timeoutMs: number): Lease {
@@ -194,18 +222,5 @@ export class Locks implements Releaser, LeaseListener {
     this.#revokeAll()
     this.#session.end()
     this.#heartbeats.close()
-  }
-}
-
-function releaseRequest(lock: AcquiredLock) {
-  const { name: lease, secret: leaseSecret } = lock.lease
-  return { name: lock.name, fencingToken: lock.fencingToken, lease, leaseSecret }
-}
-
-async function opened(lease: Lease, signal: AbortSignal | undefined): Promise<void> {
-  await abortable(lease.opened, signal)
-  if (lease.isOver) {
-    const how = { code: 'NOT_FOUND', reason: 'LEASE_EXPIRED' } as const
-    throw new LeaseExpiredError('the lease was over before it was used', how)
   }
 }

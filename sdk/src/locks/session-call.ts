@@ -17,9 +17,20 @@ export type Outcome =
   | { ok: true; answer: Answered }
   | { ok: false; status: FailedStatus; late?: boolean | undefined }
 
-/** What a session needs of a lease: to come back to it on every new stream. */
+/** What a session needs of a lease: to come back to it on every new stream, and to name it in calls. */
 export interface AttachedLease {
+  /** `leases/{id}` */
+  readonly name: string
+  readonly secret: Buffer
   attachCall(): SessionCall
+}
+
+/** In the place of a secret that the server knows, or that the queue fills in. */
+export const noSecret = Buffer.alloc(0)
+
+/** The call that ends a lock, held or waiting, under a lease that the queue names. */
+export function releaseCall(name: string, fencingToken: bigint): Extract<Asked, { $case: 'releaseLock' }> {
+  return { $case: 'releaseLock', value: { name, fencingToken, lease: '', leaseSecret: noSecret } }
 }
 
 /** Who waits for a call. */
@@ -35,7 +46,7 @@ export class SessionCall {
   /** By `performance.now()`. */
   deadlineMs: number
   readonly listener: CallListener
-  /** The lease that it is made under: with it, it is over. */
+  /** The lease that it is made under: with it, it is over. The queue names it in the request. */
   readonly lease: AttachedLease | undefined
   /** Its number on the present stream; 0 until it was sent on any. */
   id = 0
@@ -64,8 +75,8 @@ export class SessionCall {
       this.listener.settled({ ok: false, status })
       return true
     }
-    if (answer.$case === 'acquireLock' && answer.value.answer?.$case === 'queued') {
-      this.listener.queued?.(answer.value.answer.value)
+    if (answer.$case === 'acquireLock') {
+      if (answer.value.answer?.$case === 'queued') this.listener.queued?.(answer.value.answer.value)
       return false
     }
     this.listener.settled({ ok: true, answer })

@@ -9,7 +9,7 @@ import type { StreamCall } from '../stream-call.ts'
 import { reopens } from '../stream-end.ts'
 import { CallQueue } from './call-queue.ts'
 import { errorOfLockStatus } from './lock-status.ts'
-import { type Answered, type Asked, type AttachedLease, type Outcome, SessionCall } from './session-call.ts'
+import type { AttachedLease, SessionCall } from './session-call.ts'
 import { nextSessionState, type SessionSignal, type SessionState } from './session-state.ts'
 
 const sessionRpc = rpc(LockServiceDefinition, LockServiceDefinition.methods.session, errorOfLockStatus)
@@ -67,15 +67,6 @@ export class Session {
     } else {
       this.#schedule()
     }
-  }
-
-  /** Makes a call and waits for its answer. @throws HoldfastError */
-  async ask(asked: Asked, deadlineMs: number, lease?: AttachedLease): Promise<Answered> {
-    const outcome = await new Promise<Outcome>((settled) => {
-      this.send(new SessionCall(asked, deadlineMs, { settled }, lease))
-    })
-    if (outcome.ok) return outcome.answer
-    throw this.errorOf(outcome.status)
   }
 
   /** The error of a call that failed. */
@@ -190,6 +181,7 @@ export class Session {
       }
       const call = this.#queue.find(Number(callId))
       if (call === undefined) continue
+      if (answer.$case === 'createLease' && call.lease) this.#queue.opened(call.lease)
       const taken = call.take(answer)
       if (taken === 'deferred') {
         this.#queue.defer(call, performance.now() + (call.deferred?.details.retryAfterMs ?? answerMs))

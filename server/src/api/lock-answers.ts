@@ -1,5 +1,9 @@
 import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
-import type { AcquireLockResponse, CreateLeaseResponse } from '../../../proto/gen/holdfast/v1/lock_service.ts'
+import type {
+  AcquireLockResponse,
+  CreateLeaseResponse,
+  LockGrant,
+} from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import { timestampFromInstant } from '../domain/instant.ts'
 import type { Standing } from '../domain/locks/acquire-lock.ts'
 import { leaseName } from '../domain/locks/lease.ts'
@@ -9,6 +13,12 @@ const MAX_BLOCKERS = 100
 
 export const grantedAnswer = (lock: Lock | undefined, revision: bigint): AcquireLockResponse => ({
   answer: { $case: 'granted', value: { lock, revision } },
+})
+
+export const lockGrant = (lock: Lock | undefined): LockGrant => ({
+  name: lock?.name ?? '',
+  fencingToken: lock?.fencingToken ?? 0n,
+  ledgerEpoch: lock?.ledgerEpoch ?? 0n,
 })
 
 export const queuedAnswer = ({ lock, place, blockers }: Standing): AcquireLockResponse => ({

@@ -17,10 +17,11 @@ import { ReleaseLock } from '../domain/locks/release-lock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { CallContext } from './handler.ts'
 import type { LeaseCalls } from './lease-calls.ts'
-import { grantedAnswer, queuedAnswer } from './lock-answers.ts'
+import { lockGrant, queuedAnswer } from './lock-answers.ts'
 import { acquisition, issuedNameViolation, leaseKey, leaseViolation } from './lock-request.ts'
 import type { LockWaits } from './lock-waits.ts'
 import { check } from './page-request.ts'
+import { SessionAnswers } from './session-answers.ts'
 
 /** Calls of one message, and calls without an answer yet. */
 const MAX_CALLS = 1000
@@ -42,13 +43,15 @@ export interface SessionParts {
 export class LockSession {
   readonly #parts: SessionParts
   readonly #context: CallContext
-  #answers: SessionAnswer[] = []
+  readonly #answers = new SessionAnswers()
   #wake: (() => void) | undefined
   /** Calls without an answer, and of these the ones that wait for a lock. */
   #open = 0
   #waiting = 0
   #over = false
   #failure: unknown
+  /** The leases that were opened on this stream, by name; and the last of them. */
+  readonly #leases = new Map<string, LeaseKey>()
   #lease: LeaseKey | undefined
   /** Locks whose end is told, each with what ends the listening. */
   readonly #followed = new Map<string, () => void>()
@@ -62,10 +65,8 @@ export class LockSession {
     const reading = this.#read(requests)
     try {
       for (;;) {
-        if (this.#answers.length > 0) {
-          const answers = this.#answers
-          this.#answers = []
-          yield { answers }
+        if (!this.#answers.isEmpty) {
+          yield { answers: this.#answers.take() }
         } else if (this.#over && this.#open === this.#waiting) {
           break
         } else {
@@ -133,6 +134,7 @@ export class LockSession {
         const { leaseId, secret } = call.value
         const created = leases.create(call.value, principal).then((value) => {
           this.#lease = leaseKey(`leases/${leaseId}`, secret)
+          this.#leases.set(`leases/${leaseId}`, this.#lease)
           for (const lock of value.locks) this.#follow(lock)
           return value
         })
@@ -142,6 +144,7 @@ export class LockSession {
       case 'revokeLease': {
         const { lease, leaseSecret } = call.value
         check([leaseViolation('lease', lease)])
+        this.#leases.delete(lease)
         const revoked = ledger.submit(new RevokeLease(leaseKey(lease, leaseSecret), principal))
         this.#settle(callId, revoked, 'revokeLease')
         return
@@ -156,15 +159,18 @@ export class LockSession {
     const { principal, signal } = this.#context
     const lease = request.validateOnly ? undefined : this.#leaseOf(request.lease, request.leaseSecret)
     const wanted = acquisition(request, { lease, principal, mayOverride: mayOverride(principal) })
-    const granted = (lock: Lock | undefined, revision: bigint): void => {
-      if (lock !== undefined) this.#follow(lock)
-      this.#answer(callId, { $case: 'acquireLock', value: grantedAnswer(lock, revision) })
+    const granted = (lock: Lock | undefined): void => {
+      this.#answer(callId, { $case: 'granted', value: lockGrant(lock) })
+      if (lock === undefined) return
+      this.#follow(lock)
+      // A retry of what was granted, and asked for, meanwhile.
+      if (lock.releaseRequest !== undefined) this.#tell(lock)
     }
     const onQueued = (standing: Standing): void =>
       this.#push({ callId, answer: { $case: 'acquireLock', value: queuedAnswer(standing) } })
     ledger.submit(new AcquireLock(wanted)).then(
       (standing) => {
-        if (standing.granted) return granted(standing.lock, standing.revision)
+        if (standing.granted) return granted(standing.lock)
         if (standing.lock === undefined) {
           return this.#answer(callId, { $case: 'acquireLock', value: queuedAnswer(standing) })
         }
@@ -172,10 +178,7 @@ export class LockSession {
         this.#waiting++
         waits
           .granted({ wanted, standing, onQueued }, signal)
-          .then(
-            (lock) => granted(lock, lock.revision),
-            (error: unknown) => this.#fail(callId, error),
-          )
+          .then(granted, (error: unknown) => this.#fail(callId, error))
           .finally(() => this.#waiting--)
       },
       (error: unknown) => this.#fail(callId, error),
@@ -194,7 +197,10 @@ export class LockSession {
   }
 
   #leaseOf(lease: string, secret: Uint8Array): LeaseKey {
-    if (lease === '' && this.#lease !== undefined) return this.#lease
+    if (secret.length === 0) {
+      const known = lease === '' ? this.#lease : this.#leases.get(lease)
+      if (known !== undefined) return known
+    }
     check([leaseViolation('lease', lease)])
     return leaseKey(lease, secret)
   }
@@ -214,18 +220,16 @@ export class LockSession {
   #follow(seen: Pick<Lock, 'name' | 'revision'>): void {
     const { name } = seen
     if (this.#followed.has(name) || this.#over) return
-    const tell = (lock: Lock): void => {
+    const changed = (lock: Lock): void => {
       if (lock.state === Lock_State.WAITING) return
       if (lock.state === Lock_State.ENDED) this.#unfollow(name)
-      if (lock.state === Lock_State.ENDED || lock.releaseRequest !== undefined) {
-        this.#push({ callId: 0n, answer: { $case: 'lockChanged', value: lock } })
-      }
+      if (lock.state === Lock_State.ENDED || lock.releaseRequest !== undefined) this.#tell(lock)
     }
     const listener = {
-      changed: tell,
+      changed,
       gap: () =>
         void this.#parts.waits.read(name).then(
-          (lock) => lock && tell(lock),
+          (lock) => lock && changed(lock),
           () => {},
         ),
     }
@@ -236,6 +240,10 @@ export class LockSession {
   #unfollow(name: string): boolean {
     this.#followed.get(name)?.()
     return this.#followed.delete(name)
+  }
+
+  #tell(lock: Lock): void {
+    this.#push({ callId: 0n, answer: { $case: 'lockChanged', value: lock } })
   }
 
   #answer(callId: bigint, answer: Answer): void {

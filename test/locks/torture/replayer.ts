@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { credentials } from '@grpc/grpc-js'
-import { type Lock, Lock_Mode } from '../../../proto/gen/holdfast/v1/lock.ts'
+import { Lock_Mode } from '../../../proto/gen/holdfast/v1/lock.ts'
 import { LockServiceClient } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import { scopeText } from '../../../sdk/src/locks/scope.ts'
 import { LockClient, Refused } from '../lock-client.ts'
 import type { Random } from './random.ts'
 import type { Told } from './told.ts'
@@ -42,6 +41,16 @@ export class Replayer {
       mode: random.chance(0.2) ? Lock_Mode.SHARED : Lock_Mode.EXCLUSIVE,
     }
     const granted = await this.#untilAnswered(isOver, (client) => client.acquire(scope, options))
+    for (const { name, fencingToken: token, ledgerEpoch: epoch } of granted) {
+      this.#tell({
+        what: 'granted',
+        lock: name,
+        token,
+        epoch,
+        scopes: [scope],
+        atNs: process.hrtime.bigint(),
+      })
+    }
     const [lock, ...others] = granted
     if (lock === undefined) return
     for (const { name, fencingToken } of others) {
@@ -58,20 +67,12 @@ export class Replayer {
       if (this.#clients.length === 0 && !(await this.#connect())) continue
       const outcomes = await Promise.all(this.#clients.map((client) => settled(call(client), 5000)))
       const values = outcomes.flatMap((outcome) => ('value' in outcome ? [outcome.value] : []))
-      for (const value of values) this.#granted(value)
       const reasons = outcomes.flatMap((outcome) => ('refused' in outcome ? [outcome.refused] : []))
       if (values.length + reasons.length < outcomes.length || reasons.includes('LEASE_EXPIRED')) this.#drop()
       if (values.length > 0) return values
       if (reasons.some((reason) => !PASSING.has(reason))) return []
     }
     return []
-  }
-
-  #granted(value: unknown): void {
-    if (typeof value !== 'object') return
-    const { name: lock, fencingToken: token, ledgerEpoch: epoch, scopes } = value as Lock
-    const atNs = process.hrtime.bigint()
-    this.#tell({ what: 'granted', lock, token, epoch, scopes: scopes.map(scopeText), atNs })
   }
 
   async #connect(): Promise<boolean> {

@@ -32,8 +32,8 @@ export interface SessionRequest {
 }
 
 /**
- * One call of a session. `lease` and `lease_secret` of acquire and release may be left empty: then they are
- * those of the lease that was opened on this stream last.
+ * One call of a session. An acquire or release under a lease that was opened on this stream may leave `lease_secret`
+ * empty, which spares the server a hash; with `lease` empty too, it is under the one that was opened last.
  */
 export interface SessionCall {
   /** The client's number for the call, not 0: its answers carry it. */
@@ -50,7 +50,10 @@ export interface SessionCall {
     /** Ends a lease. */
     { $case: "revokeLease"; value: RevokeLeaseRequest }
     | //
-    /** Asks for scopes; answered as on its own stream. */
+    /**
+     * Asks for scopes; answered by `granted`, an error, or `acquire_lock` as often as its place changes and then one
+     * of the two.
+     */
     { $case: "acquireLock"; value: AcquireLockRequest }
     | //
     /** Ends a lock. */
@@ -58,7 +61,10 @@ export interface SessionCall {
     | undefined;
 }
 
-/** Answers, in no particular order. */
+/**
+ * Answers, in no particular order. Those that are ready at once come in one message, or in several of which none is
+ * beyond the 4 MiB that gRPC clients take unless told otherwise.
+ */
 export interface SessionResponse {
   /** At least one. */
   answers: SessionAnswer[];
@@ -68,7 +74,7 @@ export interface SessionResponse {
 export interface SessionAnswer {
   /** The call it answers; 0 for what is told unasked. */
   callId: bigint;
-  /** The answer. All are the last of their call, but for a `queued` acquire. */
+  /** The answer. All are the last of their call, but for `acquire_lock` without validate_only. */
   answer:
     | //
     /** To create_lease. */
@@ -80,7 +86,7 @@ export interface SessionAnswer {
     /** To revoke_lease. */
     { $case: "revokeLease"; value: RevokeLeaseResponse }
     | //
-    /** To acquire_lock. */
+    /** To acquire_lock: it waits (`queued`, never `granted`), or would, for validate_only. */
     { $case: "acquireLock"; value: AcquireLockResponse }
     | //
     /** To release_lock. */
@@ -94,7 +100,23 @@ export interface SessionAnswer {
      * (`release_request`).
      */
     { $case: "lockChanged"; value: Lock }
+    | //
+    /** To acquire_lock: it holds. */
+    { $case: "granted"; value: LockGrant }
     | undefined;
+}
+
+/**
+ * What a session tells of a grant: what its client does not know already, in a tenth of the bytes of the lock itself,
+ * which GetLock gives.
+ */
+export interface LockGrant {
+  /** `locks/{id}`; empty for validate_only. */
+  name: string;
+  /** The fencing token, and the revision of the grant: a read at it sees the lock held. 0 for validate_only. */
+  fencingToken: bigint;
+  /** The epoch of the ledger that the grant belongs to. 0 for validate_only. */
+  ledgerEpoch: bigint;
 }
 
 /** A lease to open. */
@@ -749,6 +771,9 @@ export const SessionAnswer: MessageFns<SessionAnswer> = {
       case "lockChanged":
         Lock.encode(message.answer.value, writer.uint32(66).fork()).join();
         break;
+      case "granted":
+        LockGrant.encode(message.answer.value, writer.uint32(74).fork()).join();
+        break;
     }
     return writer;
   },
@@ -830,6 +855,14 @@ export const SessionAnswer: MessageFns<SessionAnswer> = {
             message.answer = { $case: "lockChanged", value: Lock.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.answer = { $case: "granted", value: LockGrant.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -871,6 +904,8 @@ export const SessionAnswer: MessageFns<SessionAnswer> = {
         ? { $case: "lockChanged", value: Lock.fromJSON(object.lockChanged) }
         : isSet(object.lock_changed)
         ? { $case: "lockChanged", value: Lock.fromJSON(object.lock_changed) }
+        : isSet(object.granted)
+        ? { $case: "granted", value: LockGrant.fromJSON(object.granted) }
         : undefined,
     };
   },
@@ -894,6 +929,8 @@ export const SessionAnswer: MessageFns<SessionAnswer> = {
       obj.error = Status.toJSON(message.answer.value);
     } else if (message.answer?.$case === "lockChanged") {
       obj.lockChanged = Lock.toJSON(message.answer.value);
+    } else if (message.answer?.$case === "granted") {
+      obj.granted = LockGrant.toJSON(message.answer.value);
     }
     return obj;
   },
@@ -947,7 +984,132 @@ export const SessionAnswer: MessageFns<SessionAnswer> = {
         }
         break;
       }
+      case "granted": {
+        if (object.answer?.value !== undefined && object.answer?.value !== null) {
+          message.answer = { $case: "granted", value: LockGrant.fromPartial(object.answer.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseLockGrant(): LockGrant {
+  return { name: "", fencingToken: 0n, ledgerEpoch: 0n };
+}
+
+export const LockGrant: MessageFns<LockGrant> = {
+  encode(message: LockGrant, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.fencingToken !== 0n) {
+      if (BigInt.asUintN(64, message.fencingToken) !== message.fencingToken) {
+        throw new globalThis.Error("value provided for field message.fencingToken of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.fencingToken);
+    }
+    if (message.ledgerEpoch !== 0n) {
+      if (BigInt.asUintN(64, message.ledgerEpoch) !== message.ledgerEpoch) {
+        throw new globalThis.Error("value provided for field message.ledgerEpoch of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.ledgerEpoch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LockGrant {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLockGrant();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.fencingToken = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ledgerEpoch = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LockGrant {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      fencingToken: isSet(object.fencingToken)
+        ? BigInt(object.fencingToken)
+        : isSet(object.fencing_token)
+        ? BigInt(object.fencing_token)
+        : 0n,
+      ledgerEpoch: isSet(object.ledgerEpoch)
+        ? BigInt(object.ledgerEpoch)
+        : isSet(object.ledger_epoch)
+        ? BigInt(object.ledger_epoch)
+        : 0n,
+    };
+  },
+
+  toJSON(message: LockGrant): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.fencingToken !== 0n) {
+      obj.fencingToken = message.fencingToken.toString();
+    }
+    if (message.ledgerEpoch !== 0n) {
+      obj.ledgerEpoch = message.ledgerEpoch.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LockGrant>, I>>(base?: I): LockGrant {
+    return LockGrant.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LockGrant>, I>>(object: I): LockGrant {
+    const message = createBaseLockGrant();
+    message.name = object.name ?? "";
+    message.fencingToken = (object.fencingToken !== undefined && object.fencingToken !== null)
+      ? BigInt(object.fencingToken)
+      : 0n;
+    message.ledgerEpoch = (object.ledgerEpoch !== undefined && object.ledgerEpoch !== null)
+      ? BigInt(object.ledgerEpoch)
+      : 0n;
     return message;
   },
 };
