@@ -30,7 +30,7 @@ try {
 } catch (error) {
   console.error((error as Error).message)
   console.error(
-    `npm run bench -- [${benchmarks.join('|')}]… [--quick] [--record] [--runs N] [--events N] [--agents N] [--seconds N] [--data DIR]`,
+    `npm run bench -- [${benchmarks.join('|')}]… [--quick] [--record] [--runs N] [--events N] [--agents N] [--seconds N] [--data DIR] [--part NAME]`,
   )
   process.exit(2)
 }

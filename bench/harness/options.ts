@@ -16,8 +16,10 @@ export interface BenchOptions {
   agents: number | undefined
   /** Of `runs`: how long each part goes on. */
   seconds: number | undefined
-  /** Of `reads`: a directory whose database is kept, and used again by the next run. */
+  /** Of `reads` and `runs`: a directory whose database is kept, and used again by the next run. */
   data: string | undefined
+  /** Of `runs`: does this part only. */
+  part: string | undefined
 }
 
 export function benchOptions(args = process.argv.slice(2)): BenchOptions {
@@ -31,6 +33,7 @@ export function benchOptions(args = process.argv.slice(2)): BenchOptions {
       agents: { type: 'string' },
       seconds: { type: 'string' },
       data: { type: 'string' },
+      part: { type: 'string' },
     },
   })
   return {
@@ -42,5 +45,6 @@ export function benchOptions(args = process.argv.slice(2)): BenchOptions {
     agents: values.agents === undefined ? undefined : Number(values.agents),
     seconds: values.seconds === undefined ? undefined : Number(values.seconds),
     data: values.data,
+    part: values.part,
   }
 }

@@ -3,28 +3,44 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 const nodes = 500
 
-/** Posts converges at a steady rate, whether or not those before were answered. Throws when one is not recorded. */
+/** What became of converges that were posted. */
+export interface SentConverges {
+  /** How late each was posted, by the rate that was asked for. */
+  lateMs: number[]
+  /** How long each that was recorded took, from when it was posted, and from when it was due. */
+  latenciesMs: number[]
+  sinceDueMs: number[]
+  /** From the first that was posted to the last that was answered. */
+  seconds: number
+}
+
+/** Posts converges at a steady rate, whether or not those before were answered. */
 export async function sendConverges(
   url: string,
   { perSecond, seconds, bytes }: { perSecond: number; seconds: number; bytes: number },
-): Promise<{ latenciesMs: number[]; seconds: number }> {
+): Promise<SentConverges> {
+  const lateMs: number[] = []
   const latenciesMs: number[] = []
+  const sinceDueMs: number[] = []
   const calls: Promise<void>[] = []
   const begin = performance.now()
   for (let turn = 0; turn < perSecond * seconds; turn++) {
-    await pause(Math.max(0, begin + (turn * 1000) / perSecond - performance.now()))
+    const due = begin + (turn * 1000) / perSecond
     const body = converge(turn, bytes)
+    await pause(Math.max(0, due - performance.now()))
     const call = async () => {
       const start = performance.now()
+      lateMs.push(start - due)
       const response = await fetch(`${url}/chef/data-collector`, { method: 'POST', body })
       const { result } = (await response.json()) as { result?: string }
-      if (result !== 'recorded') throw new Error(`a converge was answered with ${response.status}`)
+      if (result !== 'recorded') return console.error(`a converge was answered with ${response.status}`)
       latenciesMs.push(performance.now() - start)
+      sinceDueMs.push(performance.now() - due)
     }
-    calls.push(call())
+    calls.push(call().catch((error: unknown) => console.error('a converge was not answered', error)))
   }
   await Promise.all(calls)
-  return { latenciesMs, seconds: (performance.now() - begin) / 1000 }
+  return { lateMs, latenciesMs, sinceDueMs, seconds: (performance.now() - begin) / 1000 }
 }
 
 /** A converge like those of chef/automate: half of it resources, half what Ohai found. */

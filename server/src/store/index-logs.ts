@@ -32,13 +32,20 @@ interface Piece {
   data: Uint8Array[]
 }
 
+/** One of the texts that a piece is found by. */
+interface PieceText {
+  piece: Piece
+  part: number
+  text: LogText
+}
+
 /**
- * Indexes what was appended longest ago; `textOf` says what a piece is found by. One server does at a time, the others
+ * Indexes what was appended longest ago; `textsOf` says what a piece is found by. One server does at a time, the others
  * pass. Gives whether more waits. Not synced to disk: what a crash takes is indexed again.
  */
 export async function indexLogs(
   store: Store,
-  textOf: (data: Uint8Array[]) => Promise<LogText>,
+  textsOf: (piece: Uint8Array) => Promise<LogText[]>,
 ): Promise<boolean> {
   const client = await store.pool.connect().catch((error: unknown) => {
     throw storeError(error)
@@ -47,10 +54,12 @@ export async function indexLogs(
   try {
     await client.query('begin; set local synchronous_commit = off')
     const waiting = await waitingChunks(client)
-    const texts: { piece: Piece; text: LogText }[] = []
+    const texts: PieceText[] = []
     for (const piece of piecesOf(waiting)) {
       if (piece.firstByte > 0n) piece.data.unshift(await leadOf(client, piece))
-      texts.push({ piece, text: await textOf(piece.data) })
+      for (const [part, text] of (await textsOf(Buffer.concat(piece.data))).entries()) {
+        texts.push({ piece, part, text })
+      }
     }
     if (waiting.length > 0) await save(client, { waiting, texts })
     await client.query('commit')
@@ -118,15 +127,15 @@ async function leadOf(client: pg.ClientBase, { runId, firstByte }: Piece): Promi
 
 async function save(
   client: pg.ClientBase,
-  { waiting, texts }: { waiting: readonly Waiting[]; texts: readonly { piece: Piece; text: LogText }[] },
+  { waiting, texts }: { waiting: readonly Waiting[]; texts: readonly PieceText[] },
 ): Promise<void> {
   await client.query({
     name: 'index-logs',
     text: `with done as (delete from run_log_unindexed where id = any($1::int8[]))
-      insert into run_log_text (run_id, first_byte, bytes, tokens, words)
-      select t.run_id, t.first_byte, t.bytes, t.tokens, array_to_tsvector(string_to_array(t.words, ' '))
-      from unnest($2::int8[], $3::int8[], $4::int4[], $5::text[], $6::text[])
-        as t(run_id, first_byte, bytes, tokens, words)
+      insert into run_log_text (run_id, first_byte, bytes, part, tokens, words)
+      select t.run_id, t.first_byte, t.bytes, t.part, t.tokens, array_to_tsvector(string_to_array(t.words, ' '))
+      from unnest($2::int8[], $3::int8[], $4::int4[], $5::int4[], $6::text[], $7::text[])
+        as t(run_id, first_byte, bytes, part, tokens, words)
       where exists (select 1 from run_log l where l.run_id = t.run_id)
       on conflict do nothing`,
     values: [
@@ -134,6 +143,7 @@ async function save(
       int8Array(texts.map(({ piece }) => piece.runId)),
       int8Array(texts.map(({ piece }) => piece.firstByte)),
       int4Array(texts.map(({ piece }) => piece.bytes)),
+      int4Array(texts.map(({ part }) => part)),
       textArray(texts.map(({ text }) => text.tokens)),
       textArray(texts.map(({ text }) => text.words.join(' '))),
     ],

@@ -14,6 +14,7 @@ import { Locks } from './migrations/locks.ts'
 import { ReportIntervals } from './migrations/report-intervals.ts'
 import { RunSearch } from './migrations/run-search.ts'
 import { RunText } from './migrations/run-text.ts'
+import { RunTextParts } from './migrations/run-text-parts.ts'
 import { Runs } from './migrations/runs.ts'
 import { pgTypes } from './pg-types.ts'
 import { storeError } from './store-error.ts'
@@ -81,6 +82,7 @@ export class Store {
             DiscoveryRules,
             RunText,
             FindingFreshness,
+            RunTextParts,
           ],
           snapshot: false,
           transactional: true,

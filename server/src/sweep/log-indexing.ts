@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type LogText, logText } from '../domain/runs/log-text.ts'
+import { type LogText, logTexts } from '../domain/runs/log-text.ts'
 import { indexLogs } from '../store/index-logs.ts'
 import type { Store } from '../store/store.ts'
 import { Sweep } from './sweep.ts'
@@ -19,13 +19,17 @@ export class LogIndexing extends Sweep {
 
   /** Indexes some of what waits; what else waits is for the next step, at once. */
   async step(): Promise<number> {
-    const more = await indexLogs(this.#store, textOf)
+    const more = await indexLogs(this.#store, textsOf)
     return more ? 0 : EVERY_MS
   }
 }
 
-/** Calls under way have a turn between one piece and the next, each of which takes milliseconds. */
-async function textOf(data: Uint8Array[]): Promise<LogText> {
-  await turn()
-  return logText(data)
+/** Calls under way have a turn between one slice and the next, each of which takes milliseconds. */
+async function textsOf(piece: Uint8Array): Promise<LogText[]> {
+  const texts: LogText[] = []
+  for (const slice of logTexts(piece)) {
+    texts.push(...slice)
+    await turn()
+  }
+  return texts
 }

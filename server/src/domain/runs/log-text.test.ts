@@ -1,32 +1,36 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { logText, MAX_TOKENS_LENGTH } from './log-text.ts'
+import { type LogText, logTexts } from './log-text.ts'
 import { searchTerms } from './search-terms.ts'
 
 /** Whether what is searched for is in a piece, as the database says it. */
-function isIn(pieces: Uint8Array[], search: string, options = { parts: true }): boolean {
-  const { tokens, words } = logText(pieces)
+function isIn(piece: Uint8Array, search: string, options = { parts: true }): boolean {
+  const texts = [...logTexts(piece)].flat()
   return searchTerms(search, options).every((term) =>
-    term.type === 'part'
-      ? tokens.includes(term.text)
-      : words.some((word) => (term.prefix ? word.startsWith(term.word) : word === term.word)),
+    texts.some(({ tokens, words }: LogText) =>
+      term.type === 'part'
+        ? tokens.includes(term.text)
+        : words.some((word) => (term.prefix ? word.startsWith(term.word) : word === term.word)),
+    ),
   )
 }
 
 test('colours are left out, and what is between white space is kept once and in lower case', () => {
   const log = Buffer.from('\u001b[1;32mMigrating\u001b[0m db/20110502_add.rb: 100%\nmigrating\n')
-  expect(logText([log])).toEqual({
-    tokens: 'migrating db/20110502_add.rb: 100%',
-    words: ['migrating', 'db', '20110502_add', 'rb', '100'],
-  })
+  expect([...logTexts(log)]).toEqual([
+    [
+      {
+        tokens: '100% db/20110502_add.rb: migrating',
+        words: ['100', 'db', '20110502_add', 'rb', 'migrating'],
+      },
+    ],
+  ])
 })
 
 test('parts of words, addresses, paths, error codes and text of any script are found', () => {
-  const log = [
-    Buffer.from(
-      'immigrating at 0x7fff5a03 in /srv/app/releases/42/config.yml: ORA-00942, 日本語エラー größer\n',
-    ),
-  ]
+  const log = Buffer.from(
+    'immigrating at 0x7fff5a03 in /srv/app/releases/42/config.yml: ORA-00942, 日本語エラー größer\n',
+  )
   for (const search of ['migr', '0x7fff', 'app/releases/42', 'ORA-00942', '本語エ', 'RÖß', 'yml: ORA-009']) {
     expect({ search, found: isIn(log, search) }).toEqual({ search, found: true })
   }
@@ -36,13 +40,13 @@ test('parts of words, addresses, paths, error codes and text of any script are f
 })
 
 test('what is searched for in a token of any length is found', () => {
+  const token = Array.from({ length: 60_000 }, (_, i) => i.toString(36)).join('.')
+  const log = Buffer.from(token)
+  const texts = [...logTexts(log)].flat()
   fc.assert(
-    fc.property(fc.nat(5000), fc.integer({ min: 3, max: 64 }), (at, length) => {
-      const token = Array.from({ length: 900 }, (_, i) => i.toString(36)).join('.')
-      const search = token.slice(at % (token.length - length)).slice(0, length)
-      const [term] = searchTerms(search, { parts: true })
-      if (term?.type === 'part') expect(logText([Buffer.from(token)]).tokens).toContain(term.text)
-    }),
+    fc.property(fc.nat(token.length - 64), fc.integer({ min: 12, max: 64 }), (at, length) =>
+      texts.some(({ tokens }) => tokens.includes(token.slice(at, at + length))),
+    ),
   )
 })
 
@@ -52,7 +56,7 @@ test('whatever stands between white space is found, whole and by words, among an
       fc.array(fc.string({ unit: 'grapheme', maxLength: 40 }), { maxLength: 30 }),
       fc.uint8Array(),
       (texts, bytes) => {
-        const log = [Buffer.from(texts.join(' ')), Buffer.from('\n'), bytes]
+        const log = Buffer.concat([Buffer.from(texts.join(' ')), Buffer.from('\n'), bytes])
         for (const text of texts) {
           if (/[\p{Cc}\uFFFD*]/u.test(text)) continue
           expect(isIn(log, text)).toBe(true)
@@ -63,9 +67,11 @@ test('whatever stands between white space is found, whole and by words, among an
   )
 })
 
-test('a piece has no more text than its bound', () => {
-  const log = Array.from({ length: 20_000 }, (_, i) => `word-${i}`).join(' ')
-  const { tokens } = logText([Buffer.from(log)])
-  expect(tokens.length).toBeLessThanOrEqual(MAX_TOKENS_LENGTH)
-  expect(tokens.length).toBeGreaterThan(MAX_TOKENS_LENGTH - 100)
+test('a long piece is found by all that is in it, slice by slice', () => {
+  const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i} of /srv/${i * 7919}/${i}.log\n`)
+  const slices = [...logTexts(Buffer.from(lines.join('')))]
+  expect(slices.length).toBeGreaterThan(5)
+  const tokens = new Set(slices.flat().flatMap((text) => text.tokens.split(' ')))
+  expect(lines.filter((_, i) => !tokens.has(`/srv/${i * 7919}/${i}.log`))).toEqual([])
+  for (const text of slices.flat()) expect(text.tokens.length).toBeLessThan(9000)
 })

@@ -1,4 +1,4 @@
-/** What a piece of a log is found by. */
+/** Some of what a piece of a log is found by. */
 export interface LogText {
   /** What stands between white space, each once, in lower case: parts of it are searched for. */
   tokens: string
@@ -6,12 +6,14 @@ export interface LogText {
   words: string[]
 }
 
-/** Of a piece so much of different text is indexed: enough for a piece of a log, and a bound for random bytes. */
-export const MAX_TOKENS_LENGTH = 64 * 1024
 /** A part that is searched for is at most so long, and is found in a token of any length. */
 export const MAX_PART_LENGTH = 64
 const TOKEN_WINDOW = 256
 const MAX_WORD_LENGTH = 64
+/** So much of a log is taken apart at once: some milliseconds. */
+const SLICE_BYTES = 64 * 1024
+/** About so much is one entry of the index: in a longer one any trigrams are together, and it would say little. */
+const TEXT_LENGTH = 8 * 1024
 
 // Escape sequences of terminals (ECMA-48): CSI, OSC, and those of two characters.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
@@ -20,27 +22,55 @@ const ANSI = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)
 const BETWEEN = /[\s\p{Cc}\uFFFD]+/u
 const WORD = /[\p{L}\p{N}_]+/gu
 
-/** What a piece of a log is found by; colours and what is not UTF-8 left out. */
-export function logText(pieces: readonly Uint8Array[]): LogText {
-  const text = Buffer.concat(pieces).toString('utf8').replace(ANSI, '').toLowerCase()
-  const tokens = new Set<string>()
-  const words = new Set<string>()
+/**
+ * What a piece of a log is found by; colours and what is not UTF-8 left out. Tokens that begin alike are in one text:
+ * so each has few trigrams, and packs well. In slices, for callers that have other things to do.
+ */
+export function* logTexts(piece: Uint8Array): Generator<LogText[]> {
+  for (const slice of slicesOf(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))) {
+    const text = slice.toString('utf8').replace(ANSI, '').toLowerCase()
+    yield textsOf([...new Set(text.split(BETWEEN))].sort())
+  }
+}
+
+function textsOf(sorted: readonly string[]): LogText[] {
+  const texts: LogText[] = []
+  let tokens: string[] = []
+  let words = new Set<string>()
   let length = 0
-  for (const token of new Set(text.split(BETWEEN))) {
+  const cut = (): void => {
+    if (tokens.length > 0) texts.push({ tokens: tokens.join(' '), words: [...words] })
+    tokens = []
+    words = new Set()
+    length = 0
+  }
+  for (const token of sorted) {
+    if (token === '') continue
     for (const part of windows(token)) {
       const indexable = asciiOnly(part)
+      tokens.push(indexable)
       length += indexable.length + 1
-      if (length > MAX_TOKENS_LENGTH) return { tokens: [...tokens].join(' '), words: [...words] }
-      tokens.add(indexable)
     }
     for (const [word] of token.matchAll(WORD)) words.add(word.slice(0, MAX_WORD_LENGTH))
+    if (length >= TEXT_LENGTH) cut()
   }
-  return { tokens: [...tokens].join(' '), words: [...words] }
+  cut()
+  return texts
+}
+
+/** Parts that end at white space, or where there is none, overlap. */
+function* slicesOf(piece: Buffer): Generator<Buffer> {
+  for (let at = 0; at < piece.length; ) {
+    const slice = piece.subarray(at, at + SLICE_BYTES)
+    if (at + SLICE_BYTES >= piece.length) return yield slice
+    const space = Math.max(...[' ', '\n', '\t', '\r'].map((white) => slice.lastIndexOf(white)))
+    yield space > 0 ? slice.subarray(0, space) : slice
+    at += space > 0 ? space : SLICE_BYTES - 4 * MAX_PART_LENGTH
+  }
 }
 
 /** Overlapping parts of a long token, so that whatever is short enough to be searched for is whole in one of them. */
 function* windows(token: string): Generator<string> {
-  if (token === '') return
   for (let at = 0; ; at += TOKEN_WINDOW - MAX_PART_LENGTH) {
     yield token.slice(at, at + TOKEN_WINDOW)
     if (at + TOKEN_WINDOW >= token.length) return
