@@ -1,10 +1,12 @@
+import { dateFromTimestamp } from '@holdfast/sdk'
 import { VersionCell, VersionCell_Drift } from '@holdfast/sdk/messages'
 import type { CommandContext } from '../command-context.ts'
 import { freshnessWord } from '../output/freshness-word.ts'
+import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import { stateWord } from '../output/state-word.ts'
 import type { Column } from '../output/table.ts'
-import type { Tone } from '../output/terminal-text.ts'
+import { shortened, type Tone } from '../output/terminal-text.ts'
 import { resolvePast } from '../past.ts'
 import { allOf, quotedValue } from '../quoted-value.ts'
 import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
@@ -32,6 +34,8 @@ export async function versions(
   await printListing(context, pages, listing, flags.limit)
 }
 
+const now = new Date()
+
 const COLUMNS: Column<VersionCell>[] = [
   { header: 'SERVICE', cell: (cell) => shortName(cell.service) },
   { header: 'ENVIRONMENT', cell: (cell) => cell.environment },
@@ -47,11 +51,25 @@ const COLUMNS: Column<VersionCell>[] = [
     cell: ({ freshness }) => freshnessWord(freshness),
   },
   { header: 'DRIFT', cell: driftWords },
+  {
+    header: 'SINCE',
+    cell: ({ driftTime }) => relativeTime(driftTime && dateFromTimestamp(driftTime), now),
+  },
+  {
+    header: 'BY',
+    when: ({ deploymentId }) => deploymentId !== '',
+    cell: ({ deploymentId }) => shortened(shortName(deploymentId), 40),
+  },
 ]
 
-/** How the versions stand to each other, in words. */
-export function driftWords(cell: Pick<VersionCell, 'drift'>): { text: string; tone: Tone } {
-  switch (cell.drift) {
+/** How the versions stand to each other, in words; the last that is known, where nobody has reported since. */
+export function driftWords(cell: Pick<VersionCell, 'drift' | 'stale'>): { text: string; tone: Tone } {
+  const verdict = verdictWords(cell.drift)
+  return cell.stale ? { text: `unknown, stale; last: ${verdict.text}`, tone: 'warning' } : verdict
+}
+
+function verdictWords(drift: VersionCell_Drift): { text: string; tone: Tone } {
+  switch (drift) {
     case VersionCell_Drift.NONE:
       return { text: 'none', tone: 'good' }
     case VersionCell_Drift.BEHIND:

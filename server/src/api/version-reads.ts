@@ -1,10 +1,9 @@
 import type { StateServiceService } from '../../../proto/gen/holdfast/v1/state_service.ts'
-import { compileFilter } from '../domain/filter/bind-filter.ts'
-import { INSTANCE_FIELDS } from '../domain/filter/resource-fields.ts'
+import { compileVersionFilter } from '../domain/filter/version-filter.ts'
 import { listVersions, VERSION_KEY_LENGTH } from '../store/list-versions.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
-import { isOfPast, lastingFields } from './list-request.ts'
+import { isOfPast } from './list-request.ts'
 import { check, pageViolations, readTimeViolations, statePage } from './page-request.ts'
 
 /** Reads of the versions of services on machines. */
@@ -12,8 +11,7 @@ export function versionReads(store: Store): Pick<Handlers<typeof StateServiceSer
   return {
     async listVersions(request) {
       check([...pageViolations(request), ...readTimeViolations(request)])
-      const fields = isOfPast(request) ? lastingFields(INSTANCE_FIELDS) : INSTANCE_FIELDS
-      const filter = compileFilter(request.filter, fields)
+      const filter = compileVersionFilter(request.filter, { past: isOfPast(request) })
       const { resources, ...page } = await statePage(store, request, {
         method: 'ListVersions',
         keyLength: VERSION_KEY_LENGTH,

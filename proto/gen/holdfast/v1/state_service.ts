@@ -3601,7 +3601,9 @@ export const StateServiceDefinition = {
     },
     /**
      * Lists versions: declared, deployed and running side by side for each service on each machine, with
-     * the drift between them. Filters as ListInstances; ordered by service, then machine, then slot.
+     * the drift between them. Filters as ListInstances, and by `drift`; `drift` and `freshness` are those of the cell, and
+     * are joined by AND to what else there is. Ordered by service, then machine, then slot. A page of a filter by these may
+     * be short and not the last: it looks at a bounded number of cells.
      */
     listVersions: {
       name: "ListVersions",
@@ -3792,7 +3794,9 @@ export const StateServiceService = {
   },
   /**
    * Lists versions: declared, deployed and running side by side for each service on each machine, with
-   * the drift between them. Filters as ListInstances; ordered by service, then machine, then slot.
+   * the drift between them. Filters as ListInstances, and by `drift`; `drift` and `freshness` are those of the cell, and
+   * are joined by AND to what else there is. Ordered by service, then machine, then slot. A page of a filter by these may
+   * be short and not the last: it looks at a bounded number of cells.
    */
   listVersions: {
     path: "/holdfast.v1.StateService/ListVersions" as const,
@@ -3883,7 +3887,9 @@ export interface StateServiceServer extends UntypedServiceImplementation {
   listInstances: handleUnaryCall<ListInstancesRequest, ListInstancesResponse>;
   /**
    * Lists versions: declared, deployed and running side by side for each service on each machine, with
-   * the drift between them. Filters as ListInstances; ordered by service, then machine, then slot.
+   * the drift between them. Filters as ListInstances, and by `drift`; `drift` and `freshness` are those of the cell, and
+   * are joined by AND to what else there is. Ordered by service, then machine, then slot. A page of a filter by these may
+   * be short and not the last: it looks at a bounded number of cells.
    */
   listVersions: handleUnaryCall<ListVersionsRequest, ListVersionsResponse>;
   /**
@@ -4088,7 +4094,9 @@ export interface StateServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Lists versions: declared, deployed and running side by side for each service on each machine, with
-   * the drift between them. Filters as ListInstances; ordered by service, then machine, then slot.
+   * the drift between them. Filters as ListInstances, and by `drift`; `drift` and `freshness` are those of the cell, and
+   * are joined by AND to what else there is. Ordered by service, then machine, then slot. A page of a filter by these may
+   * be short and not the last: it looks at a bounded number of cells.
    */
   listVersions(
     request: ListVersionsRequest,

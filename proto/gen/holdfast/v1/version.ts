@@ -25,7 +25,10 @@ export interface VersionCell {
   runningVersion: string;
   /** Whether it runs. */
   state: Instance_State;
-  /** How they stand to each other. */
+  /**
+   * How they stand to each other, by what was last reported. Where `stale`, that is the last verdict, and what holds now
+   * is unknown.
+   */
   drift: VersionCell_Drift;
   /** `instances/…`. */
   instance: string;
@@ -47,8 +50,18 @@ export interface VersionCell {
   uncertainDeployment:
     | UncertainDeployment
     | undefined;
-  /** How long ago the instance was reported, as in Instance. */
+  /**
+   * How long ago the instance was reported, by the interval at which its source reports; where none was declared, how
+   * long ago its machine was. Unset in reads of the past, and when neither is expected to be reported.
+   */
   freshness: Freshness;
+  /** Unknown because stale: `freshness` is LATE or SILENT. */
+  stale: boolean;
+  /**
+   * Since when `drift` is as it is: when the last of what it rests on was declared, deployed, started, stopped or
+   * abandoned. Unset when no time of that was told.
+   */
+  driftTime: Timestamp | undefined;
 }
 
 /** How the three versions stand to each other. */
@@ -172,6 +185,8 @@ function createBaseVersionCell(): VersionCell {
     deploymentId: "",
     uncertainDeployment: undefined,
     freshness: 0,
+    stale: false,
+    driftTime: undefined,
   };
 }
 
@@ -224,6 +239,12 @@ export const VersionCell: MessageFns<VersionCell> = {
     }
     if (message.freshness !== 0) {
       writer.uint32(128).int32(message.freshness);
+    }
+    if (message.stale !== false) {
+      writer.uint32(136).bool(message.stale);
+    }
+    if (message.driftTime !== undefined) {
+      Timestamp.encode(message.driftTime, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -369,6 +390,22 @@ export const VersionCell: MessageFns<VersionCell> = {
             message.freshness = reader.int32() as any;
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.stale = reader.bool();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.driftTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -431,6 +468,12 @@ export const VersionCell: MessageFns<VersionCell> = {
         ? UncertainDeployment.fromJSON(object.uncertain_deployment)
         : undefined,
       freshness: isSet(object.freshness) ? freshnessFromJSON(object.freshness) : 0,
+      stale: isSet(object.stale) ? globalThis.Boolean(object.stale) : false,
+      driftTime: isSet(object.driftTime)
+        ? fromJsonTimestamp(object.driftTime)
+        : isSet(object.drift_time)
+        ? fromJsonTimestamp(object.drift_time)
+        : undefined,
     };
   },
 
@@ -484,6 +527,12 @@ export const VersionCell: MessageFns<VersionCell> = {
     if (message.freshness !== 0) {
       obj.freshness = freshnessToJSON(message.freshness);
     }
+    if (message.stale !== false) {
+      obj.stale = message.stale;
+    }
+    if (message.driftTime !== undefined) {
+      obj.driftTime = fromTimestamp(message.driftTime).toISOString();
+    }
     return obj;
   },
 
@@ -516,6 +565,10 @@ export const VersionCell: MessageFns<VersionCell> = {
       ? UncertainDeployment.fromPartial(object.uncertainDeployment)
       : undefined;
     message.freshness = object.freshness ?? 0;
+    message.stale = object.stale ?? false;
+    message.driftTime = (object.driftTime !== undefined && object.driftTime !== null)
+      ? Timestamp.fromPartial(object.driftTime)
+      : undefined;
     return message;
   },
 };
