@@ -75,27 +75,33 @@ export interface LeaseClock {
   epoch: bigint
 }
 
-/** How long no server may have looked before it counts as an outage of Holdfast. */
-const OUTAGE_MS = 3000
+/**
+ * What the time since a server last looked must exceed for it to count as an outage of Holdfast, for a lease of a TTL: as
+ * much as a client allows for, so that also a clock that is set forward by more does not end what its holder still has.
+ * Less than 500 ms is what a busy server takes.
+ */
+const OUTAGE = `greatest(500, least(3000, l.ttl_ms / 10)) * interval '1 millisecond'`
 
 /**
  * Notes that heartbeats are served, and finds the leases that are due. After an outage, in which nobody could beat,
- * every lease first gets its whole TTL anew. One transaction, so that no server expires what another one is about to
- * extend.
+ * every lease first gets its whole TTL anew. So it does when the clock of the database was set forward, which looks the
+ * same; when it was set back, no lease keeps more than its TTL. One transaction, so that no server expires what another
+ * one is about to extend.
  */
 export async function readLeaseClock(store: Store): Promise<LeaseClock> {
-  const [row] = await store.query<{ now: bigint; outage: boolean; epoch: bigint }>({
+  const [row] = await store.query<{ now: bigint; epoch: bigint }>({
     name: 'lease-clock',
+    // What was is read by the update itself: a look at the row beside it finds it updated already, which is nothing.
     text: `with before as (select served_at from lease_clock where id = 1 for update),
-      now as (update lease_clock set served_at = clock_timestamp() where id = 1 returning served_at),
-      outage as (select clock_timestamp() - served_at > ${OUTAGE_MS} * interval '1 millisecond' as was from before),
-      amnesty as (update lease set expires_at = greatest(expires_at, clock_timestamp() + ttl_ms * interval '1 millisecond')
-        where ended_at is null and (select was from outage))
-      select ${micros('n.served_at')} as now, (select was from outage) as outage,
-        (select epoch from ledger where id = 1) as epoch from now n`,
+      now as (update lease_clock c set served_at = clock_timestamp() from before b where c.id = 1
+        returning c.served_at, c.served_at - b.served_at as gap),
+      amnesty as (update lease l set expires_at = n.served_at + l.ttl_ms * interval '1 millisecond'
+        from now n where l.ended_at is null and case when n.gap >= interval '0' then n.gap > ${OUTAGE}
+          else l.expires_at > n.served_at + l.ttl_ms * interval '1 millisecond' end
+          and n.gap not between interval '-500 milliseconds' and interval '500 milliseconds')
+      select ${micros('n.served_at')} as now, (select epoch from ledger where id = 1) as epoch from now n`,
   })
-  const { now, outage, epoch } = row!
-  if (outage) return { now: now as Instant, due: [], nextAt: undefined, epoch }
+  const { now, epoch } = row!
   const rows = await store.query<{ id: string; expires: bigint }>({
     name: 'due-leases',
     text: `select id::text, ${micros('expires_at')} as expires from lease

@@ -47,8 +47,15 @@ export function loadLocks(): Statement {
   return allRead([all('lock', `t.state < 3 or t.id in (${lately})`), all('hold', 't.state < 2')])
 }
 
+/**
+ * `expires_at` is by the clock of the database, and the ledger's time never goes back: when the clock was set back, what a
+ * lease has left is counted from the time at which the ledger stands still.
+ */
+const EXPIRES_AT = `l.expires_at
+  + greatest((select last_time from ledger where id = 1) - clock_timestamp(), interval '0')`
+
 const LEASE_COLUMNS = {
-  revision: micros('l.expires_at'),
+  revision: micros(EXPIRES_AT),
   create_revision: 'l.ttl_ms::int8',
   body: 'l.secret_hash',
   id: 'case when l.ended_at is null then 1 else 0 end::int8',
