@@ -302,6 +302,18 @@ describe('losing', () => {
     expect(error).toMatchObject({ lossCause: 'forced', endReason: 'while away' })
   })
 
+  test('L8 a request made again while its lock is held gives the one handle that it has, which is lost once', async () => {
+    await using proxy = await tcpProxy(server.address)
+    const holdfast = client({ address: proxy.address })
+    const options = { ttlMs: 1500, requestId: 'deploy-42' }
+    const lock = await holdfast.acquireLock('test/again', options)
+    expect(await holdfast.acquireLock('test/again', options)).toBe(lock)
+    const loss = lossOf(lock)
+    proxy.drop()
+    expect((await within('the loss', loss)).error.lossCause).toBe('expired')
+    expect(() => lock.assertHeld()).toThrow(LockLostError)
+  })
+
   test('L11 a lock outlives the server that granted it, and is released at the next one', async () => {
     await using database = await testDatabase()
     await using first = await spawnServer({ databaseUrl: database.url })

@@ -44,7 +44,10 @@ export interface AcquireOptions extends Omit<CallOptions, 'maxAttempts'> {
   lockDelayMs?: number | undefined
   /** Goes through holds and unmet conditions, and says why. Needs the permission to override. */
   overrideReason?: string | undefined
-  /** The id of this request: again, with the same content, it is the same lock. @defaultValue a new one */
+  /**
+   * The id of this request: again, with the same content, it is the same lock, as long as it is held.
+   * @defaultValue a new one
+   */
   requestId?: string | undefined
   /** Hears where the request waits, and behind what, as often as that changes. */
   onQueued?: ((update: QueuedUpdate) => void) | undefined

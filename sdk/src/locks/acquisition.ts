@@ -87,10 +87,20 @@ export class Acquisition implements CallListener {
 
   /** Here and not after a turn: the next answer in the same message may be that the lock has ended. */
   #granted(grant: LockGrant): void {
+    // Of an earlier request with the same id. One lock has one handle: of two, one would not be told of the loss.
+    const standing = this.#lease.locks.get(grant.name)
     if (this.#givenUp || this.#lease.isOver) {
-      this.#release(grant.name, grant.fencingToken)
+      if (standing === undefined) this.#release(grant.name, grant.fencingToken)
       return
     }
+    if (standing !== undefined) this.#releaser.refused()
+    const lock = standing ?? this.#lockOf(grant)
+    this.#stopListening()
+    this.#reject = undefined
+    this.#resolve(lock)
+  }
+
+  #lockOf(grant: LockGrant): AcquiredLock {
     const lock = new AcquiredLock(grant, {
       request: this.#request,
       options: this.#options,
@@ -98,9 +108,7 @@ export class Acquisition implements CallListener {
       releaser: this.#releaser,
     })
     this.#lease.locks.set(lock.name, lock)
-    this.#stopListening()
-    this.#reject = undefined
-    this.#resolve(lock)
+    return lock
   }
 
   #fail(error: unknown): void {
