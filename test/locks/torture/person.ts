@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Holdfast } from '../../../sdk/src/index.ts'
 import type { Random } from './random.ts'
-import type { Told } from './told.ts'
+import type { Granted } from './told.ts'
 import { randomScope } from './wishes.ts'
 
 /** What a person did of whom nobody asked. */
@@ -13,9 +13,9 @@ export interface PersonFigures {
 /** Puts up holds and lifts them, and ends a lock by force now and then: the ways in which people get between programs. */
 export async function meddle(
   random: Random,
-  options: { address: string; lastTold: () => Told | undefined; isOver: () => boolean },
+  options: { address: string; lastGrant: () => Granted | undefined; isOver: () => boolean },
 ): Promise<PersonFigures> {
-  const { address, lastTold, isOver } = options
+  const { address, lastGrant, isOver } = options
   const holdfast = Holdfast.lazy({ address, timeoutMs: 5000 })
   const figures = { holds: 0, forced: 0 }
   const standing: string[] = []
@@ -27,10 +27,10 @@ export async function meddle(
   }
   while (!isOver()) {
     await pause(random.between(50, 300))
-    const told = lastTold()
-    if (random.chance(0.1) && told?.what === 'granted') {
-      const claim = { fencingToken: told.token, reason: 'torture', maxAttempts: 1 }
-      await holdfast.forceReleaseLock(told.lock, claim).then(
+    const grant = lastGrant()
+    if (random.chance(0.2) && grant !== undefined) {
+      const claim = { fencingToken: grant.token, reason: 'torture', maxAttempts: 1 }
+      await holdfast.forceReleaseLock(grant.lock, claim).then(
         () => figures.forced++,
         () => {},
       )

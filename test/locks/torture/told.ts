@@ -15,6 +15,8 @@ export type Told =
   /** A request came to nothing. */
   | { what: 'refused'; reason: string; atNs: bigint }
 
+export type Granted = Extract<Told, { what: 'granted' }>
+
 /** How a token was tried: asked about, or written with. */
 export type FenceUse = 'verify' | 'write'
 

@@ -6,7 +6,7 @@ import { checkHistory } from './history-check.ts'
 import { meddle, type PersonFigures } from './person.ts'
 import { Random } from './random.ts'
 import { Replayer } from './replayer.ts'
-import type { Told } from './told.ts'
+import type { Granted, Told } from './told.ts'
 import { checkTold, type ToldFigures } from './told-check.ts'
 import { TorturedClient } from './tortured-client.ts'
 import { TorturedServer } from './tortured-server.ts'
@@ -43,7 +43,11 @@ export async function torture(options: {
   const { seed, seconds, postgres } = options
   const random = new Random(seed)
   const told: Told[] = []
-  const hear = (one: Told): void => void told.push(one)
+  let lastGrant: Granted | undefined
+  const hear = (one: Told): void => {
+    told.push(one)
+    if (one.what === 'granted') lastGrant = one
+  }
   await using stack = new AsyncDisposableStack()
   const servers: TorturedServer[] = []
   for (let at = 0; at < 2; at++) servers.push(stack.use(await TorturedServer.start(postgres.url)))
@@ -66,7 +70,7 @@ export async function torture(options: {
   const others = Promise.all([
     meddle(new Random(random.seed()), {
       ...{ address: `ipv4:${addresses.join(',')}`, isOver },
-      lastTold: () => told.at(-1),
+      lastGrant: () => lastGrant,
     }),
     ...replayers.map((replayer) => replayer.run(isOver)),
   ])
