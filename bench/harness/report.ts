@@ -11,7 +11,7 @@ export interface Target {
   /** What is compared, as a reader would say it. */
   what: string
   value: number
-  unit?: 'ms' | '×' | '/s' | 'MB'
+  unit?: 'ms' | 's' | '×' | '/s' | 'MB' | '% of a core' | 'machines'
   atLeast?: number
   atMost?: number
 }

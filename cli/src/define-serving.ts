@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { AgentFlags } from './commands/agent.ts'
 import type { RelayFlags } from './commands/relay.ts'
-import { defineCommand, globalFlags, type Within } from './define-command.ts'
+import { addGlobalFlags, defineCommand, globalFlags, type Within } from './define-command.ts'
 import type { ExitCode } from './exit-code.ts'
 import { collected, durationMs, wholeNumber } from './option-value.ts'
 
@@ -52,7 +52,7 @@ export function defineServing(program: Command, within: Within, serving: Serving
       })
     })
 
-  defineCommand(program, {
+  const relay = defineCommand(program, {
     declaration: 'relay',
     summary: 'Take reports of machines that cannot reach the server, and send them on',
     more:
@@ -61,6 +61,7 @@ export function defineServing(program: Command, within: Within, serving: Serving
     examples: [
       'holdfast relay --address holdfast.example:7420 --token-file relay.token',
       'holdfast relay --listen 10.0.0.5:7420 --caller-token-file callers --tls-cert-file relay.crt --tls-key-file relay.key',
+      'holdfast relay status',
     ],
   })
     .option('--listen <host:port>', 'where machines report to; port 0 takes a free one', '127.0.0.1:7422')
@@ -77,4 +78,15 @@ export function defineServing(program: Command, within: Within, serving: Serving
         (await import('./commands/relay.ts')).relay(context, flags),
       )
     })
+  const status = relay
+    .command('status')
+    .description(
+      'What waits on the disk of a relay (HOLDFAST_DATA_DIR), of whom and since when, and what was refused.',
+    )
+    .action(async (_flags: object, command: Command) => {
+      await within(globalFlags(command), async (context) =>
+        (await import('./commands/relay-status.ts')).relayStatus(context),
+      )
+    })
+  addGlobalFlags(status)
 }

@@ -4,6 +4,7 @@ import { IngestBatchRequest, IngestServiceDefinition } from '../../proto/gen/hol
 import type { CallOptions, ConnectOptions } from './connect-options.ts'
 import { Connection } from './connection.ts'
 import { type EventRefusedError, HoldfastError } from './errors.ts'
+import { dateFromTimestamp } from './revision.ts'
 import { rpc } from './rpc.ts'
 import { errorOfRefusedEvent } from './status.ts'
 
@@ -70,4 +71,16 @@ export function batchOfSome(request: Uint8Array, indexes: readonly number[]): Ui
   const { batch } = IngestBatchRequest.decode(request)
   const events = (batch?.events ?? []).filter((_, index) => indexes.includes(index))
   return IngestBatchRequest.encode({ batch: batch && { ...batch, events } }).finish()
+}
+
+/** Whose batch it is, how many events it holds, and when the first of them happened. Throws for bytes that are none. */
+export function summaryOfBatch(request: Uint8Array): {
+  source: string
+  events: number
+  firstOccurredAt: Date | undefined
+} {
+  const { source = '', events = [] } = IngestBatchRequest.decode(request).batch ?? {}
+  const times = events.flatMap(({ occurredTime }) => (occurredTime === undefined ? [] : [occurredTime]))
+  const first = times.length === 0 ? undefined : Math.min(...times.map((time) => +dateFromTimestamp(time)))
+  return { source, events: events.length, firstOccurredAt: first === undefined ? undefined : new Date(first) }
 }

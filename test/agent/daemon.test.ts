@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { event } from '@holdfast/sdk/spooled-event'
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { decodeEvent, event } from '@holdfast/sdk/spooled-event'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { bootFacet, machineIsStopping } from '../../agent/src/daemon/boot-facet.ts'
 import { cloudInstanceId } from '../../agent/src/daemon/cloud-identity.ts'
 import { nudgeAgent, Spool, spoolDirOf } from '../../agent/src/spool/index.ts'
 import { Freshness } from '../../proto/gen/holdfast/v1/machine.ts'
@@ -77,15 +79,136 @@ test('an agent outlives a server that is not there, and says so once', async () 
   expect((await agent.ended).code).toBe(0)
 }, 60_000)
 
-test('the id of an instance is asked of the metadata service, with its token', async () => {
-  const metadata = createServer((request, response) => {
-    if (request.method === 'PUT') return void response.end('secret')
-    if (request.headers['x-aws-ec2-metadata-token'] !== 'secret') return void response.writeHead(401).end()
-    response.end(JSON.stringify({ accountId: '123456789012', region: 'eu-west-1', instanceId: 'i-0abc' }))
-  }).listen(0, '127.0.0.1')
-  await new Promise((resolve) => metadata.once('listening', resolve))
-  const { port } = metadata.address() as AddressInfo
-  expect(await cloudInstanceId(`http://127.0.0.1:${port}`)).toBe('aws:123456789012/eu-west-1/i-0abc')
-  await new Promise((resolve) => metadata.close(resolve))
-  expect(await cloudInstanceId(`http://127.0.0.1:${port}`)).toBeUndefined()
+test('the end of an agent is told, also when it cannot be sent, and a restart is no boot', async () => {
+  await using server = await testServer()
+  const calls = callsOf(server)
+  const boot = async () => {
+    const { machine } = await calls
+      .getMachine({ name: 'machines/here', view: 2 })
+      .catch(() => ({ machine: undefined }))
+    return machine?.facets.find(({ name }) => name.endsWith('/boot'))?.attributes as
+      | Record<string, string>
+      | undefined
+  }
+  const before = new Date()
+  {
+    await using agent = start(server.address)
+    const up = await until('the boot', boot)
+    expect(up).toMatchObject({ 'host.boot.id': expect.stringMatching(/^[0-9a-f-]{36}$/) })
+    expect(up).not.toHaveProperty(['holdfast.agent.stop_time'])
+    agent.child.kill('SIGTERM')
+    expect((await agent.ended).code).toBe(0)
+  }
+  const ended = await until('the end', async () => {
+    const now = await boot()
+    return now?.['holdfast.agent.stop_time'] === undefined ? undefined : now
+  })
+  expect(new Date(ended['holdfast.agent.stop_time']!).getTime()).toBeGreaterThanOrEqual(before.getTime())
+  {
+    await using again = start(server.address)
+    const up = await until('the restart', async () => {
+      const now = await boot()
+      return now?.['holdfast.agent.stop_time'] === undefined ? now : undefined
+    })
+    expect(up['host.boot.id']).toBe(ended['host.boot.id'])
+    again.child.kill('SIGTERM')
+    await again.ended
+  }
+  {
+    await using alone = start('127.0.0.1:1')
+    await alone.sees(/reporting here to/)
+    alone.child.kill('SIGTERM')
+    expect((await alone.ended).code).toBe(0)
+  }
+  const spool = new Spool(spoolDirOf(directory))
+  const kept = spool.segments().flatMap((segment) => spool.read(segment).events.slice(spool.acked(segment)))
+  expect(kept.map((bytes) => decodeEvent(bytes).payload.$case)).toEqual(['machineObserved'])
+}, 90_000)
+
+test('whether the machine goes down as well is asked of systemd', async () => {
+  const systemctl = join(directory, 'systemctl')
+  const says = (state: string) =>
+    writeFileSync(systemctl, `#!/bin/sh\necho ${state}\nexit 1\n`, { mode: 0o755 })
+  says('running')
+  expect(await machineIsStopping(systemctl)).toBe(false)
+  says('stopping')
+  expect(await machineIsStopping(systemctl)).toBe(true)
+  expect(await machineIsStopping(join(directory, 'none'))).toBe(false)
+  const at = new Date('2026-11-25T03:00:00Z')
+  expect((await bootFacet({ at, machineStops: true }))?.attributes).toMatchObject({
+    'host.shutdown.time': '2026-11-25T03:00:00.000Z',
+  })
+})
+
+describe('the id of an instance is asked of the metadata service', () => {
+  /** Answers as a cloud does, where the test says the service is: the real one is link-local and out of reach. */
+  async function asked(answer: (request: IncomingMessage, response: ServerResponse) => void) {
+    const metadata = createServer(answer).listen(0, '127.0.0.1')
+    await once(metadata, 'listening')
+    const { port } = metadata.address() as AddressInfo
+    try {
+      return await cloudInstanceId(`http://127.0.0.1:${port}`)
+    } finally {
+      metadata.closeAllConnections()
+      await new Promise((resolve) => metadata.close(resolve))
+    }
+  }
+
+  test('of AWS, with its token', async () => {
+    const id = await asked((request, response) => {
+      if (request.url === '/latest/api/token' && request.method === 'PUT') return void response.end('secret')
+      if (request.headers['x-aws-ec2-metadata-token'] !== 'secret') return void response.writeHead(401).end()
+      response.end(JSON.stringify({ accountId: '123456789012', region: 'eu-west-1', instanceId: 'i-0abc' }))
+    })
+    expect(id).toBe('aws:123456789012/eu-west-1/i-0abc')
+  })
+
+  test('of Google, which says that it is Google', async () => {
+    const answers: Record<string, string> = {
+      '/computeMetadata/v1/project/project-id': 'our-project',
+      '/computeMetadata/v1/instance/zone': 'projects/123456789/zones/europe-west1-b',
+      '/computeMetadata/v1/instance/id': '4520031799277581759',
+    }
+    const google = (flavor: Record<string, string>) =>
+      asked(({ url = '', headers }, response) => {
+        const answer = headers['metadata-flavor'] === 'Google' ? answers[url] : undefined
+        if (answer === undefined) return void response.writeHead(404).end()
+        response.writeHead(200, flavor).end(answer)
+      })
+    expect(await google({ 'metadata-flavor': 'Google' })).toBe(
+      'gcp:our-project/europe-west1-b/4520031799277581759',
+    )
+    expect(await google({})).toBeUndefined()
+  })
+
+  test('of Azure', async () => {
+    const id = await asked(({ url, headers }, response) => {
+      const wanted =
+        url === '/metadata/instance/compute?api-version=2021-02-01' && headers.metadata === 'true'
+      if (!wanted) return void response.writeHead(400).end()
+      const subscriptionId = '8d10da13-8125-4ba9-a717-bf7490507b3d'
+      response.end(
+        JSON.stringify({
+          subscriptionId,
+          location: 'westeurope',
+          vmId: '02aab8a4-74ef-476e-8182-f6d2ba4166a6',
+        }),
+      )
+    })
+    expect(id).toBe(
+      'azure:8d10da13-8125-4ba9-a717-bf7490507b3d/westeurope/02aab8a4-74ef-476e-8182-f6d2ba4166a6',
+    )
+  })
+
+  test('and is none of what hangs, answers anything, too much, or not at all', async () => {
+    const began = performance.now()
+    expect(await asked(() => {})).toBeUndefined()
+    expect(performance.now() - began).toBeLessThan(5_000)
+    expect(await asked((_, response) => void response.end('<html>log in</html>'))).toBeUndefined()
+    expect(await asked((_, response) => void response.end('x'.repeat(1e6)))).toBeUndefined()
+    expect(
+      await asked((_, response) => void response.end('{"accountId":"1","region":"a b"}')),
+    ).toBeUndefined()
+    expect(await cloudInstanceId('http://127.0.0.1:1')).toBeUndefined()
+  })
 })

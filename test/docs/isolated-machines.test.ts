@@ -25,7 +25,7 @@ test('the commands of docs/isolated-machines.md run in their order', async () =>
   try {
     expect(commands.length).toBeGreaterThan(5)
     for (const line of commands) {
-      if (line.startsWith('holdfast relay')) {
+      if (line.startsWith('holdfast relay --')) {
         await using relay = shell(`exec ${line.replace('127.0.0.1:7422', '127.0.0.1:0')}`)
         await relay.sees(/^listening on /m)
         continue

@@ -56,6 +56,38 @@ test('what a relay acknowledged survives its kill -9 and reaches the server, in 
   expect(sources).toMatch(/^spool\//m)
 })
 
+test('relay status tells what waits, of whom and since when, and what was refused', async () => {
+  const dataDir = newDir()
+  const there = { HOLDFAST_DATA_DIR: dataDir }
+  expect(await printed(['relay', 'status'], there)).toMatch(/^waiting +0$/m)
+  const before = Date.now()
+  {
+    await using relay = await startRelay(nowhere, dataDir)
+    for (const services of [['one', 'no such name!'], ['three']]) {
+      const machine = { HOLDFAST_DATA_DIR: newDir(), HOLDFAST_ADDRESS: relay.address }
+      for (const service of services) {
+        await printed(['started', service, '--machine', 'isolated-0', '--timeout', '5s'], machine)
+      }
+    }
+  }
+  const status = async () => JSON.parse(await printed(['relay', 'status', '-o', 'json'], there))[0]
+  const { waiting } = await status()
+  expect(waiting.map(({ reports }: { reports: number }) => reports)).toEqual([2, 1])
+  for (const { source, since } of waiting) {
+    expect(source).toMatch(/^spool\//)
+    expect(Date.parse(since)).toBeGreaterThanOrEqual(before)
+  }
+  const text = await printed(['relay', 'status'], there)
+  expect(text).toMatch(/^waiting +3$/m)
+  expect(text).toMatch(/^of +spool\/\S+: 2, the oldest (just now|\d+[sm] ago)$/m)
+  await using server = await testServer()
+  await using _relay = await startRelay(server.address, dataDir)
+  await expect.poll(status, { timeout: 10_000 }).toMatchObject({
+    waiting: [],
+    refused: [{ source: waiting[0].source, reason: 'INVALID_REQUEST' }],
+  })
+})
+
 test('I2: an event over a relay and by bundle counts once', async () => {
   await using server = await testServer()
   await using relay = await startRelay(server.address, newDir())

@@ -1,4 +1,5 @@
 import type { Holdfast, ObservationOptions } from '@holdfast/sdk'
+import { event } from '@holdfast/sdk/spooled-event'
 import type { ObservedFacet } from '../facet-draft.ts'
 import { type MachineIdentity, machineIdentity } from '../machine-identity.ts'
 import { observeMachine } from '../observe-machine.ts'
@@ -7,7 +8,7 @@ import { observePackages } from '../packages-facet.ts'
 import { ProcessReports } from '../process-reports.ts'
 import { Forwarder, Spool, type SpoolLimits, spoolDirOf } from '../spool/index.ts'
 import { type AgentSocket, listenForScripts } from './agent-socket.ts'
-import { bootFacet } from './boot-facet.ts'
+import { bootFacet, machineIsStopping } from './boot-facet.ts'
 import { cloudInstanceId } from './cloud-identity.ts'
 import { digestOf, scanDigest } from './digest.ts'
 import { ownIdentity } from './own-identity.ts'
@@ -39,6 +40,8 @@ export interface AgentOptions {
 const PROOF_MS = 6 * 3_600_000
 const SCAN_PROOF_MS = 15 * 60_000
 const CALL_TIMEOUT_MS = 20_000
+/** How long an agent that ends tries to send what it leaves behind. It is on disk, for its next start. */
+const FAREWELL_MS = 1_000
 
 /**
  * Keeps reporting a machine: heartbeats, processes and facets, of which only what changed travels, and what scripts
@@ -54,6 +57,8 @@ export class Agent implements AsyncDisposable {
   #cloudId: string | undefined
   #agentId: string | undefined
   #forwarder: Forwarder | undefined
+  /** Only of the agent that has the data directory. */
+  #spool: Spool | undefined
   #socket: AgentSocket | undefined
 
   constructor(options: AgentOptions) {
@@ -75,6 +80,7 @@ export class Agent implements AsyncDisposable {
     const spool = new Spool(spoolDirOf(dataDir))
     this.#forwarder = new Forwarder({ spool, client, limits: this.#options.limits })
     this.#socket = await listenForScripts(dataDir, () => this.#forwarder?.nudge())
+    this.#spool = spool
     if (this.#options.cloud !== false) this.#cloudId = await cloudInstanceId()
     this.#agentId = ownIdentity(dataDir, [...this.#identity.aliases, ...this.#cloudAliases()])
     this.#identify(this.#identity)
@@ -84,11 +90,27 @@ export class Agent implements AsyncDisposable {
     this.#rounds.begin('heartbeat', heartbeatMs, () => this.#beat(heartbeatMs))
   }
 
-  /** Ends after the round that is under way. */
+  /** Leaves word of its end, and ends after the round that is under way. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#rounds.stop()
+    const rounds = this.#rounds.stop()
+    await this.#tellOfEnd().catch((error: Error) => this.#options.onTrouble(`the end: ${error.message}`))
+    await rounds
     await this.#socket?.close()
     await this.#forwarder?.stop()
+  }
+
+  /** On disk first: a machine that goes down waits for nobody, and has lost its network already or will. */
+  async #tellOfEnd(): Promise<void> {
+    const { client, limits } = this.#options
+    const spool = this.#spool
+    if (spool === undefined) return
+    const end = { at: new Date(), machineStops: await machineIsStopping() }
+    const boot = await bootFacet(end)
+    if (boot === undefined) return
+    const { facet, attributes, complete } = boot
+    const facets = { [facet]: attributes }
+    spool.append(event.observed(this.#identity, { facets, complete, occurredAt: end.at }))
+    await new Forwarder({ spool, client, limits }).drain({ timeoutMs: FAREWELL_MS }).catch(() => {})
   }
 
   #cloudAliases() {

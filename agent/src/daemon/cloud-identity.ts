@@ -1,51 +1,56 @@
-import { type RequestOptions, request } from 'node:http'
+import { metadataText } from './metadata-service.ts'
 
 /** Link-local: nobody but the hypervisor answers there. */
 const METADATA = 'http://169.254.169.254'
-const TIMEOUT_MS = 500
-const MAX_BYTES = 16_384
 
 /**
- * `aws:{account}/{region}/{instance}` of a machine at AWS, by its instance metadata service (version 2); undefined
- * anywhere else, within a second. Never rejects.
+ * What the cloud calls this machine, by its metadata service: `aws:{account}/{region}/{instance}`,
+ * `gcp:{project}/{zone}/{instance}` or `azure:{subscription}/{region}/{vm}`. All three answer at one address and are
+ * asked at once. Undefined anywhere else, within a second. Never rejects.
  */
 export async function cloudInstanceId(endpoint = METADATA): Promise<string | undefined> {
-  try {
-    const token = await textOf(`${endpoint}/latest/api/token`, {
-      method: 'PUT',
-      headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '60' },
-    })
-    const document = await textOf(`${endpoint}/latest/dynamic/instance-identity/document`, {
-      headers: { 'x-aws-ec2-metadata-token': token },
-    })
-    const { accountId, region, instanceId } = JSON.parse(document) as Record<string, unknown>
-    const parts = [accountId, region, instanceId]
-    const usable = parts.every((part) => typeof part === 'string' && /^[a-z0-9-]{1,64}$/i.test(part))
-    return usable ? `aws:${parts.join('/')}` : undefined
-  } catch {
-    return undefined
-  }
+  const answers = await Promise.allSettled([aws, gcp, azure].map((ask) => ask(endpoint)))
+  return answers.find((answer) => answer.status === 'fulfilled')?.value
 }
 
-/** The body of an answer of 200. Not `fetch`, whose machinery would be 10 MB for two requests. */
-function textOf(url: string, options: RequestOptions): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const call = request(url, { ...options, signal, agent: false }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('error', reject)
-      response.on('data', (chunk: string) => {
-        text += chunk
-        if (text.length > MAX_BYTES) call.destroy(new Error(`${url} answered too much`))
-      })
-      response.on('end', () =>
-        response.statusCode === 200
-          ? resolve(text)
-          : reject(new Error(`${url} answered ${response.statusCode}`)),
-      )
-    })
-    call.once('error', reject)
-    call.end()
+/** Version 2 of its service, which wants a token; version 1 may be switched off. */
+async function aws(endpoint: string): Promise<string> {
+  const { body: token } = await metadataText(`${endpoint}/latest/api/token`, {
+    method: 'PUT',
+    headers: { 'x-aws-ec2-metadata-token-ttl-seconds': '60' },
   })
+  const { body } = await metadataText(`${endpoint}/latest/dynamic/instance-identity/document`, {
+    headers: { 'x-aws-ec2-metadata-token': token },
+  })
+  const { accountId, region, instanceId } = JSON.parse(body) as Record<string, unknown>
+  return idOf('aws', [accountId, region, instanceId])
+}
+
+async function gcp(endpoint: string): Promise<string> {
+  const ask = async (what: string): Promise<string> => {
+    const headers = { 'metadata-flavor': 'Google' }
+    const answer = await metadataText(`${endpoint}/computeMetadata/v1/${what}`, { headers })
+    // So its documentation says to tell it from others that answer anything.
+    if (answer.headers['metadata-flavor'] !== 'Google') throw new Error('that is not Google')
+    return answer.body
+  }
+  const [project, zone, instance] = await Promise.all(
+    ['project/project-id', 'instance/zone', 'instance/id'].map(ask),
+  )
+  // `projects/123456789/zones/europe-west1-b`
+  return idOf('gcp', [project, zone?.split('/').at(-1), instance])
+}
+
+async function azure(endpoint: string): Promise<string> {
+  const { body } = await metadataText(`${endpoint}/metadata/instance/compute?api-version=2021-02-01`, {
+    headers: { metadata: 'true' },
+  })
+  const { subscriptionId, location, vmId } = JSON.parse(body) as Record<string, unknown>
+  return idOf('azure', [subscriptionId, location, vmId])
+}
+
+function idOf(cloud: string, parts: readonly unknown[]): string {
+  const usable = parts.every((part) => typeof part === 'string' && /^[a-z0-9.:-]{1,64}$/i.test(part))
+  if (!usable) throw new Error(`what ${cloud} answered is no identity`)
+  return `${cloud}:${parts.join('/')}`
 }

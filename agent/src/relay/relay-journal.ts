@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Journal } from '../spool/journal.ts'
 
 /** A batch, or some events of it, that the server will never take, and why. */
@@ -20,3 +21,6 @@ export class RelayJournal extends Journal {
     return this.lines('refused.ndjson')
   }
 }
+
+/** A relay's directory in a data directory. */
+export const relayDirOf = (dataDir: string): string => join(dataDir, 'relay')

@@ -54,7 +54,11 @@ function sidesOf(payload: EventPayload): Side[] {
   if (payload.$case !== 'machineObserved') return []
   const { machine, facets, labels } = payload.value
   return [
-    ...facets.map(({ facet, complete }) => ({ key: JSON.stringify([machine, 'facet', facet]), complete })),
+    ...facets.map(({ facet, complete }) => ({
+      key: JSON.stringify([machine, 'facet', facet]),
+      // A boot or the end of an agent is something that happened, which no later one tells.
+      complete: complete && facet !== 'boot',
+    })),
     ...(Object.keys(labels).length > 0
       ? [{ key: JSON.stringify([machine, 'labels']), complete: false }]
       : []),

@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import { join } from 'node:path'
-import { Relay, RelayJournal } from '@holdfast/agent/relay'
+import { Relay, RelayJournal, relayDirOf } from '@holdfast/agent/relay'
 import { dataDirOf } from '@holdfast/agent/spool'
 import { BatchSender } from '@holdfast/sdk/relayed-batch'
 import { wayTo } from '../client.ts'
@@ -29,7 +28,7 @@ export async function relay(context: CommandContext, flags: RelayFlags): Promise
   const { startRelayListener } = await import('../../../server/src/relay-listener.ts')
   const sender = new BatchSender(wayTo(settings))
   const relaying = new Relay({
-    journal: new RelayJournal(join(dataDirOf(context.env), 'relay')),
+    journal: new RelayJournal(relayDirOf(dataDirOf(context.env))),
     sender,
     maxBytes: flags.maxSize * 1024 * 1024,
     onTrouble: (error, waitMs) => {
