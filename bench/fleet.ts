@@ -18,7 +18,7 @@ import { IngestServiceClient } from '../proto/gen/holdfast/v1/ingest_service.ts'
 import { startChild } from './harness/child.ts'
 import { startDatabase } from './harness/database.ts'
 import { freePort } from './harness/free-port.ts'
-import { openFilesLimit, residentBytes } from './harness/machine.ts'
+import { openFilesLimit, processStat, residentBytes } from './harness/machine.ts'
 import { benchOptions } from './harness/options.ts'
 import { Report } from './harness/report.ts'
 import { median } from './harness/sample.ts'
@@ -206,25 +206,26 @@ report.save()
 
 /** CPU seconds that the server, and the processes of its database, have used. */
 function cpuSeconds(): { server: number; database: number } {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  const backends = pids.filter((pid) => statOf(pid)?.parent === postmaster)
-  const database = [String(postmaster), ...backends].reduce((sum, pid) => sum + (statOf(pid)?.ticks ?? 0), 0)
-  return { server: (statOf(String(serverPid()))?.ticks ?? 0) / 100, database: database / 100 }
+  const backends = pids().filter((pid) => statOf(pid)?.parent === postmaster)
+  const used = (pid: number) => statOf(pid)?.cpuSeconds ?? 0
+  const database = [postmaster, ...backends].reduce((sum, pid) => sum + used(pid), 0)
+  return { server: used(serverPid()), database }
 }
 
 /** The server's own process: the command may be a shell that started it. */
 function serverPid(): number {
-  const children = readdirSync('/proc').filter((pid) => statOf(pid)?.parent === server.pid)
-  const own = [String(server.pid), ...children].find((pid) => statOf(pid)?.command.startsWith('node'))
-  return Number(own ?? server.pid)
+  const children = pids().filter((pid) => statOf(pid)?.parent === server.pid)
+  return [server.pid, ...children].find((pid) => statOf(pid)?.command.startsWith('node')) ?? server.pid
 }
 
-function statOf(pid: string): { command: string; parent: number; ticks: number } | undefined {
+function pids(): number[] {
+  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
+}
+
+/** Undefined when the process has ended meanwhile. */
+function statOf(pid: number): ReturnType<typeof processStat> | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    const command = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'))
-    return { command, parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }
+    return processStat(pid)
   } catch {
     return undefined
   }

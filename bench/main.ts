@@ -16,6 +16,7 @@ const benchmarks = [
   'reads',
   'spool',
   'fleet',
+  'agent',
   'locks',
   'runs',
 ]

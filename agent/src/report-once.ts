@@ -1,4 +1,12 @@
-import type { CallOptions, Holdfast, Revision } from '@holdfast/sdk'
+import {
+  type CallOptions,
+  DeadlineExceededError,
+  event,
+  type Holdfast,
+  type OutgoingEvent,
+  type Revision,
+  UnavailableError,
+} from '@holdfast/sdk'
 import type { AttributeValue, ProbeFailure } from './facet-draft.ts'
 import { observeMachine } from './observe-machine.ts'
 import type { ProcessObservation } from './observed-process.ts'
@@ -24,6 +32,8 @@ export interface ReportOnceOptions extends CallOptions {
   id?: string | undefined
   /** Directories of programs and files that rules may name for versions. @defaultValue none */
   allowedProbes?: readonly string[] | undefined
+  /** Takes what was seen when the server cannot be reached, before the rejection that says so. */
+  keep?: ((seen: OutgoingEvent[]) => void) | undefined
   /** Hears what a rule names that gives no version. */
   onTrouble?: ((message: string) => void) | undefined
 }
@@ -36,32 +46,34 @@ export async function reportOnce(
   holdfast: Holdfast,
   options: ReportOnceOptions = {},
 ): Promise<ReportedMachine> {
-  const { id, allowedProbes = [], onTrouble = () => {}, ...call } = options
+  const { id, allowedProbes = [], onTrouble = () => {}, keep, ...call } = options
   const occurredAt = new Date()
   const reports = new ProcessReports({ client: holdfast, allowedProbes, onTrouble })
   const [machine, seen] = await Promise.all([observeMachine({ id }), reports.look()])
   const whole: Record<string, Record<string, AttributeValue>> = {}
   const partial: Record<string, Record<string, AttributeValue>> = {}
   for (const facet of machine.facets) (facet.complete ? whole : partial)[facet.facet] = facet.attributes
-  let { revision } = await holdfast.observe(machine.identity, {
-    ...call,
-    ...scanOf(seen),
-    occurredAt,
-    facets: whole,
+  const first = { ...scanOf(seen), occurredAt, facets: whole }
+  const rest = { occurredAt, facets: partial, complete: false }
+  const written = await holdfast.observe(machine.identity, { ...call, ...first }).catch((error: unknown) => {
+    if (error instanceof UnavailableError || error instanceof DeadlineExceededError) {
+      const { processes, complete, listComplete } = seen
+      keep?.([
+        event.observed(machine.identity, first),
+        event.processes(machine.identity, processes, { occurredAt, complete, listComplete }),
+        ...(Object.keys(partial).length > 0 ? [event.observed(machine.identity, rest)] : []),
+      ])
+    }
+    throw error
   })
+  let { revision } = written
   if (await reports.readProbes(machine.identity, seen, call)) {
     // A little later than what it takes the place of.
     const again = { ...call, ...scanOf(seen), occurredAt: new Date(occurredAt.getTime() + 1) }
     revision = (await holdfast.observe(machine.identity, again)).revision
   }
   if (Object.keys(partial).length > 0) {
-    const written = await holdfast.observe(machine.identity, {
-      ...call,
-      occurredAt,
-      facets: partial,
-      complete: false,
-    })
-    revision = written.revision
+    revision = (await holdfast.observe(machine.identity, { ...call, ...rest })).revision
   }
   return {
     id: machine.identity.id,

@@ -4,11 +4,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Holdfast } from '@holdfast/sdk'
 import { decodeEvent, event } from '@holdfast/sdk/spooled-event'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bootFacet, machineIsStopping } from '../../agent/src/daemon/boot-facet.ts'
 import { cloudInstanceId } from '../../agent/src/daemon/cloud-identity.ts'
-import { nudgeAgent, Spool, spoolDirOf } from '../../agent/src/spool/index.ts'
+import { Forwarder, nudgeAgent, Spool, spoolDirOf } from '../../agent/src/spool/index.ts'
 import { Freshness } from '../../proto/gen/holdfast/v1/machine.ts'
 import { buildOnce, startHoldfast } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
@@ -122,7 +123,47 @@ test('the end of an agent is told, also when it cannot be sent, and a restart is
   }
   const spool = new Spool(spoolDirOf(directory))
   const kept = spool.segments().flatMap((segment) => spool.read(segment).events.slice(spool.acked(segment)))
-  expect(kept.map((bytes) => decodeEvent(bytes).payload.$case)).toEqual(['machineObserved'])
+  const last = decodeEvent(kept.at(-1)!).payload
+  expect(last.$case === 'machineObserved' && last.value.facets[0]?.attributes).toHaveProperty([
+    'holdfast.agent.stop_time',
+  ])
+}, 90_000)
+
+test('what is seen while the server is away is kept, and what is newest does not wait behind it', async () => {
+  const spool = new Spool(spoolDirOf(directory))
+  const casesIn = () =>
+    spool.segments().flatMap((segment) =>
+      spool
+        .read(segment)
+        .events.slice(spool.acked(segment))
+        .map((bytes) => decodeEvent(bytes).payload),
+    )
+  {
+    await using alone = start('127.0.0.1:1')
+    await until(
+      'the facts to be kept',
+      () => {
+        const facets = casesIn().flatMap((payload) =>
+          payload.$case === 'machineObserved' ? payload.value.facets.map(({ facet }) => facet) : [],
+        )
+        const scan = casesIn().some(({ $case }) => $case === 'processesObserved')
+        return scan && ['hardware', 'os', 'network', 'boot'].every((facet) => facets.includes(facet))
+      },
+      60_000,
+    )
+    alone.child.kill('SIGTERM')
+    expect((await alone.ended).code).toBe(0)
+  }
+  const kept = casesIn().length
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address })
+  await client.observe('here', { facets: { hardware: { 'host.name': 'newest' } } })
+  expect((await new Forwarder({ spool, client }).drain()).settled).toBe(kept)
+  const machine = await client.getMachine('here', { full: true })
+  const facets = new Map(machine.facets.map(({ name, attributes }) => [name.split('/').at(-1), attributes]))
+  expect(facets.get('hardware')).toEqual({ 'host.name': 'newest' })
+  expect(facets.get('boot')).toHaveProperty(['holdfast.agent.stop_time'])
+  expect(machine.processScan?.processes.length).toBeGreaterThan(1)
 }, 90_000)
 
 test('whether the machine goes down as well is asked of systemd', async () => {

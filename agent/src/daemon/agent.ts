@@ -11,6 +11,7 @@ import { type AgentSocket, listenForScripts } from './agent-socket.ts'
 import { bootFacet, machineIsStopping } from './boot-facet.ts'
 import { cloudInstanceId } from './cloud-identity.ts'
 import { digestOf, scanDigest } from './digest.ts'
+import { KeptFacts } from './kept-facts.ts'
 import { ownIdentity } from './own-identity.ts'
 import { Rounds } from './rounds.ts'
 
@@ -50,6 +51,8 @@ const FAREWELL_MS = 1_000
 export class Agent implements AsyncDisposable {
   readonly #options: AgentOptions
   readonly #rounds: Rounds
+  readonly #ending = new AbortController()
+  readonly #call = { timeoutMs: CALL_TIMEOUT_MS, signal: this.#ending.signal }
   readonly #processes: ProcessReports
   readonly #facets = new Map<string, { digest: string; sentAt: number }>()
   #scan: { digest: string; sentAt: number } | undefined
@@ -59,6 +62,7 @@ export class Agent implements AsyncDisposable {
   #forwarder: Forwarder | undefined
   /** Only of the agent that has the data directory. */
   #spool: Spool | undefined
+  #kept: KeptFacts | undefined
   #socket: AgentSocket | undefined
 
   constructor(options: AgentOptions) {
@@ -81,6 +85,7 @@ export class Agent implements AsyncDisposable {
     this.#forwarder = new Forwarder({ spool, client, limits: this.#options.limits })
     this.#socket = await listenForScripts(dataDir, () => this.#forwarder?.nudge())
     this.#spool = spool
+    this.#kept = new KeptFacts(spool)
     if (this.#options.cloud !== false) this.#cloudId = await cloudInstanceId()
     this.#agentId = ownIdentity(dataDir, [...this.#identity.aliases, ...this.#cloudAliases()])
     this.#identify(this.#identity)
@@ -90,9 +95,10 @@ export class Agent implements AsyncDisposable {
     this.#rounds.begin('heartbeat', heartbeatMs, () => this.#beat(heartbeatMs))
   }
 
-  /** Leaves word of its end, and ends after the round that is under way. */
+  /** Leaves word of its end, and ends. */
   async [Symbol.asyncDispose](): Promise<void> {
     const rounds = this.#rounds.stop()
+    this.#ending.abort(new Error('the agent ends'))
     await this.#tellOfEnd().catch((error: Error) => this.#options.onTrouble(`the end: ${error.message}`))
     await rounds
     await this.#socket?.close()
@@ -123,7 +129,7 @@ export class Agent implements AsyncDisposable {
   }
 
   async #beat(intervalMs: number): Promise<void> {
-    await this.#options.client.machineHeartbeat(this.#identity, { intervalMs, timeoutMs: CALL_TIMEOUT_MS })
+    await this.#options.client.machineHeartbeat(this.#identity, { intervalMs, ...this.#call })
   }
 
   async #reportProcesses(intervalMs: number): Promise<void> {
@@ -132,22 +138,32 @@ export class Agent implements AsyncDisposable {
     const seen = await this.#processes.look()
     const digest = scanDigest(seen)
     const unchanged = this.#scan?.digest === digest && Date.now() - this.#scan.sentAt < SCAN_PROOF_MS
-    const call = { timeoutMs: CALL_TIMEOUT_MS, occurredAt }
+    const call = { ...this.#call, occurredAt }
     if (unchanged && (seen.complete || seen.listComplete)) {
       await client.machineHeartbeat(this.#identity, { ...call, processesUnchanged: true })
       return
     }
     await this.#sendScan(seen, { ...call, processesIntervalMs: intervalMs })
-    if (await this.#processes.readProbes(this.#identity, seen, { timeoutMs: CALL_TIMEOUT_MS })) {
+    if (await this.#processes.readProbes(this.#identity, seen, this.#call)) {
       await this.#sendScan(seen, { ...call, occurredAt: new Date(), processesIntervalMs: intervalMs })
     }
     this.#scan = { digest: scanDigest(seen), sentAt: Date.now() }
   }
 
   async #sendScan(seen: ProcessObservation, options: ObservationOptions): Promise<void> {
+    const { client } = this.#options
     const { processes, complete, listComplete } = seen
+    const { occurredAt, processesIntervalMs: intervalMs } = options
     const scan = { processes, processesComplete: complete, processesListed: listComplete }
-    await this.#options.client.observe(this.#identity, { ...options, ...scan })
+    const kept = {
+      side: 'processes',
+      digest: scanDigest(seen),
+      event: () =>
+        event.processes(this.#identity, processes, { occurredAt, complete, listComplete, intervalMs }),
+      // Hardly two looks at a machine at work are alike.
+      everyMs: SCAN_PROOF_MS,
+    }
+    await this.#kept?.sendOrKeep(kept, () => client.observe(this.#identity, { ...options, ...scan }))
   }
 
   async #reportFacets(): Promise<void> {
@@ -157,17 +173,27 @@ export class Agent implements AsyncDisposable {
       bootFacet(),
     ])
     this.#identify(machine.identity)
+    let failure: unknown
     for (const facet of [...machine.facets, packages, boot]) {
-      if (facet !== undefined) await this.#reportFacet(facet)
+      if (facet === undefined) continue
+      await this.#reportFacet(facet, failure).catch((error: unknown) => {
+        failure = error
+      })
     }
+    if (failure !== undefined) throw failure
   }
 
-  async #reportFacet({ facet, attributes, complete }: ObservedFacet): Promise<void> {
+  /** @param failure of a facet before it: then there is no use in trying, and it is kept. */
+  async #reportFacet({ facet, attributes, complete }: ObservedFacet, failure: unknown): Promise<void> {
     const digest = digestOf({ attributes, complete })
     const sent = this.#facets.get(facet)
     if (sent?.digest === digest && Date.now() - sent.sentAt < PROOF_MS) return
-    const facets = { [facet]: attributes }
-    await this.#options.client.observe(this.#identity, { facets, complete, timeoutMs: CALL_TIMEOUT_MS })
+    const call = { facets: { [facet]: attributes }, complete, occurredAt: new Date() }
+    const kept = { side: facet, digest, event: () => event.observed(this.#identity, call) }
+    await this.#kept?.sendOrKeep(kept, async () => {
+      if (failure !== undefined) throw failure
+      await this.#options.client.observe(this.#identity, { ...call, ...this.#call })
+    })
     this.#facets.set(facet, { digest, sentAt: Date.now() })
   }
 }

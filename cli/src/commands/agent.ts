@@ -1,8 +1,9 @@
 import { isAbsolute } from 'node:path'
 import { localMachine } from '@holdfast/agent/machine-identity'
 import { reportOnce } from '@holdfast/agent/report-once'
-import { dataDirOf, limitsOf } from '@holdfast/agent/spool'
+import { dataDirOf, limitsOf, Spool, spoolDirOf } from '@holdfast/agent/spool'
 import type { CommandContext } from '../command-context.ts'
+import { describeFailure } from '../failure.ts'
 import { printable } from '../output/terminal-text.ts'
 import { UsageError } from '../usage-error.ts'
 
@@ -46,11 +47,22 @@ export async function agentOnce(
   flags: Pick<AgentFlags, 'machine' | 'allowProbes'>,
 ): Promise<undefined> {
   const { id } = localMachine(flags.machine ?? context.settings.machine)
+  let kept = false
   const report = await reportOnce(context.client({ source: `agent/${id}` }), {
     id,
     allowedProbes: probesOf(flags),
     onTrouble: (message) => context.warn(printable(message)),
+    keep: (seen) => {
+      new Spool(spoolDirOf(dataDirOf(context.env))).appendAll(seen)
+      kept = true
+    },
+  }).catch((error: unknown) => {
+    if (!kept) throw error
+    const { what } = describeFailure(error, context.settings.address)
+    context.warn(`warning: what was seen of ${id} is kept on this machine and not sent yet: ${what}`)
+    context.warn("The agent, the next report or 'holdfast spool forward' sends it.")
   })
+  if (report === undefined) return
   for (const { probe, reason } of report.failures)
     context.warn(`not seen: ${printable(probe)} (${printable(reason)})`)
   if (!report.processesComplete) context.warn('not all processes and their ports could be seen by this user')
