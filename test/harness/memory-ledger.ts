@@ -57,7 +57,7 @@ export class MemoryLedger {
     const keys = new LoadKeys()
     for (const command of commands) command.collect(keys)
     const position = { epoch: this.epoch, head: this.head, nextId: this.#nextId }
-    const state = new WorkingSet(position, this.now, this.#newUid, this.locks)
+    const state = new WorkingSet(position, this.now, this.#newUid, { locks: this.locks })
     keys.withLocks(state)
     this.#load(state, keys)
     this.#load(state, keys.afterMachines([...state.rows.machine.values()].map((row) => row.resource)))

@@ -40,7 +40,6 @@ export async function populatedStore(): Promise<PopulatedStore> {
       const keys = new LoadKeys()
       for (const { kind, resource } of puts) collect(keys, kind, resource)
       const state = await writer.begin(keys, store.partitions)
-      const before = state.head
       for (const { kind, resource } of puts) {
         const known = state.find(kind, resource.name)
         const createTime = (known?.resource as { createTime?: object } | undefined)?.createTime
@@ -61,7 +60,7 @@ export async function populatedStore(): Promise<PopulatedStore> {
         }
         history.push({ revision: revision!, kind, resource: decodeBody(kind, row.body) })
       }
-      await writer.commit(state, before)
+      await writer.commit(state)
     },
 
     stateAt<K extends KindName>(kind: K, revision: bigint) {

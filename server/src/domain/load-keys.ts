@@ -57,9 +57,14 @@ export class LoadKeys {
 
   /** Whether there is nothing to ask for. */
   get isEmpty(): boolean {
-    const { names, aliases, sources, events, runTargets, pendingTargets, leases, endingLeases } = this
-    const sized = [names, aliases, sources, runTargets, pendingTargets, leases, endingLeases]
-    return events.length === 0 && sized.every(({ size }) => size === 0)
+    return this.leases.size === 0 && this.isOfLeasesOnly
+  }
+
+  /** Whether leases are all that is asked for. */
+  get isOfLeasesOnly(): boolean {
+    const { names, aliases, sources, events, runTargets, pendingTargets, endingLeases, scanned, rules } = this
+    const sized = [names, aliases, sources, runTargets, pendingTargets, endingLeases]
+    return !rules && events.length + scanned.length === 0 && sized.every(({ size }) => size === 0)
   }
 
   /** A resource by its name. */

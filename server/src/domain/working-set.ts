@@ -115,16 +115,29 @@ export class WorkingSet {
   /** What became of an alias of a machine, by `aliasKey` and machine; the last word counts. */
   readonly aliases = new Map<string, { alias: Alias; machineId: bigint; gone: boolean }>()
 
+  /** Where the ledger stood before this batch. */
+  readonly from: LedgerPosition
+
   #head: bigint
   #nextId: bigint
   #ordinal = 0
+  /** Whether `revoke` can take back the whole batch. */
+  readonly #revocable: boolean
   /** Whether the current command has changed anything yet. */
   #open = false
-  /** What takes back the current command's changes, in the order in which they were made. */
-  #undo: (() => void)[] = []
+  /** What takes back changes, in the order in which they were made: the current command's, or with `revocable` all. */
+  readonly #undo: (() => void)[] = []
+  #undoFrom = 0
   readonly #machineByAlias = new Map<string, string>()
 
-  constructor(position: LedgerPosition, now: Instant, newUid: () => string, locks = new LockTable()) {
+  constructor(
+    position: LedgerPosition,
+    now: Instant,
+    newUid: () => string,
+    { locks = new LockTable(), revocable = false }: { locks?: LockTable; revocable?: boolean } = {},
+  ) {
+    this.from = position
+    this.#revocable = revocable
     this.locks = locks
     this.now = now
     this.nowTimestamp = timestampFromInstant(now)
@@ -219,16 +232,26 @@ export class WorkingSet {
   revise<T>(act: () => T): { value: T; revision: bigint | undefined } {
     this.#open = false
     this.#ordinal = 0
-    this.#undo.length = 0
+    if (!this.#revocable) this.#undo.length = 0
+    this.#undoFrom = this.#undo.length
     try {
       const value = act()
       return { value, revision: this.#open ? this.#head : undefined }
     } catch (error) {
-      for (const undo of this.#undo.reverse()) undo()
+      this.#takeBack(this.#undoFrom)
       this.changes.length -= this.#ordinal
       if (this.#open) this.#head -= 1n
       throw error
     }
+  }
+
+  /** Takes back what the whole batch did to the table of locks, which was made `revocable`. */
+  revoke(): void {
+    this.#takeBack(0)
+  }
+
+  #takeBack(from: number): void {
+    for (const undo of this.#undo.splice(from).reverse()) undo()
   }
 
   /**

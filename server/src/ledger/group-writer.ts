@@ -8,6 +8,7 @@ import { monthOf } from '../store/event-partitions.ts'
 import type { Store } from '../store/store.ts'
 import { storeError } from '../store/store-error.ts'
 import type { WriterSession } from '../store/writer-session.ts'
+import { CommandQueue, type Pending } from './command-queue.ts'
 
 /** What one transaction changed: the revisions after `from`, up to `to`. */
 export interface Commit {
@@ -30,32 +31,42 @@ export interface GroupWriterOptions {
 }
 
 const MARGIN_DAYS = 31
+/** So many batches may be on their way to the database at once, each decided on what the one before leaves. */
+const MOST_UNDER_WAY = 2
+/** With nothing under way so many commands are split in two: one half is decided while the other is written. */
+const SPLIT_FROM = 32
 
-interface Pending {
-  command: Command<unknown>
-  signal: AbortSignal | undefined
-  resolve: (result: never) => void
-  reject: (error: unknown) => void
+/** A batch that was decided on an assumption, on its way to the database. */
+interface UnderWay {
+  batch: Pending[]
+  state: WorkingSet
+  answers: (() => void)[]
+  /** When it was committed; undefined when the assumption was wrong. */
+  done: Promise<Instant | undefined>
 }
 
 /**
  * All writes of this process. Commands queue; while one transaction commits the next batch gathers, and nobody
  * waits for a timer. Each command is decided in order, under the ledger's lock, on the state that the ones
  * before it left; one that is refused fails alone. An answer is given after the commit and never before.
+ *
+ * A batch that needs no more than what this process knows of the ledger is decided before the lock is taken, and
+ * committed only if the ledger is as it was assumed to be; else it is revoked, and decided again under the lock.
  */
 export class GroupWriter {
   readonly #store: Store
   readonly #log: Logger
   readonly #onCommit: (commit: Commit) => void
   readonly #batchBytes: number
-  readonly #queueBytes: number
-  #queue: Pending[] = []
-  #queuedBytes = 0
+  readonly #queue: CommandQueue
   #session: WriterSession | undefined
-  #running: Promise<void> | undefined
-  #stopped = false
-  /** Commands for which the queue has no room yet. In order: one source's batches must not pass each other. */
-  readonly #waiting: Pending[] = []
+  #woken = false
+  /** Whether a batch is being written that nothing may go beside. */
+  #alone = false
+  readonly #underWay: UnderWay[] = []
+  /** Ends when nothing is under way. */
+  #following: Promise<void> | undefined
+  #onIdle: (() => void) | undefined
   /** The furthest point this process has acknowledged: a database behind it has lost revisions. */
   #acknowledged = { epoch: 0n, head: 0n }
 
@@ -64,7 +75,7 @@ export class GroupWriter {
     this.#log = log
     this.#onCommit = onCommit
     this.#batchBytes = batchBytes
-    this.#queueBytes = queueBytes
+    this.#queue = new CommandQueue({ mostBytes: queueBytes, onCommand: () => this.#wake() })
   }
 
   /**
@@ -72,10 +83,7 @@ export class GroupWriter {
    * the database went away: then it may or may not have been done, and may be sent again.
    */
   submit<Result>(command: Command<Result>, signal?: AbortSignal): Promise<Result> {
-    return new Promise<Result>((resolve, reject) => {
-      this.#waiting.push({ command, signal, resolve, reject })
-      this.#admit()
-    })
+    return this.#queue.submit(command, signal)
   }
 
   /** Connects, and finds out whether this database is the one the ledger last knew. */
@@ -85,9 +93,12 @@ export class GroupWriter {
 
   /** Refuses new commands, finishes those that wait, and closes the connection. */
   async stop(): Promise<void> {
-    this.#stopped = true
-    this.#admit()
-    await this.#running
+    this.#queue.stop()
+    if (this.#isBusy) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve
+      })
+    }
     await this.#session?.close()
     this.#session = undefined
   }
@@ -97,53 +108,105 @@ export class GroupWriter {
     return this.#session?.locks === undefined || this.#session.locks.hasDue(now)
   }
 
-  async #run(): Promise<void> {
-    // Commands of the same turn of the event loop, such as those of one read from a socket, go together.
-    await null
-    while (this.#queue.length > 0) {
-      const batch = this.#take()
-      this.#admit()
-      try {
-        await this.#write(batch)
-      } catch (error) {
-        await this.#recover(batch, error)
+  get #isBusy(): boolean {
+    return this.#alone || this.#underWay.length > 0 || this.#queue.length > 0
+  }
+
+  /** Commands of the same turn of the event loop, such as those of one read from a socket, go together. */
+  #wake(): void {
+    if (this.#woken) return
+    this.#woken = true
+    queueMicrotask(() => {
+      this.#woken = false
+      this.#advance()
+    })
+  }
+
+  #advance(): void {
+    while (!this.#alone && this.#queue.length > 0 && this.#underWay.length < MOST_UNDER_WAY) {
+      const session = this.#session?.mayAssume ? this.#session : undefined
+      const splits = session !== undefined && this.#underWay.length === 0 && this.#queue.length >= SPLIT_FROM
+      const most = splits ? Math.ceil(this.#queue.length / 2) : Number.POSITIVE_INFINITY
+      const batch = this.#queue.take(this.#batchBytes, most)
+      if (session === undefined || !this.#assume(batch, session)) void this.#writeAlone(batch)
+    }
+    if (!this.#isBusy) this.#onIdle?.()
+  }
+
+  /** Decides a batch and sends it. False when it needs more than what is known. */
+  #assume(batch: Pending[], session: WriterSession): boolean {
+    const state = session.assume(keysOf(batch))
+    if (state === undefined) return false
+    let answers: (() => void)[]
+    try {
+      answers = batch.map((pending) => decide(pending, state))
+    } catch {
+      // A fault of ours: under the lock it is found to be that of one command.
+      state.revoke()
+      return false
+    }
+    const done = session.commitAssumed(state)
+    done.catch(() => {})
+    this.#underWay.push({ batch, state, answers, done })
+    this.#following ??= this.#follow()
+    return true
+  }
+
+  /** Waits for the batches that are under way, in order. */
+  async #follow(): Promise<void> {
+    for (let next = this.#underWay[0]; next !== undefined; next = this.#underWay[0]) {
+      const committedAt = await next.done.catch((error: unknown) => ({ error }))
+      if (typeof committedAt === 'bigint') {
+        this.#underWay.shift()
+        this.#acknowledge(next, committedAt)
+        this.#advance()
+      } else {
+        const wasAlone = this.#alone
+        this.#alone = true
+        await this.#writeAgain(this.#underWay.splice(0), committedAt?.error)
+        this.#alone = wasAlone
       }
     }
-    this.#running = undefined
+    this.#following = undefined
+    this.#advance()
   }
 
-  #take(): Pending[] {
-    let bytes = 0
-    let count = 0
-    while (count < this.#queue.length && bytes < this.#batchBytes) bytes += this.#queue[count++]!.command.size
-    this.#queuedBytes -= bytes
-    return this.#queue.splice(0, count)
+  /** Takes back batches that were sent on an assumption, and writes them under the lock unless the database is gone. */
+  async #writeAgain(lost: UnderWay[], error: unknown): Promise<void> {
+    await Promise.allSettled(lost.map(({ done }) => done))
+    for (const { state } of lost.toReversed()) {
+      state.revoke()
+      state.locks.revision = state.from.head
+    }
+    const batch = lost.flatMap((underWay) => underWay.batch)
+    if (error === undefined) await this.#writeOrRecover(batch)
+    else await this.#recover(batch, error)
   }
 
-  /** Moves commands into the queue while there is room. */
-  #admit(): void {
-    while (this.#waiting.length > 0 && (this.#stopped || this.#queuedBytes <= this.#queueBytes)) {
-      const pending = this.#waiting.shift()!
-      if (this.#stopped) pending.reject(stopping())
-      else if (pending.signal?.aborted) pending.reject(pending.signal.reason)
-      else {
-        this.#queue.push(pending)
-        this.#queuedBytes += pending.command.size
-        this.#running ??= this.#run()
-      }
+  async #writeAlone(batch: Pending[]): Promise<void> {
+    this.#alone = true
+    await this.#following
+    await this.#writeOrRecover(batch)
+    this.#alone = false
+    this.#advance()
+  }
+
+  async #writeOrRecover(batch: Pending[]): Promise<void> {
+    try {
+      await this.#write(batch)
+    } catch (error) {
+      await this.#recover(batch, error)
     }
   }
 
   async #write(batch: Pending[]): Promise<void> {
     const session = await this.#openSession()
     const { partitions } = this.#store
-    const keys = new LoadKeys()
-    for (const { command } of batch) command.collect(keys)
+    const keys = keysOf(batch)
     await partitions.ensure(this.#months(keys))
 
     const state = await session.begin(keys, partitions)
-    const headBefore = state.head
-    if (state.epoch === this.#acknowledged.epoch && headBefore < this.#acknowledged.head) {
+    if (state.epoch === this.#acknowledged.epoch && state.head < this.#acknowledged.head) {
       await session.rollback()
       await session.ensureEpoch({ force: true })
       throw new HoldfastError(
@@ -155,19 +218,14 @@ export class GroupWriter {
       )
     }
     const answers = batch.map((pending) => decide(pending, state))
-    await session.commit(state, headBefore)
+    this.#acknowledge({ state, answers }, await session.commit(state))
+  }
 
-    this.#acknowledged = { epoch: state.epoch, head: state.head }
+  #acknowledge({ state, answers }: Pick<UnderWay, 'state' | 'answers'>, committedAt: Instant): void {
+    const { epoch, from, head: to, changes } = state
+    this.#acknowledged = { epoch, head: to }
     for (const answer of answers) answer()
-    if (state.head > headBefore) {
-      this.#onCommit({
-        epoch: state.epoch,
-        from: headBefore,
-        to: state.head,
-        committedAt: state.now,
-        changes: state.changes,
-      })
-    }
+    if (to > from.head) this.#onCommit({ epoch, from: from.head, to, committedAt, changes })
   }
 
   /**
@@ -235,8 +293,12 @@ export class GroupWriter {
   }
 }
 
-const stopping = (): HoldfastError =>
-  new HoldfastError('SERVER_DRAINING', 'this server is stopping; try again at another', { retryAfterMs: 200 })
+/** What a batch wants to see. */
+function keysOf(batch: Pending[]): LoadKeys {
+  const keys = new LoadKeys()
+  for (const { command } of batch) command.collect(keys)
+  return keys
+}
 
 /** Decides one command; gives what answers its caller once the batch is committed. */
 function decide({ command, resolve, reject }: Pending, state: WorkingSet): () => void {

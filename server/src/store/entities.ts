@@ -26,6 +26,7 @@ export const LedgerEntity = defineEntity({
     last_time: p.datetime(),
     system_identifier: p.string(),
     timeline: p.integer(),
+    writer: p.bigint(),
   },
 })
 

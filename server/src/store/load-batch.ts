@@ -24,6 +24,7 @@ const position: Part = {
     id: 'epoch',
     revision: 'head',
     create_revision: 'next_id',
+    name: 'writer::text',
     observed_at: micros('greatest(clock_timestamp(), last_time)'),
   })} from ledger where id = 1`,
   values: [],
@@ -72,9 +73,12 @@ export function loadedRow(columns: TextRow): LoadedRow {
 }
 
 /** Where the ledger stands, of the rows of a load. */
-export function positionIn(rows: readonly LoadedRow[]): LedgerPosition & { now: Instant } {
-  const { id, revision, create_revision, observed_at } = rows.find(({ kind }) => kind === LoadedKind.ledger)!
-  return { epoch: id, head: revision, nextId: create_revision, now: observed_at as Instant }
+export function positionIn(rows: readonly LoadedRow[]): LedgerPosition & { now: Instant; writer: bigint } {
+  const { id, revision, create_revision, observed_at, name } = rows.find(
+    ({ kind }) => kind === LoadedKind.ledger,
+  )!
+  const now = observed_at as Instant
+  return { epoch: id, head: revision, nextId: create_revision, now, writer: BigInt(name) }
 }
 
 /** Adds the rows of a load to what a batch sees. */

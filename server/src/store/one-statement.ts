@@ -18,11 +18,11 @@ const known = new Map<string, { name: string; text: string }>()
 export const allRead = (parts: readonly Part[]): Statement =>
   combined('read', parts, (texts) => texts.join('\nunion all\n'))
 
-/** Does everything that the parts do, in one statement. All see the tables as they were before it. */
-export const allDone = (parts: readonly Part[]): Statement =>
+/** Does everything that the parts do, in one statement, and gives `result`. All see the tables as they were before it. */
+export const allDone = (parts: readonly Part[], result: string): Statement =>
   combined('write', parts, (texts) => {
     const named = texts.map((text, i) => `${parts[i]!.as ?? `part${i}`} as (${text})`)
-    return `with ${named.join(',\n')} select 1`
+    return `with ${named.join(',\n')} ${result}`
   })
 
 /** Which parts there are differs from batch to batch, but not by much: each combination is prepared once. */

@@ -29,6 +29,7 @@ export class Pipeline implements pg.Submittable {
   readonly #prepared: Set<string>
   readonly #result: PipelineResult = { rows: [], command: '' }
   #failure: unknown
+  #sent = false
   readonly #settle: { resolve: (result: PipelineResult) => void; reject: (error: unknown) => void }
 
   constructor(statements: readonly Statement[], prepared: Set<string>) {
@@ -39,13 +40,26 @@ export class Pipeline implements pg.Submittable {
     this.#settle = { resolve, reject }
   }
 
+  /** Called by pg once everything before it is answered. What is to go out sooner was sent by hand: see `send`. */
   submit(connection: pg.Connection): void {
+    if (!this.#sent) this.send(connection)
+  }
+
+  /**
+   * Sends it behind what is on its way, whose answers come first. It must be given to `query` in the same turn, so that
+   * pg knows whose answers these are: its own pipelining takes no queries of other makes.
+   */
+  send(connection: pg.Connection): void {
+    this.#sent = true
     const wire = connection as unknown as Connection
     wire.stream.cork()
     try {
-      for (const { name, text, values } of this.#statements) {
+      // All before the first is run: what fails there skips the rest, and would leave these unprepared.
+      for (const { name, text } of this.#statements) {
         if (!this.#prepared.has(name)) wire.parse({ name, text })
         this.#prepared.add(name)
+      }
+      for (const { name, values } of this.#statements) {
         wire.bind({ statement: name, values, valueMapper: sent })
         wire.execute({})
       }

@@ -14,14 +14,40 @@ import {
 import { monthOf, partitionOf } from './event-partitions.ts'
 import { formatGaps } from './load-batch.ts'
 import { allDone, type Part } from './one-statement.ts'
-import { fromMicros } from './pg-types.ts'
+import { fromMicros, micros } from './pg-types.ts'
 import type { Statement } from './pipeline.ts'
 import { insertEvents, insertTargets } from './save-events.ts'
 import { saveResources } from './save-resources.ts'
 
-/** The statement that writes what a batch decided: each table set-wise, all of them in one round trip. */
-export function saveBatch(state: WorkingSet, headBefore: bigint): Statement {
-  const statements: Part[] = []
+/** Who writes a batch. */
+export interface Writing {
+  /** The writer's number in the ledger. */
+  writer: bigint
+  /** Whether the batch was decided before the ledger was locked: then it counts from now, and not from its own time. */
+  assumed: boolean
+}
+
+/**
+ * The statement that writes what a batch decided: each table set-wise, all of them in one round trip. Gives the time from
+ * which it counts.
+ */
+export function saveBatch(state: WorkingSet, { writer, assumed }: Writing): Statement {
+  const statements: Part[] = [
+    {
+      name: assumed ? 'save-ledger-now' : 'save-ledger',
+      text: `update ledger set head = $1, next_id = $2, writer = $3,
+          last_time = ${assumed ? 'greatest(last_time, clock_timestamp())' : fromMicros('$4')}
+        where id = 1 returning head, last_time`,
+      values: [state.head, state.nextId, writer, ...(assumed ? [] : [state.now])],
+      as: 'moved',
+    },
+    {
+      name: 'save-commit',
+      text: `insert into ledger_commit (revision, committed_at)
+        select head, last_time from moved where head > $1::int8`,
+      values: [state.from.head],
+    },
+  ]
   for (const [partition, events] of byPartition(state.events))
     statements.push(insertEvents(partition, events, state.now))
   const targets = state.events.flatMap((event) => event.targets.map((machineId) => ({ machineId, event })))
@@ -46,22 +72,7 @@ export function saveBatch(state: WorkingSet, headBefore: bigint): Statement {
   if (state.endedLeases.size > 0) statements.push(endLeases([...state.endedLeases], state.now))
   const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
   if (sources.length > 0) statements.push(...saveSources(sources, state.now))
-  statements.push(
-    {
-      name: 'save-ledger',
-      text: `update ledger set head = $1, next_id = $2, last_time = ${fromMicros('$3')} where id = 1
-        returning head, last_time`,
-      values: [state.head, state.nextId, state.now],
-      as: 'moved',
-    },
-    {
-      name: 'save-commit',
-      text: `insert into ledger_commit (revision, committed_at)
-        select head, last_time from moved where head > $1::int8`,
-      values: [headBefore],
-    },
-  )
-  return allDone(statements)
+  return allDone(statements, `select ${micros('last_time')} from moved`)
 }
 
 const endLeases = (ids: string[], now: Instant): Part => ({
@@ -105,18 +116,17 @@ function byPartition(events: EventRecord[]): Map<string, EventRecord[]> {
   return Map.groupBy(events, (event) => partitionOf(monthOf(event.occurredAt)))
 }
 
-function insertChanges({ changes, now }: WorkingSet): Part {
+function insertChanges({ changes }: WorkingSet): Part {
   return {
     name: 'save-changes',
     text: `insert into change (revision, ordinal, kind, resource_id, committed_at, body)
-      select r, o, k, i, (select ${fromMicros('$5')}), b
-      from unnest($1::int8[], $2::int4[], $3::int2[], $4::int8[], $6::bytea[]) u(r, o, k, i, b)`,
+      select r, o, k, i, (select last_time from moved), b
+      from unnest($1::int8[], $2::int4[], $3::int2[], $4::int8[], $5::bytea[]) u(r, o, k, i, b)`,
     values: [
       int8Array(changes.map((change) => change.revision)),
       int4Array(changes.map((change) => change.ordinal)),
       int2Array(changes.map((change) => ResourceKind[change.kind])),
       int8Array(changes.map((change) => change.resourceId)),
-      now,
       byteaArray(changes.map((change) => change.body)),
     ],
   }

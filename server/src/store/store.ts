@@ -6,6 +6,7 @@ import { HoldfastError } from '../domain/error.ts'
 import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { prepareTrigrams } from './log-trigrams.ts'
+import { AssumedBatches } from './migrations/assumed-batches.ts'
 import { DiscoveryRules } from './migrations/discovery-rules.ts'
 import { FindingFreshness } from './migrations/finding-freshness.ts'
 import { Findings } from './migrations/findings.ts'
@@ -83,6 +84,7 @@ export class Store {
             RunText,
             FindingFreshness,
             RunTextParts,
+            AssumedBatches,
           ],
           snapshot: false,
           transactional: true,

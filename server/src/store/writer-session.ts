@@ -4,19 +4,21 @@ import type { Instant } from '../domain/instant.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
 import { LockTable } from '../domain/locks/lock-table.ts'
 import { WorkingSet } from '../domain/working-set.ts'
+import { AssumedLedger, isDisproof } from './assumed-ledger.ts'
 import { EPOCH_LEAP } from './begin-epoch.ts'
 import type { EventPartitions } from './event-partitions.ts'
 import { addLoaded, loadBatch, loadedRow, positionIn } from './load-batch.ts'
 import { loadLocks } from './load-locks.ts'
 import { pgTypes } from './pg-types.ts'
-import { Pipeline, type PipelineResult, type Statement } from './pipeline.ts'
+import { Pipeline, type PipelineResult, type Statement, type TextRow } from './pipeline.ts'
 import { RowCache } from './row-cache.ts'
 import { saveBatch } from './save-batch.ts'
 
 /**
  * One connection on which batches are written, one at a time. A batch is two round trips: everything it reads
  * goes out in one pipeline behind `begin` and the ledger's lock, everything it writes in another before
- * `commit` (a third when an alias led to a machine of another name, or another server changed who waits).
+ * `commit` (a third when an alias led to a machine of another name, or another server changed who waits). A batch that
+ * needs nothing that is not at hand is one: see `assume`.
  */
 export class WriterSession {
   readonly #client: pg.Client
@@ -25,6 +27,7 @@ export class WriterSession {
   readonly #prepared = new Set<string>()
   /** Which locks there are, once the first batch has asked; and when that was so. */
   #locks: LockTable | undefined
+  readonly #assumed = new AssumedLedger()
   #now = 0n as Instant
   #epoch = 0n
   #failure: Error | undefined
@@ -75,7 +78,7 @@ export class WriterSession {
       .map(loadedRow)
     const ledger = positionIn(rows)
     const locks = known ?? new LockTable()
-    const state = new WorkingSet(ledger, ledger.now, randomUUID, locks)
+    const state = new WorkingSet(ledger, ledger.now, randomUUID, { locks })
     addLoaded(state, rows, this.#cache)
     if (known === undefined)
       addLoaded(state, (await this.#send(loadLocks())).rows.map(loadedRow), this.#cache)
@@ -90,20 +93,66 @@ export class WriterSession {
       const more = await this.#send(loadBatch(again, { partitions }))
       addLoaded(state, more.rows.map(loadedRow), this.#cache)
     }
+    this.#assumed.found(ledger.writer, state)
     return state
   }
 
-  /** Writes what the batch decided, and commits. When this resolves, it is durable. */
-  async commit(state: WorkingSet, headBefore: bigint): Promise<void> {
-    // What only looked leaves nothing to write, and nothing to wait for on the disk.
-    const written = state.isUntouched ? [] : [saveBatch(state, headBefore)]
-    const { command } = await this.#send(...written, COMMIT)
+  /** Writes what the batch decided, and commits. When this resolves, it is durable. Gives the time from which it counts. */
+  async commit(state: WorkingSet): Promise<Instant> {
+    const { rows, command } = await this.#send(...this.#written(state, false), COMMIT)
     if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`)
     state.locks.revision = state.head
-    for (const [kind, rows] of Object.entries(state.rows)) {
+    this.#assumed.left(state)
+    for (const [kind, changed] of Object.entries(state.rows)) {
       // The table of locks holds these itself.
-      if (kind !== 'lock' && kind !== 'hold') for (const row of rows.values()) this.#cache.hold(row)
+      if (kind !== 'lock' && kind !== 'hold') for (const row of changed.values()) this.#cache.hold(row)
     }
+    return committedAt(rows, state)
+  }
+
+  /** Whether it is likely that the ledger is as this session left it. */
+  get mayAssume(): boolean {
+    return !this.broken && this.#locks !== undefined && this.#assumed.position !== undefined
+  }
+
+  /** The state for a batch on the assumption that the ledger is as this session left it. Undefined when it needs more. */
+  assume(keys: LoadKeys): WorkingSet | undefined {
+    const { position } = this.#assumed
+    const locks = this.#locks
+    if (position === undefined || locks === undefined) return undefined
+    keys.withLocks({ locks, epoch: position.epoch, now: this.#assumed.now })
+    if (!keys.isOfLeasesOnly) return undefined
+    const leases = this.#assumed.leasesFor(keys)
+    if (leases === undefined) return undefined
+    const state = new WorkingSet(position, this.#assumed.now, randomUUID, { locks, revocable: true })
+    for (const lease of leases) state.leases.set(lease.id, lease)
+    return state
+  }
+
+  /**
+   * As `commit`, of a batch that was decided on an assumption. Several may be on their way, each on what the one before
+   * leaves. Resolves to undefined when the assumption was wrong: nothing of the batch is written, nor of those behind it,
+   * and all must be revoked, the last one first.
+   */
+  async commitAssumed(state: WorkingSet): Promise<Instant | undefined> {
+    const sent = this.#send(...this.#assumed.conditions(state), ...this.#written(state, true))
+    state.locks.revision = state.head
+    this.#assumed.left(state)
+    try {
+      const { rows } = await sent
+      this.#assumed.confirmed(rows[1]!)
+      return committedAt(rows.slice(2), state)
+    } catch (error) {
+      this.#assumed.disproved()
+      if (isDisproof(error)) return undefined
+      throw error
+    }
+  }
+
+  /** What a batch leaves to write. What only looked leaves nothing, and nothing to wait for on the disk. */
+  #written(state: WorkingSet, assumed: boolean): Statement[] {
+    if (state.isUntouched) return []
+    return [saveBatch(state, { writer: this.#assumed.writer, assumed })]
   }
 
   async rollback(): Promise<void> {
@@ -141,13 +190,18 @@ export class WriterSession {
 
   /** Sends statements as one message. After one that fails the session is of no use: see GroupWriter. */
   #send(...statements: Statement[]): Promise<PipelineResult> {
-    return this.#client.query(new Pipeline(statements, this.#prepared)).done
+    const pipeline = new Pipeline(statements, this.#prepared)
+    if (!this.broken) pipeline.send((this.#client as unknown as { connection: pg.Connection }).connection)
+    return this.#client.query(pipeline).done
   }
 
   #run<R extends pg.QueryResultRow = never>(statement: pg.QueryConfig): Promise<pg.QueryResult<R>> {
     return this.#client.query<R>(statement)
   }
 }
+
+const committedAt = ([row]: TextRow[], { now }: WorkingSet): Instant =>
+  row === undefined ? now : (BigInt(row[0]!) as Instant)
 
 const BEGIN: Statement = { name: 'begin', text: 'begin', values: [] }
 const LOCK: Statement = { name: 'lock', text: 'select from ledger where id = 1 for update', values: [] }
