@@ -54,23 +54,29 @@ export class MemoryLedger {
 
   /** Runs commands as one batch. Gives each one's result, or the HoldfastError that refused it. */
   run<Result>(...commands: Command<Result>[]): (Result | HoldfastError)[] {
+    const state = this.#begin(commands)
+    const results = decide(commands, state)
+    this.#save(state)
+    return results
+  }
+
+  /** Decides commands as one batch, and takes all of it back. */
+  rehearse<Result>(...commands: Command<Result>[]): (Result | HoldfastError)[] {
+    const state = this.#begin(commands)
+    const results = decide(commands, state)
+    state.revoke()
+    return results
+  }
+
+  #begin(commands: readonly Command<unknown>[]): WorkingSet {
     const keys = new LoadKeys()
     for (const command of commands) command.collect(keys)
     const position = { epoch: this.epoch, head: this.head, nextId: this.#nextId }
-    const state = new WorkingSet(position, this.now, this.#newUid, { locks: this.locks })
+    const state = new WorkingSet(position, this.now, this.#newUid, { locks: this.locks, revocable: true })
     keys.withLocks(state)
     this.#load(state, keys)
     this.#load(state, keys.afterMachines([...state.rows.machine.values()].map((row) => row.resource)))
-    const results = commands.map((command) => {
-      try {
-        return command.decide(state)
-      } catch (error) {
-        if (error instanceof HoldfastError) return error
-        throw error
-      }
-    })
-    this.#save(state)
-    return results
+    return state
   }
 
   /** Runs one command alone; throws what refused it. */
@@ -202,6 +208,19 @@ export class MemoryLedger {
     this.#nextId = state.nextId
   }
 }
+
+const decide = <Result>(
+  commands: readonly Command<Result>[],
+  state: WorkingSet,
+): (Result | HoldfastError)[] =>
+  commands.map((command) => {
+    try {
+      return command.decide(state)
+    } catch (error) {
+      if (error instanceof HoldfastError) return error
+      throw error
+    }
+  })
 
 const sameId = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
 

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Command } from '../../server/src/domain/command.ts'
+import type { Standing } from '../../server/src/domain/locks/acquire-lock.ts'
+import { GroupWriter } from '../../server/src/ledger/group-writer.ts'
+import { openLease } from '../../server/src/store/leases.ts'
+import { openStore, type Store } from '../../server/src/store/store.ts'
+import { type TestDatabase, testDatabase } from '../harness/database.ts'
+import { acquire, leaseKeyOf } from '../harness/lock-commands.ts'
+import { holdingLedger, waitingWriter, waitingWriters } from '../watch/held-ledger.ts'
+import { sql } from '../watch/history.ts'
+
+const log = pino({ level: 'silent' })
+const HASH = createHash('sha256').update('secret').digest()
+
+let database: TestDatabase
+let store: Store
+let writers: GroupWriter[]
+let clients = 0
+/** A client of its own for each test, whose lease is open. */
+let client: number
+
+beforeAll(async () => {
+  database = await testDatabase()
+  store = await openStore({ url: database.url, log })
+})
+
+afterAll(async () => {
+  await store.close()
+  await database[Symbol.asyncDispose]()
+})
+
+beforeEach(async () => {
+  client = ++clients
+  const { id } = leaseKeyOf(client)
+  await openLease(store, { id, secretHash: HASH, ttlMs: 60_000, owner: 'a test', principal: 'ann' })
+  writers = await Promise.all([1, 2].map(() => openWriter()))
+})
+
+afterEach(() => Promise.all(writers.map((writer) => writer.stop())))
+
+async function openWriter(): Promise<GroupWriter> {
+  const writer = new GroupWriter({ store, log, onCommit: () => {} })
+  await writer.start()
+  return writer
+}
+
+const key = () => ({ id: leaseKeyOf(client).id, secretHash: HASH.toString('hex') })
+
+/** A request for a service that does not wait, and how often it was decided. */
+function attempt(service: string): { command: Command<Standing>; decided: () => number } {
+  const inner = acquire(client, service, { lease: key(), waitMs: 0 })
+  let times = 0
+  const command: Command<Standing> = {
+    size: inner.size,
+    collect: (keys) => inner.collect(keys),
+    decide: (state) => {
+      times++
+      return inner.decide(state)
+    },
+  }
+  return { command, decided: () => times }
+}
+
+/** Has a writer know the ledger as its own, and holds a lock on the service. */
+async function warm(writer: GroupWriter, service: string): Promise<void> {
+  for (let i = 0; i < 4; i++) await writer.submit(attempt(`${service}-${i}`).command)
+  await writer.submit(attempt(service).command)
+}
+
+const changes = async (): Promise<number> =>
+  (await sql<{ count: number }>(database.url, 'select count(*)::int as count from change')).rows[0]!.count
+
+const outcome = (submitted: Promise<Standing>): Promise<string> =>
+  submitted.then(
+    ({ granted }) => (granted ? 'granted' : 'waits'),
+    ({ reason }) => reason,
+  )
+
+test('L1 what was decided before the ledger was locked is decided again when somebody else has written', async () => {
+  const [ours, theirs] = writers as [GroupWriter, GroupWriter]
+  await warm(ours, 'assumed')
+  const [their, x, y] = [attempt('x'), attempt('x'), attempt('y')]
+  const outcomes: Promise<string>[] = []
+  {
+    await using _held = await holdingLedger(database.url)
+    outcomes.push(outcome(theirs.submit(their.command)))
+    await waitingWriters(database.url, 1)
+    outcomes.push(outcome(ours.submit(x.command)))
+    await waitingWriters(database.url, 2)
+    // On its way too, on what the one before it would leave.
+    outcomes.push(outcome(ours.submit(y.command)))
+    await Promise.resolve()
+    expect([their.decided(), x.decided(), y.decided()]).toEqual([0, 1, 1])
+  }
+  expect(await Promise.all(outcomes)).toEqual(['granted', 'LOCK_HELD', 'granted'])
+  expect([their.decided(), x.decided(), y.decided()]).toEqual([1, 2, 2])
+  const { rows } = await sql<{ revision: string; count: string }>(
+    database.url,
+    'select count(distinct revision) as count, max(revision) as revision from change',
+  )
+  expect(rows[0]!.count).toBe(rows[0]!.revision)
+})
+
+test('L3 a lease that is over by the clock of the database is granted nothing, and what was assumed of it leaves no trace', async () => {
+  const [ours] = writers as [GroupWriter]
+  await warm(ours, 'over')
+  const before = await changes()
+  const late = attempt('late')
+  const past = `update lease set expires_at = clock_timestamp() - interval '1 second' where id = $1`
+  await sql(database.url, past.replace('$1', `'${key().id}'`))
+  expect(await outcome(ours.submit(late.command))).toBe('LEASE_EXPIRED')
+  expect(late.decided()).toBe(2)
+  expect(await changes()).toBe(before)
+})
+
+test('a connection that is lost with two batches under way fails both, and what they did is looked up anew', async () => {
+  const [ours] = writers as [GroupWriter]
+  await warm(ours, 'lost')
+  const outcomes: Promise<string>[] = []
+  {
+    await using _held = await holdingLedger(database.url)
+    outcomes.push(outcome(ours.submit(attempt('lost-x').command)))
+    const pid = await waitingWriter(database.url)
+    outcomes.push(outcome(ours.submit(attempt('lost-y').command)))
+    await Promise.resolve()
+    await sql(database.url, `select pg_terminate_backend(${pid})`)
+    expect(await Promise.all(outcomes)).toEqual(['STORE_UNAVAILABLE', 'STORE_UNAVAILABLE'])
+  }
+  expect(await outcome(ours.submit(attempt('lost').command))).toBe('LOCK_HELD')
+  expect(await outcome(ours.submit(attempt('lost-x').command))).toBe('granted')
+})
