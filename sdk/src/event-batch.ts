@@ -1,5 +1,5 @@
-import { Event } from '../../proto/gen/holdfast/v1/event.ts'
 import type { EventPayload } from './event.ts'
+import { writeEvent } from './event-writer.ts'
 import { FlatWriter, varintSize } from './flat-writer.ts'
 
 /** An event whose blanks are filled in. */
@@ -31,7 +31,7 @@ const headroom = 6
  * after a reconnect: nothing is encoded or copied twice.
  *
  * Id, number and time are written by hand, for the generated code wants a `bigint` of each number and an object
- * of each time; the payload, which is most of it, is left to the generated code.
+ * of each time; the payload, which is most of it, is left to `writeEvent`.
  */
 export class BatchWriter {
   readonly #source: string
@@ -67,7 +67,7 @@ export class BatchWriter {
       writer.varint(eventOccurred).fork().varint(timestampSeconds).int64(seconds)
       if (nanos !== 0) writer.varint(timestampNanos).varint(nanos)
       writer.join()
-      Event.encode({ id: '', seq: 0n, occurredTime: undefined, payload }, writer).join()
+      writeEvent({ id: '', seq: 0n, occurredTime: undefined, payload }, writer).join()
     } catch (error) {
       writer.truncate(before)
       throw error

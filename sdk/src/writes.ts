@@ -1,9 +1,14 @@
 import type { Event } from '../../proto/gen/holdfast/v1/event.ts'
-import { IngestServiceDefinition } from '../../proto/gen/holdfast/v1/ingest_service.ts'
+import {
+  type IngestBatchRequest,
+  IngestServiceDefinition,
+} from '../../proto/gen/holdfast/v1/ingest_service.ts'
 import type { CallOptions } from './connect-options.ts'
 import type { Connection } from './connection.ts'
 import { HoldfastError } from './errors.ts'
 import type { OutgoingEvent } from './event.ts'
+import { writeEvent } from './event-writer.ts'
+import type { FlatWriter } from './flat-writer.ts'
 import { type Revision, timestampFromDate } from './revision.ts'
 import { rpc } from './rpc.ts'
 import { errorOfRefusedEvent } from './status.ts'
@@ -19,7 +24,10 @@ export interface Written {
   duplicate: boolean
 }
 
-const ingestBatch = rpc(IngestServiceDefinition, IngestServiceDefinition.methods.ingestBatch)
+const ingestBatch = rpc(IngestServiceDefinition, {
+  ...IngestServiceDefinition.methods.ingestBatch,
+  requestType: { encode: writeRequest },
+})
 
 /**
  * Sends events in one batch and waits until they are durable. Their ids are minted here and kept through
@@ -46,6 +54,20 @@ export async function writeEvents(
     ledgerEpoch: outcome.ledgerEpoch,
     duplicate: outcome.duplicates === events.length,
   }
+}
+
+// Tags of IngestBatchRequest.batch and EventBatch.{source,epoch,events}: (field number << 3) | wire type.
+const requestBatch = 0x0a
+const batchSource = 0x0a
+const batchEpoch = 0x10
+const batchEvents = 0x1a
+
+function writeRequest({ batch }: IngestBatchRequest, writer: FlatWriter): FlatWriter {
+  if (batch === undefined) return writer
+  const { source, epoch, events } = batch
+  writer.varint(requestBatch).fork().varint(batchSource).string(source).varint(batchEpoch).uint64(epoch)
+  for (const event of events) writeEvent(event, writer.varint(batchEvents).fork()).join()
+  return writer.join()
 }
 
 function unnumbered({ id, occurredAt, payload }: OutgoingEvent): Event {
