@@ -30,21 +30,37 @@ export interface ProcessObservation {
 /** The most bytes of command arguments that are kept of one process. */
 export const MAX_COMMAND_BYTES = 4_096
 
-/** Cuts a list of arguments at a number of UTF-8 bytes in all, between characters. Keeps empty arguments. */
+/** Arguments of which less than this would be left are dropped from the end on instead. */
+const MIN_CUT_BYTES = 32
+
+/**
+ * Cuts a list of arguments at a number of UTF-8 bytes in all, between characters: the longest first, so that what
+ * follows a long one, as the main class of a Java program follows its class path, stays. Keeps empty arguments.
+ */
 export function cutCommandArgs(args: readonly string[], maxBytes: number = MAX_COMMAND_BYTES): string[] {
+  const sizes = args.map((arg) => Buffer.byteLength(arg))
+  if (sizes.reduce((sum, size) => sum + size, 0) <= maxBytes) return [...args]
+  const most = Math.max(MIN_CUT_BYTES, longestOf(sizes, maxBytes))
   const kept: string[] = []
   let room = maxBytes
-  for (const arg of args) {
-    const bytes = Buffer.byteLength(arg)
-    if (bytes <= room) {
-      kept.push(arg)
-      room -= bytes
-      continue
-    }
-    if (room > 0) kept.push(cutText(arg, room))
-    break
+  for (const [i, arg] of args.entries()) {
+    const bytes = Math.min(sizes[i]!, most)
+    if (bytes > room) break
+    kept.push(cutText(arg, bytes))
+    room -= bytes
   }
   return kept
+}
+
+/** The largest length that all may have at once. */
+function longestOf(sizes: readonly number[], maxBytes: number): number {
+  let room = maxBytes
+  for (const [i, size] of sizes.toSorted((a, b) => a - b).entries()) {
+    const share = Math.floor(room / (sizes.length - i))
+    if (size > share) return share
+    room -= size
+  }
+  return maxBytes
 }
 
 /** The longest beginning of the text that fits into so many UTF-8 bytes. */

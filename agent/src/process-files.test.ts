@@ -41,13 +41,22 @@ describe('splitCommandLine', () => {
 describe('cutting', () => {
   test('arguments are cut at 4 KiB in all', () => {
     const args = cutCommandArgs(['java', 'x'.repeat(10_000), 'never'])
-    expect(args).toEqual(['java', 'x'.repeat(4_092)])
+    expect(args).toEqual(['java', 'x'.repeat(4_087), 'never'])
+  })
+
+  test('what follows a long argument stays, and of many the first', () => {
+    const kafka = ['java', '-cp', '/opt/kafka/libs/a.jar:'.repeat(400), 'kafka.Kafka', 'server.properties']
+    expect(cutCommandArgs(kafka).slice(3)).toEqual(['kafka.Kafka', 'server.properties'])
+    const many = Array.from({ length: 10_000 }, (_, i) => `--option-${i}`)
+    const kept = cutCommandArgs(many)
+    expect(kept).toEqual(many.slice(0, kept.length))
+    expect(Buffer.byteLength(kept.join(''))).toBeGreaterThan(4_000)
   })
 
   test('characters stay whole', () => {
     expect(cutText('aüü', 4)).toBe('aü')
     expect(cutText('😀😀', 7)).toBe('😀')
-    expect(cutCommandArgs(['ab', 'üü'], 3)).toEqual(['ab', ''])
+    expect(cutCommandArgs(['ab', 'üü'], 3)).toEqual(['ab'])
   })
 })
 

@@ -13,27 +13,6 @@ const run = (executableName: string, commandLine: string, more: Partial<Process>
 
 const found = (...processes: Process[]) => [...matchScan(BUILTIN_RULES, processes).keys()]
 
-test.each([
-  ['nginx', 'nginx: master process /usr/sbin/nginx', 'nginx~main'],
-  ['sshd', 'sshd: /usr/sbin/sshd -D', 'sshd~main'],
-  ['java', 'java -Xmx1g -jar /opt/shop/shop-api-1.4.2.jar --port=1', 'shop-api~main'],
-  ['java', 'java -cp x:y kafka.Kafka server.properties', 'kafka~main'],
-  ['node', 'node --enable-source-maps /srv/airship/server.js', 'server~main'],
-  ['python3.11', '/usr/bin/python3 -u /srv/jobs/worker.py --all', 'worker~main'],
-  ['python3', 'python3 -m gunicorn.app app', 'gunicorn.app~main'],
-])('%s as %j is %s', (executable, commandLine, key) => {
-  expect(found(run(executable, commandLine))).toEqual([key])
-})
-
-test.each([
-  ['bash', 'bash -c nginx'],
-  ['node', 'npm start'],
-  ['node', 'node /usr/bin/npm start'],
-  ['vim', 'vim redis-server'],
-])('%s as %j is nothing', (executable, commandLine) => {
-  expect(found(run(executable, commandLine))).toEqual([])
-})
-
 test('the version of a jar is in its name', () => {
   const [match] = matchScan(BUILTIN_RULES, [run('java', 'java -jar a-b-1.2.jar')]).values()
   expect(match).toMatchObject({ service: 'a-b', version: '1.2', rule: 'java-jar' })
