@@ -99,6 +99,12 @@ export interface MachineHeartbeatOptions extends EventOptions {
   intervalMs?: number | undefined
   /** A complete look at its processes gave what the last list gave. @defaultValue false */
   processesUnchanged?: boolean | undefined
+  /**
+   * Proof of facets that were sent whole: by name, the SHA-256 of their attributes as RFC 8785 writes JSON. When any
+   * is not what the server has, the event is refused with the reason `FACETS_DIFFER` and their names, with commas, in
+   * `metadata.facets`. @defaultValue none
+   */
+  facetDigests?: Record<string, Uint8Array> | undefined
 }
 
 /** How far a deployment got. */
@@ -241,8 +247,14 @@ export const event = {
 
   /** A machine is still there. Moves its `observedTime`, and is not kept as an event. */
   machineHeartbeat(machine: MachineInput, options: MachineHeartbeatOptions = {}): OutgoingEvent {
-    const { intervalMs, processesUnchanged = false } = options
-    const value = { machine: machineRef(machine), interval: durationOf(intervalMs), processesUnchanged }
+    const { intervalMs, processesUnchanged = false, facetDigests = {} } = options
+    const interval = durationOf(intervalMs)
+    const digests = Object.entries(facetDigests).map(([facet, digest]) => [facet, Buffer.from(digest)])
+    const value = {
+      machine: machineRef(machine),
+      ...{ interval, processesUnchanged },
+      facetDigests: Object.fromEntries(digests) as Record<string, Buffer>,
+    }
     return outgoing(options, { $case: 'machineHeartbeat', value })
   },
 

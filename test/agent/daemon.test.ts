@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Agent } from '@holdfast/agent/daemon'
 import { Holdfast } from '@holdfast/sdk'
 import { decodeEvent, event } from '@holdfast/sdk/spooled-event'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -164,6 +165,44 @@ test('what is seen while the server is away is kept, and what is newest does not
   expect(facets.get('hardware')).toEqual({ 'host.name': 'newest' })
   expect(facets.get('boot')).toHaveProperty(['holdfast.agent.stop_time'])
   expect(machine.processScan?.processes.length).toBeGreaterThan(1)
+}, 90_000)
+
+test('what the server has lost, or has otherwise, is noticed by the digest and sent again', async () => {
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address, source: 'agent/here' })
+  const troubles: string[] = []
+  await using agent = new Agent({
+    ...{ client, dataDir: directory, id: 'here', cloud: false, facetsMs: 3_600_000, proofMs: 1_000 },
+    onTrouble: (message) => troubles.push(message),
+  })
+  await agent.start()
+  const os = async () => {
+    const machine = await client.getMachine('here', { full: true }).catch(() => undefined)
+    return machine?.facets.find(({ name }) => name.endsWith('/os'))
+  }
+  const told = await until('the facets', os, 30_000)
+  await client.observe('here', { facets: { os: { 'os.type': 'forgotten' } } })
+  const again = await until(
+    'the facet to be as it was',
+    async () => {
+      const now = await os()
+      return now?.attributes?.['os.type'] === told.attributes?.['os.type'] ? now : undefined
+    },
+    30_000,
+  )
+  expect(again.attributes).toEqual(told.attributes)
+  expect(again.changeRevision).toBeGreaterThan(told.changeRevision)
+  await until(
+    'the facets to be seen again, without being sent',
+    async () => {
+      const now = await os()
+      const seen = (facet: typeof told) =>
+        Number(facet.observedTime!.seconds) * 1e3 + facet.observedTime!.nanos / 1e6
+      return now?.changeRevision === again.changeRevision && seen(now) > seen(again)
+    },
+    30_000,
+  )
+  expect(troubles).toEqual([])
 }, 90_000)
 
 test('whether the machine goes down as well is asked of systemd', async () => {

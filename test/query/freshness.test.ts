@@ -23,6 +23,7 @@ const beat = (machine: string, seconds: number | undefined) =>
       machine: machineRef(machine),
       interval: seconds === undefined ? undefined : interval(seconds),
       processesUnchanged: false,
+      facetDigests: {},
     },
   })
 

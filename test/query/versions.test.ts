@@ -38,7 +38,7 @@ const beats = (machine: string, service: string, version: string) =>
 const machineBeats = (machine: string) =>
   eventOf({
     $case: 'machineHeartbeat',
-    value: { machine: machineRef(machine), interval: INTERVAL, processesUnchanged: false },
+    value: { machine: machineRef(machine), interval: INTERVAL, processesUnchanged: false, facetDigests: {} },
   })
 
 test('versions that nobody has reported since are unknown because stale, beside the last verdict', async () => {

@@ -1,4 +1,4 @@
-import type { Holdfast, ObservationOptions } from '@holdfast/sdk'
+import { EventRefusedError, type Holdfast, type ObservationOptions } from '@holdfast/sdk'
 import { event } from '@holdfast/sdk/spooled-event'
 import type { ObservedFacet } from '../facet-draft.ts'
 import { type MachineIdentity, machineIdentity } from '../machine-identity.ts'
@@ -10,7 +10,7 @@ import { Forwarder, Spool, type SpoolLimits, spoolDirOf } from '../spool/index.t
 import { type AgentSocket, listenForScripts } from './agent-socket.ts'
 import { bootFacet, machineIsStopping } from './boot-facet.ts'
 import { cloudInstanceId } from './cloud-identity.ts'
-import { digestOf, scanDigest } from './digest.ts'
+import { facetDigest, scanDigest } from './digest.ts'
 import { KeptFacts } from './kept-facts.ts'
 import { ownIdentity } from './own-identity.ts'
 import { Rounds } from './rounds.ts'
@@ -27,6 +27,8 @@ export interface AgentOptions {
   scanMs?: number | undefined
   /** How often it looks at hardware, OS, network and packages. @defaultValue 30 minutes */
   facetsMs?: number | undefined
+  /** How often it proves that the server has what it sent. @defaultValue an hour */
+  proofMs?: number | undefined
   /** Whether it asks the cloud's metadata service who it is. @defaultValue true */
   cloud?: boolean | undefined
   /** What the spool is held to while nothing gets through. @defaultValue 256 MiB and 30 days */
@@ -37,8 +39,9 @@ export interface AgentOptions {
   onTrouble: (message: string) => void
 }
 
-/** After this long everything is sent whole, changed or not: what the server lost meanwhile is made good. */
-const PROOF_MS = 6 * 3_600_000
+/** How often the digest of what was sent is shown to the server, which asks for what it has otherwise. */
+const PROOF_MS = 3_600_000
+/** After this long a list of processes is sent whole, changed or not: what the server lost meanwhile is made good. */
 const SCAN_PROOF_MS = 15 * 60_000
 const CALL_TIMEOUT_MS = 20_000
 /** How long an agent that ends tries to send what it leaves behind. It is on disk, for its next start. */
@@ -54,7 +57,8 @@ export class Agent implements AsyncDisposable {
   readonly #ending = new AbortController()
   readonly #call = { timeoutMs: CALL_TIMEOUT_MS, signal: this.#ending.signal }
   readonly #processes: ProcessReports
-  readonly #facets = new Map<string, { digest: string; sentAt: number }>()
+  /** Digests of what was sent, by facet. */
+  readonly #facets = new Map<string, { digest: Buffer; complete: boolean }>()
   #scan: { digest: string; sentAt: number } | undefined
   #identity: MachineIdentity
   #cloudId: string | undefined
@@ -80,7 +84,8 @@ export class Agent implements AsyncDisposable {
 
   /** Begins. Rejects when another agent has the data directory, and when that cannot be written. */
   async start(): Promise<void> {
-    const { client, dataDir, heartbeatMs = 30_000, scanMs = 120_000, facetsMs = 1_800_000 } = this.#options
+    const { client, dataDir, heartbeatMs = 30_000, scanMs = 120_000 } = this.#options
+    const { facetsMs = 1_800_000, proofMs = PROOF_MS } = this.#options
     const spool = new Spool(spoolDirOf(dataDir))
     this.#forwarder = new Forwarder({ spool, client, limits: this.#options.limits })
     this.#socket = await listenForScripts(dataDir, () => this.#forwarder?.nudge())
@@ -92,6 +97,7 @@ export class Agent implements AsyncDisposable {
     this.#forwarder.start()
     this.#rounds.begin('facets', facetsMs, () => this.#reportFacets())
     this.#rounds.begin('processes', scanMs, () => this.#reportProcesses(scanMs))
+    this.#rounds.begin('proof', proofMs, () => this.#proveFacets())
     this.#rounds.begin('heartbeat', heartbeatMs, () => this.#beat(heartbeatMs))
   }
 
@@ -183,17 +189,35 @@ export class Agent implements AsyncDisposable {
     if (failure !== undefined) throw failure
   }
 
+  /** Only what changed is sent: this proves that the server has the rest, and sends what it has otherwise. */
+  async #proveFacets(): Promise<void> {
+    const whole = [...this.#facets].filter(([, { complete }]) => complete)
+    if (whole.length === 0) return
+    const facetDigests = Object.fromEntries(whole.map(([facet, { digest }]) => [facet, digest]))
+    try {
+      await this.#options.client.machineHeartbeat(this.#identity, { facetDigests, ...this.#call })
+    } catch (error) {
+      if (!(error instanceof EventRefusedError) || error.reason !== 'FACETS_DIFFER') throw error
+      for (const facet of error.metadata.facets?.split(',') ?? []) this.#facets.delete(facet)
+      await this.#reportFacets()
+    }
+  }
+
   /** @param failure of a facet before it: then there is no use in trying, and it is kept. */
   async #reportFacet({ facet, attributes, complete }: ObservedFacet, failure: unknown): Promise<void> {
-    const digest = digestOf({ attributes, complete })
+    const digest = facetDigest(attributes)
     const sent = this.#facets.get(facet)
-    if (sent?.digest === digest && Date.now() - sent.sentAt < PROOF_MS) return
+    if (sent?.complete === complete && sent.digest.equals(digest)) return
     const call = { facets: { [facet]: attributes }, complete, occurredAt: new Date() }
-    const kept = { side: facet, digest, event: () => event.observed(this.#identity, call) }
+    const kept = {
+      side: facet,
+      digest: digest.toString('hex'),
+      event: () => event.observed(this.#identity, call),
+    }
     await this.#kept?.sendOrKeep(kept, async () => {
       if (failure !== undefined) throw failure
       await this.#options.client.observe(this.#identity, { ...call, ...this.#call })
     })
-    this.#facets.set(facet, { digest, sentAt: Date.now() })
+    this.#facets.set(facet, { digest, complete })
   }
 }

@@ -19,6 +19,7 @@ export type Reason =
   | 'REVISION_COMPACTED'
   | 'REVISION_AHEAD'
   | 'EPOCH_CHANGED'
+  | 'FACETS_DIFFER'
   | 'SEQ_REUSED'
   | 'LOCK_HELD'
   | 'BLOCKED'

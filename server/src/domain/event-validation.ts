@@ -4,6 +4,7 @@ import { DeploymentRecorded_Status, type NoteRecorded } from '../../../proto/gen
 import { Alias_Kind, type MachineRef, type Process } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { isStrong } from './alias.ts'
 import type { FieldViolation } from './error.ts'
+import { DIGEST_BYTES } from './facet-digest.ts'
 import type { IncomingEvent } from './incoming-event.ts'
 import { MAX_DEPTH } from './packed-attributes.ts'
 import {
@@ -111,6 +112,7 @@ function payloadChecks({ payload }: IncomingEvent, checks: Check[]): void {
     case 'machineHeartbeat':
       machineChecks('machine_heartbeat.machine', payload.value.machine, checks)
       checks.push(intervalViolation('machine_heartbeat.interval', payload.value.interval))
+      digestChecks(payload.value.facetDigests, checks)
       return
     case 'instanceStarted': {
       const { machine, service, slot, version, environment, labels, process } = payload.value
@@ -175,6 +177,22 @@ function noteChecks(note: NoteRecorded, checks: Check[]): void {
   if (note.machine !== undefined) machineChecks('note_recorded.machine', note.machine, checks)
   if (note.service !== '') checks.push(idViolation('note_recorded.service', note.service))
   if (note.environment !== '') checks.push(idViolation('note_recorded.environment', note.environment))
+}
+
+function digestChecks(digests: Record<string, Uint8Array>, checks: Check[]): void {
+  const entries = Object.entries(digests)
+  if (entries.length > MAX_FACETS) {
+    const description = `must hold at most ${MAX_FACETS}; got ${entries.length}`
+    checks.push({ field: 'machine_heartbeat.facet_digests', description })
+    return
+  }
+  for (const [facet, { length }] of entries) {
+    const field = `machine_heartbeat.facet_digests[${JSON.stringify(facet)}]`
+    checks.push(facetViolation(field, facet))
+    if (length !== DIGEST_BYTES) {
+      checks.push({ field, description: `must be ${DIGEST_BYTES} bytes long, a SHA-256; got ${length}` })
+    }
+  }
 }
 
 function observedChecks({ facets, labels }: PackedMachineObserved, checks: Check[]): void {

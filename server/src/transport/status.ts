@@ -28,6 +28,7 @@ export function grpcCode(reason: Reason): Code {
     case 'REQUEST_ID_REUSED':
       return Code.ALREADY_EXISTS
     case 'EPOCH_CHANGED':
+    case 'FACETS_DIFFER':
     case 'RUN_FINISHED':
     case 'LOCK_HELD':
     case 'BLOCKED':

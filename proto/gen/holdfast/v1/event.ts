@@ -199,6 +199,18 @@ export interface MachineHeartbeat {
    * there is seen again.
    */
   processesUnchanged: boolean;
+  /**
+   * Proof of facets that were sent whole before: by name, the SHA-256 (32 bytes) of their attributes as RFC 8785 writes
+   * JSON. At most 64. Facets that are so are seen again; those that another source changed last are left alone. When any
+   * other is not so, or not known, the event is refused with FACETS_DIFFER and their names, with commas, as `facets` in
+   * its metadata: send those whole.
+   */
+  facetDigests: { [key: string]: Buffer };
+}
+
+export interface MachineHeartbeat_FacetDigestsEntry {
+  key: string;
+  value: Buffer;
 }
 
 /** A deployment, as its tool tells it. */
@@ -1823,7 +1835,7 @@ export const InstanceHeartbeat: MessageFns<InstanceHeartbeat> = {
 };
 
 function createBaseMachineHeartbeat(): MachineHeartbeat {
-  return { machine: undefined, interval: undefined, processesUnchanged: false };
+  return { machine: undefined, interval: undefined, processesUnchanged: false, facetDigests: {} };
 }
 
 export const MachineHeartbeat: MessageFns<MachineHeartbeat> = {
@@ -1837,6 +1849,9 @@ export const MachineHeartbeat: MessageFns<MachineHeartbeat> = {
     if (message.processesUnchanged !== false) {
       writer.uint32(24).bool(message.processesUnchanged);
     }
+    globalThis.Object.entries(message.facetDigests).forEach(([key, value]: [string, Buffer]) => {
+      MachineHeartbeat_FacetDigestsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
     return writer;
   },
 
@@ -1877,6 +1892,17 @@ export const MachineHeartbeat: MessageFns<MachineHeartbeat> = {
             message.processesUnchanged = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = MachineHeartbeat_FacetDigestsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.facetDigests[entry4.key] = entry4.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1898,6 +1924,33 @@ export const MachineHeartbeat: MessageFns<MachineHeartbeat> = {
         : isSet(object.processes_unchanged)
         ? globalThis.Boolean(object.processes_unchanged)
         : false,
+      facetDigests: isObject(object.facetDigests)
+        ? (globalThis.Object.entries(object.facetDigests) as [string, any][]).reduce(
+          (acc: { [key: string]: Buffer }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: Buffer.from(bytesFromBase64(value as string)),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : isObject(object.facet_digests)
+        ? (globalThis.Object.entries(object.facet_digests) as [string, any][]).reduce(
+          (acc: { [key: string]: Buffer }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: Buffer.from(bytesFromBase64(value as string)),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -1911,6 +1964,15 @@ export const MachineHeartbeat: MessageFns<MachineHeartbeat> = {
     }
     if (message.processesUnchanged !== false) {
       obj.processesUnchanged = message.processesUnchanged;
+    }
+    if (message.facetDigests) {
+      const entries = globalThis.Object.entries(message.facetDigests) as [string, Buffer][];
+      if (entries.length > 0) {
+        obj.facetDigests = {};
+        entries.forEach(([k, v]) => {
+          obj.facetDigests[k] = base64FromBytes(v);
+        });
+      }
     }
     return obj;
   },
@@ -1927,6 +1989,104 @@ export const MachineHeartbeat: MessageFns<MachineHeartbeat> = {
       ? Duration.fromPartial(object.interval)
       : undefined;
     message.processesUnchanged = object.processesUnchanged ?? false;
+    message.facetDigests = (globalThis.Object.entries(object.facetDigests ?? {}) as [string, Buffer][]).reduce(
+      (acc: { [key: string]: Buffer }, [key, value]: [string, Buffer]) => {
+        if (value !== undefined) {
+          acc[key] = value;
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseMachineHeartbeat_FacetDigestsEntry(): MachineHeartbeat_FacetDigestsEntry {
+  return { key: "", value: Buffer.alloc(0) };
+}
+
+export const MachineHeartbeat_FacetDigestsEntry: MessageFns<MachineHeartbeat_FacetDigestsEntry> = {
+  encode(message: MachineHeartbeat_FacetDigestsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value.length !== 0) {
+      writer.uint32(18).bytes(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MachineHeartbeat_FacetDigestsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMachineHeartbeat_FacetDigestsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MachineHeartbeat_FacetDigestsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? Buffer.from(bytesFromBase64(object.value)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: MachineHeartbeat_FacetDigestsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value.length !== 0) {
+      obj.value = base64FromBytes(message.value);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<MachineHeartbeat_FacetDigestsEntry>, I>>(
+    base?: I,
+  ): MachineHeartbeat_FacetDigestsEntry {
+    return MachineHeartbeat_FacetDigestsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MachineHeartbeat_FacetDigestsEntry>, I>>(
+    object: I,
+  ): MachineHeartbeat_FacetDigestsEntry {
+    const message = createBaseMachineHeartbeat_FacetDigestsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? Buffer.alloc(0);
     return message;
   },
 };
@@ -2895,6 +3055,14 @@ export const ResourceAmended: MessageFns<ResourceAmended> = {
     return message;
   },
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 

@@ -29,6 +29,7 @@ export function collectEvent(keys: LoadKeys, { payload }: IncomingEvent): void {
     case 'machineHeartbeat':
       if (payload.value.processesUnchanged) keys.scan(payload.value.machine!)
       else keys.machine(payload.value.machine!)
+      for (const facet of Object.keys(payload.value.facetDigests)) keys.facet(payload.value.machine!, facet)
       return
     case 'instanceStarted':
     case 'instanceStopped':
