@@ -29,6 +29,12 @@ export class CallQueue {
     return this.#sent.size + this.#others.length + this.#acquires.length + this.#deferred.length
   }
 
+  /** Whether the server was sent a call that it has said nothing of. */
+  get isOwed(): boolean {
+    for (const { isQueued } of this.#sent.values()) if (!isQueued) return true
+    return false
+  }
+
   add(call: SessionCall): void {
     if (call.asked.$case === 'acquireLock') this.#acquires.push(call)
     else this.#others.push(call)
@@ -130,6 +136,7 @@ export class CallQueue {
     for (const call of calls) {
       if (written >= room || this.#sent.size >= maxUnanswered || writer.length > maxMessageBytes) break
       call.id = ++this.#lastId
+      call.isQueued = false
       if (call.lease !== undefined) this.#nameLease(call.asked, call.lease)
       if (call.asked.$case === 'createLease') call.sentNs = process.hrtime.bigint()
       writer.uint32(callsTag).fork()

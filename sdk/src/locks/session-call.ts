@@ -52,6 +52,8 @@ export class SessionCall {
   id = 0
   /** When it was sent, by `process.hrtime`; of creates only. */
   sentNs = 0n
+  /** Whether the server said on the present stream that it waits. */
+  isQueued = false
   /** The last answer that it was worth trying again after. */
   deferred: FailedStatus | undefined
   /** When to try again after that, by `performance.now()`. */
@@ -76,6 +78,7 @@ export class SessionCall {
       return true
     }
     if (answer.$case === 'acquireLock') {
+      this.isQueued = true
       if (answer.value.answer?.$case === 'queued') this.listener.queued?.(answer.value.answer.value)
       return false
     }

@@ -14,8 +14,11 @@ import { nextSessionState, type SessionSignal, type SessionState } from './sessi
 
 const sessionRpc = rpc(LockServiceDefinition, LockServiceDefinition.methods.session, errorOfLockStatus)
 const answerMs = 250
-/** Silence of the server after which it is asked whether it is there, and then taken to be gone. */
+/** Silence of the server after which it is asked whether it is there: when it owes no answer, and when it does. */
 const silenceMs = 5000
+const owedMs = 1000
+/** How long that may take it, which needs no database, until it is taken to be gone. */
+const pongMs = 2000
 const byeMs = 1000
 
 /**
@@ -38,7 +41,8 @@ export class Session {
   #renewed = false
   #failure: FailedStatus | undefined
   #heardMs = 0
-  #pinged = false
+  /** When it was asked, by `performance.now()`; 0 when it was not since it was heard. */
+  #pingedMs = 0
   #watch: NodeJS.Timeout | undefined
   #ping: NodeJS.Timeout | undefined
 
@@ -131,7 +135,7 @@ export class Session {
     this.#call = call
     this.#heard()
     clearInterval(this.#ping)
-    this.#ping = setInterval(() => this.#listen(call), silenceMs)
+    this.#ping = setInterval(() => this.#listen(call, silenceMs), silenceMs / 2)
     this.#schedule()
     for (;;) {
       const received = await call.next()
@@ -195,7 +199,7 @@ export class Session {
 
   #heard(): void {
     this.#heardMs = performance.now()
-    this.#pinged = false
+    this.#pingedMs = 0
   }
 
   /** Sends after the current turn of the event loop, so that what is asked in one go goes out as one message. */
@@ -218,6 +222,7 @@ export class Session {
   #check(): void {
     const now = performance.now()
     if (this.#queue.resume(now)) this.#schedule()
+    if (this.#call !== undefined && this.#queue.isOwed) this.#listen(this.#call, owedMs)
     for (const call of this.#queue.overdue(now)) {
       const status = call.deferred ?? this.#lateness()
       // What was sent under a lease may have been done, and is made again until it is answered or the lease over.
@@ -237,16 +242,24 @@ export class Session {
       : localStatus('DEADLINE_EXCEEDED', `lock session: ${address} did not answer in time`)
   }
 
-  /** Asks whether the server is there after it said nothing for long; the next time, takes another socket. */
-  #listen(call: StreamCall<SessionResponse>): void {
-    if (performance.now() - this.#heardMs < silenceMs) return
-    if (!this.#pinged) {
-      this.#pinged = true
+  /** Asks whether the server is there after it said nothing for long; when it does not answer, takes another socket. */
+  #listen(call: StreamCall<SessionResponse>, forMs: number): void {
+    const now = performance.now()
+    if (now - this.#heardMs < forMs) return
+    if (this.#pingedMs === 0) {
+      this.#pingedMs = now
       const calls = [{ callId: pingId, call: { $case: 'keepAlive' as const, value: { beats: [] } } }]
       call.write(sessionRpc.encode({ calls }))
-      return
+    } else if (now - this.#pingedMs >= pongMs) {
+      // After a long stop of this process timers are early: what waits in the socket is read first.
+      setImmediate(() => {
+        if (this.#call === call && this.#pingedMs > 0) this.#leave(call, Math.round(now - this.#heardMs))
+      })
     }
-    call.cancel(localStatus('UNAVAILABLE', `the server said nothing for ${2 * silenceMs} ms`))
+  }
+
+  #leave(call: StreamCall<SessionResponse>, silentMs: number): void {
+    call.cancel(localStatus('UNAVAILABLE', `the server said nothing for ${silentMs} ms`))
     this.#connection?.close()
     this.#connection = undefined
   }
