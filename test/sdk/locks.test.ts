@@ -302,6 +302,31 @@ describe('losing', () => {
     expect(error).toMatchObject({ lossCause: 'forced', endReason: 'while away' })
   })
 
+  test('L7 who waits under a lease that is lost waits on under the next one', async () => {
+    await using proxy = await tcpProxy(server.address)
+    const [waiter, other] = [client({ address: proxy.address }), client()]
+    const mine = await waiter.acquireLock('test/mine', { ttlMs: 1500 })
+    const blocker = await other.acquireLock('test/wanted')
+    let queued = 0
+    const waiting = waiter.acquireLock('test/wanted', {
+      ...{ ttlMs: 1500, waitMs: 60_000 },
+      onQueued: () => {
+        queued++
+      },
+    })
+    waiting.catch(() => {})
+    await until('a place in the queue', () => queued > 0)
+    const loss = lossOf(mine)
+    proxy.drop()
+    await within('the loss', loss)
+    proxy.heal()
+    proxy.cut()
+    await until('a place in the queue under the next lease', () => queued > 1)
+    await blocker.release()
+    await using granted = await waiting
+    expect(granted.state).toBe('held')
+  })
+
   test('L8 a request made again while its lock is held gives the one handle that it has, which is lost once', async () => {
     await using proxy = await tcpProxy(server.address)
     const holdfast = client({ address: proxy.address })

@@ -20,6 +20,8 @@ const defaultTtlMs = 30_000
 /** How long after the last lock the leases and the stream are kept. */
 const idleMs = 2000
 const reasonMs = 3000
+/** Between a lease that was lost and the next one. */
+const againMs = 250
 
 /**
  * The locks of a client: one session, one thread of heartbeats, one lease for each TTL, opened when they are
@@ -49,6 +51,25 @@ export class Locks implements Releaser, LeaseListener {
 
   /** Throws, or rejects. */
   acquire(scope: Scopes, options: AcquireOptions = {}): Promise<AcquiredLock> {
+    return options.waitMs
+      ? this.#acquireInTime(scope, options, options.waitMs)
+      : this.#acquire(scope, options)
+  }
+
+  /** Who waits holds nothing: when the lease is lost meanwhile, it waits on under the next one. */
+  async #acquireInTime(scope: Scopes, options: AcquireOptions, waitMs: number): Promise<AcquiredLock> {
+    const endMs = performance.now() + waitMs
+    for (let leftMs = waitMs; ; leftMs = Math.ceil(endMs - performance.now())) {
+      try {
+        return await this.#acquire(scope, { ...options, waitMs: leftMs })
+      } catch (error) {
+        if (!(error instanceof LeaseExpiredError) || endMs - performance.now() < againMs) throw error
+        await this.#connection.rest(againMs, options.signal)
+      }
+    }
+  }
+
+  #acquire(scope: Scopes, options: AcquireOptions): Promise<AcquiredLock> {
     const { signal, timeoutMs = this.#connection.timeoutMs } = options
     signal?.throwIfAborted()
     if (this.#connection.closed) throw new ClientClosedError()

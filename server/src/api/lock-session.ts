@@ -221,18 +221,11 @@ export class LockSession {
     const { name } = seen
     if (this.#followed.has(name) || this.#over) return
     const changed = (lock: Lock): void => {
-      if (lock.state === Lock_State.WAITING) return
+      if (lock.state === Lock_State.WAITING || !this.#followed.has(name)) return
       if (lock.state === Lock_State.ENDED) this.#unfollow(name)
       if (lock.state === Lock_State.ENDED || lock.releaseRequest !== undefined) this.#tell(lock)
     }
-    const listener = {
-      changed,
-      gap: () =>
-        void this.#parts.waits.read(name).then(
-          (lock) => lock && changed(lock),
-          () => {},
-        ),
-    }
+    const listener = { changed, gap: () => void this.#parts.waits.readOrEnded(name).then(changed) }
     this.#followed.set(name, this.#parts.ledger.lockSignals.listen(seen, listener))
   }
 

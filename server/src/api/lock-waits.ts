@@ -1,6 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Blocker, type Lock, Lock_EndCause, Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
 import { HoldfastError } from '../domain/error.ts'
 import { AcquireLock, type Acquisition, DescribeLocks, type Standing } from '../domain/locks/acquire-lock.ts'
+import { lostLock } from '../domain/locks/end-due.ts'
 import { leaseExpired } from '../domain/locks/lease.ts'
 import { blockedError } from '../domain/locks/lock-error.ts'
 import { staleToken } from '../domain/locks/release-lock.ts'
@@ -13,6 +15,8 @@ import type { Store } from '../store/store.ts'
 
 /** How often those who wait are told of a new place at the most. */
 const PLACES_EVERY_MS = 250
+
+const READ_AGAIN_MS = 250
 
 interface Wait {
   wanted: Acquisition
@@ -52,6 +56,15 @@ export class LockWaits {
         end()
         reject(signal.reason)
       }
+      const failed = (error: unknown) => {
+        end()
+        reject(error)
+      }
+      // The request went with the revisions that the database lost: it is made again.
+      const forgotten = () => {
+        end()
+        this.#again(wait, signal).then(resolve, reject)
+      }
       const settle = (lock: Lock) => {
         if (lock.state === Lock_State.WAITING) return
         end()
@@ -60,7 +73,8 @@ export class LockWaits {
       }
       const stopListening = this.#ledger.lockSignals.listen(wait.standing.lock!, {
         changed: settle,
-        gap: () => void this.read(name).then((lock) => lock !== undefined && settle(lock), reject),
+        gap: () =>
+          void this.read(name).then((lock) => (lock === undefined ? forgotten() : settle(lock)), failed),
       })
       if (signal.aborted) return aborted()
       signal.addEventListener('abort', aborted, { once: true })
@@ -109,10 +123,28 @@ export class LockWaits {
     }
   }
 
-  /** How a lock stands by now. */
+  /** How a lock that was granted stands by now. One that the database has lost ended with its epoch. Never rejects. */
+  async readOrEnded(name: string): Promise<Lock> {
+    for (;;) {
+      try {
+        return (await this.read(name)) ?? lostLock(name)
+      } catch {
+        await pause(READ_AGAIN_MS, undefined, { ref: false })
+      }
+    }
+  }
+
+  /** How a lock stands by now; undefined when it was never asked for in this history. */
   async read(name: string): Promise<Lock | undefined> {
     const at = await resolveReadPoint(this.#store, { readTime: undefined, revision: 0n })
     return getResource(this.#store, { kind: 'lock', name, at })
+  }
+
+  async #again(wait: Wait, signal: AbortSignal): Promise<Lock> {
+    const standing = await this.#ledger.submit(new AcquireLock(wait.wanted), signal)
+    if (standing.granted) return standing.lock!
+    wait.onQueued(standing)
+    return this.granted({ ...wait, standing }, signal)
   }
 
   /** Why a request that waited came to nothing. */

@@ -1,5 +1,5 @@
 import { Hold_LiftCause } from '../../../../proto/gen/holdfast/v1/hold.ts'
-import { Lock_EndCause } from '../../../../proto/gen/holdfast/v1/lock.ts'
+import { Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import type { Command } from '../command.ts'
 import type { LoadKeys } from '../load-keys.ts'
@@ -15,6 +15,15 @@ const END_OF_EPOCH = {
   by: '',
   reason: 'the ledger began a new epoch, and cannot vouch for what was granted before',
 }
+
+/** A lock that was granted in revisions which the database has lost: all that its holder needs to be told. */
+export const lostLock = (name: string): Lock =>
+  Lock.fromPartial({
+    name,
+    state: Lock_State.ENDED,
+    endCause: END_OF_EPOCH.cause,
+    endReason: END_OF_EPOCH.reason,
+  })
 
 /**
  * Does what is due by the database's clock: waits and holds that are over, delays that have passed, locks that were
