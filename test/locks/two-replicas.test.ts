@@ -1,0 +1,61 @@
+import { Holdfast } from '@holdfast/sdk'
+import { expect, onTestFinished, test } from 'vitest'
+import { testDatabase } from '../harness/database.ts'
+import { failOnLeaks } from '../harness/leaks.ts'
+import { testServer } from '../harness/server.ts'
+import { lockCallsOf } from './calls.ts'
+import { LockClient } from './lock-client.ts'
+
+failOnLeaks()
+
+const ROUNDS = 10
+const WRITERS = 4
+
+test('L5 while a lock is released at one server, writes under its token at another come before its end, or are refused', async () => {
+  await using database = await testDatabase()
+  await using one = await testServer({ databaseUrl: database.url })
+  await using two = await testServer({ databaseUrl: database.url })
+  const holdfast = await Holdfast.connect({ address: two.address })
+  onTestFinished(() => holdfast.close())
+  using client = await LockClient.open(one.locks, { ttlMs: 60_000 })
+  const { verifyFence, getLock } = lockCallsOf(two)
+
+  for (let round = 0; round < ROUNDS; round++) {
+    const lock = await client.acquire('production/airship')
+    let release: (() => void) | undefined
+    let waiting = WRITERS
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    }).then(() => client.release(lock))
+    // Each goes on until it is refused, so that the release comes in between wherever it comes.
+    const passed = await Promise.all(
+      Array.from({ length: WRITERS }, async (_, writer) => {
+        const revisions: bigint[] = []
+        for (let count = 0; ; count++) {
+          const tried = writer === 0 ? verifyFence(lock).then(({ revision }) => revision) : write()
+          const outcome = await tried.catch((error: unknown) => String(error))
+          if (typeof outcome === 'string') {
+            expect(outcome).toMatch(/stale token|is not good/)
+            return revisions
+          }
+          revisions.push(outcome)
+          if (count === 1 && --waiting === 0) release?.()
+        }
+      }),
+    )
+    await released
+    const { revision: end } = await getLock(lock.name)
+    for (const revisions of passed) {
+      expect(revisions.length).toBeGreaterThan(0)
+      for (const revision of revisions) {
+        expect(revision).toBeGreaterThanOrEqual(lock.fencingToken)
+        expect(revision).toBeLessThan(end)
+      }
+    }
+
+    async function write(): Promise<bigint> {
+      const run = await holdfast.startRun({ kind: 'task', title: 'race', lock })
+      return run.state.revision
+    }
+  }
+})
