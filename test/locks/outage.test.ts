@@ -13,6 +13,7 @@ import { LockClient } from './lock-client.ts'
 failOnLeaks()
 
 const TTL_MS = 2000
+const LONG_MS = 20_000
 
 /** What is in the database after no server ran for that long. */
 async function outage(url: string, length: string): Promise<void> {
@@ -67,8 +68,8 @@ for (const length of ['1 second', '1 hour']) {
 test('L11 who comes back within its TTL after an outage keeps what it held and where it waited', async () => {
   await using database = await testDatabase()
   const before = await testServer({ databaseUrl: database.url })
-  const holder = await clientOf(before.address)
-  const waiter = await clientOf(before.address)
+  const holder = await clientOf(before.address, LONG_MS)
+  const waiter = await clientOf(before.address, LONG_MS)
   const held = await holder.client.acquire('production/airship')
   let place = ''
   const lost = waiter.client.acquire('production/airship', {
@@ -85,10 +86,10 @@ test('L11 who comes back within its TTL after an outage keeps what it held and w
   await using after = await testServer({ databaseUrl: database.url })
   holder.moveTo(after.locks)
   waiter.moveTo(after.locks)
-  expect((await holder.client.attach(TTL_MS)).map(({ fencingToken }) => fencingToken)).toEqual([
+  expect((await holder.client.attach(LONG_MS)).map(({ fencingToken }) => fencingToken)).toEqual([
     held.fencingToken,
   ])
-  expect((await waiter.client.attach(60_000)).map(({ name }) => name)).toEqual([place])
+  expect((await waiter.client.attach(LONG_MS)).map(({ name }) => name)).toEqual([place])
   expect((await lockCallsOf(after).verifyFence(held)).lock?.name).toBe(held.name)
   const granted = waiter.client.acquire('production/airship', { waitMs: 600_000, requestId: 'deploy' })
   await holder.client.release(held)

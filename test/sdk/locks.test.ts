@@ -305,11 +305,11 @@ describe('losing', () => {
   test('L7 who waits under a lease that is lost waits on under the next one', async () => {
     await using proxy = await tcpProxy(server.address)
     const [waiter, other] = [client({ address: proxy.address }), client()]
-    const mine = await waiter.acquireLock('test/mine', { ttlMs: 1500 })
+    const mine = await waiter.acquireLock('test/mine', { ttlMs: 3000 })
     const blocker = await other.acquireLock('test/wanted')
     let queued = 0
     const waiting = waiter.acquireLock('test/wanted', {
-      ...{ ttlMs: 1500, waitMs: 60_000 },
+      ...{ ttlMs: 3000, waitMs: 60_000 },
       onQueued: () => {
         queued++
       },
@@ -330,7 +330,7 @@ describe('losing', () => {
   test('L8 a request made again while its lock is held gives the one handle that it has, which is lost once', async () => {
     await using proxy = await tcpProxy(server.address)
     const holdfast = client({ address: proxy.address })
-    const options = { ttlMs: 1500, requestId: 'deploy-42' }
+    const options = { ttlMs: 3000, requestId: 'deploy-42' }
     const lock = await holdfast.acquireLock('test/again', options)
     expect(await holdfast.acquireLock('test/again', options)).toBe(lock)
     const loss = lossOf(lock)
