@@ -43,36 +43,37 @@ export async function fillRuns(
   await startRuns(holdfast, { from: there, count, until: end })
   if (performance.now() > end) return false
 
-  const indexes = await indexDefinitions(client)
-  for (const { indexname } of indexes) await client.query(`drop index ${indexname}`)
+  // Built at the end, and in the meantime not by a server that starts and misses them.
+  for (const name of SEARCH_INDEXES) {
+    await client.query(`drop index if exists ${name}`)
+    await client.query(`create index ${name} on run_log_text (run_id) where false`)
+  }
+  await client.query('set synchronous_commit = off')
   const waiting = await client.query<{ id: string; index: number }>(
     `select id, (labels->>'index')::int as index from run r where title = 'stored'
       and not exists (select 1 from run_log l where l.run_id = r.id) order by id`,
   )
   there = count - waiting.rows.length
+  let storing: Promise<void> = Promise.resolve()
   for (let at = 0; at < waiting.rows.length && performance.now() < end; at += BATCH) {
     const batch = waiting.rows.slice(at, at + BATCH)
-    await storeLogs(client, batch)
+    const logs = logsOf(batch)
+    await storing
+    storing = storeLogs(client, logs)
+    storing.catch(() => {})
     there += batch.length
     if (there % 5000 === 0) console.log(`${there.toLocaleString('en')} logs are there`)
   }
+  await storing
   if (there < count) return false
   await client.query(`set maintenance_work_mem = '1GB'`)
-  await client.query('create index if not exists run_log_text_words on run_log_text using gin (words)')
-  await client.query(
-    'create index if not exists run_log_text_parts on run_log_text using gin (tokens gin_trgm_ops)',
-  )
+  for (const [name, what] of Object.entries({ words: 'words', parts: 'tokens gin_trgm_ops' })) {
+    await client.query(`drop index run_log_text_${name}`)
+    await client.query(`create index run_log_text_${name} on run_log_text using gin (${what})`)
+  }
   // What autovacuum has done by the time a real server has this much.
   await client.query('vacuum analyze')
   return true
-}
-
-async function indexDefinitions(client: pg.Client): Promise<{ indexname: string }[]> {
-  const { rows } = await client.query<{ indexname: string }>(
-    'select indexname from pg_indexes where indexname = any($1)',
-    [SEARCH_INDEXES],
-  )
-  return rows
 }
 
 async function startRuns(
@@ -96,13 +97,15 @@ async function startRuns(
   )
 }
 
-async function storeLogs(client: pg.Client, batch: { id: string; index: number }[]): Promise<void> {
-  const logs = batch.map(({ id, index }) => {
+const logsOf = (batch: { id: string; index: number }[]) =>
+  batch.map(({ id, index }) => {
     const data = logText({ run: index, bytes: LOG_BYTES, terms: storedRun(index).terms })
     const entry = { data, offset: 0n, omittedBytes: 0n, time: undefined, stream: 1 as const, machine: '' }
     const body = zstdCompressSync(StoredLogChunk.encode({ entries: [entry] }).finish())
     return { id: BigInt(id), body, texts: [...logTexts(data)].flat() }
   })
+
+async function storeLogs(client: pg.Client, logs: ReturnType<typeof logsOf>): Promise<void> {
   const texts = logs.flatMap(({ id, texts }) => texts.map((text, part) => ({ id, part, ...text })))
   await client.query({
     name: 'store-logs',

@@ -25,6 +25,8 @@ export interface Config {
   runRetentionDays: number
   /** Of more runs the oldest are deleted. */
   maxRuns: number
+  /** How long after it was first told of a converge whose end never came is given up. */
+  convergeTimeoutHours: number
   /** Principals who may go through holds. */
   overriders: string[]
 }
@@ -66,6 +68,11 @@ const settings = {
     'how long runs are kept with their logs (400)',
   ],
   'max-runs': ['HOLDFAST_MAX_RUNS', 'NUMBER', 'how many runs are kept (1000000)'],
+  'converge-timeout-hours': [
+    'HOLDFAST_CONVERGE_TIMEOUT_HOURS',
+    'HOURS',
+    'after how long a converge whose end never came is abandoned (24)',
+  ],
 } as const
 type Setting = keyof typeof settings
 
@@ -116,14 +123,15 @@ export function loadConfig({ argv, env }: ConfigSources): Config {
     tokens,
     tls,
     logLevel: logLevelOf(read('log-level') ?? 'info', violations),
-    eventRetentionDays: daysOf('event-retention-days', read('event-retention-days'), violations),
+    eventRetentionDays: numberOf('event-retention-days', read, violations),
     overriders: (read('overriders') ?? '')
       .split(',')
       .map((name) => name.trim())
       .filter((name) => name !== ''),
-    changeRetentionDays: daysOf('change-retention-days', read('change-retention-days'), violations),
-    runRetentionDays: daysOf('run-retention-days', read('run-retention-days'), violations),
-    maxRuns: maxRunsOf(read('max-runs'), violations),
+    changeRetentionDays: numberOf('change-retention-days', read, violations),
+    runRetentionDays: numberOf('run-retention-days', read, violations),
+    maxRuns: numberOf('max-runs', read, violations),
+    convergeTimeoutHours: numberOf('converge-timeout-hours', read, violations),
   }
   if (violations.length > 0) throw new ConfigError(violations)
   return config
@@ -279,26 +287,30 @@ function logLevelOf(text: string, violations: string[]): LogLevel {
   return level ?? 'info'
 }
 
-function daysOf(
-  setting: 'event-retention-days' | 'change-retention-days' | 'run-retention-days',
-  text: string | undefined,
+/** A whole number from 1, or what it is where nothing is given. */
+const NUMBERS = {
+  'event-retention-days': { most: 36_500, otherwise: 400 },
+  'change-retention-days': { most: 36_500, otherwise: 400 },
+  'run-retention-days': { most: 36_500, otherwise: 400 },
+  'max-runs': { most: 1_000_000_000, otherwise: 1_000_000 },
+  'converge-timeout-hours': { most: 8760, otherwise: 24 },
+} as const
+
+function numberOf(
+  setting: keyof typeof NUMBERS,
+  read: (setting: Setting) => string | undefined,
   violations: string[],
 ): number {
-  if (text === undefined) return 400
-  const days = Number(text)
-  if (/^\d+$/.test(text) && days >= 1 && days <= 36_500) return days
+  const { most, otherwise } = NUMBERS[setting]
+  const text = read(setting)
+  if (text === undefined) return otherwise
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number >= 1 && number <= most) return number
+  const unit = setting.endsWith('-days') ? ' of days' : setting.endsWith('-hours') ? ' of hours' : ''
   violations.push(
-    `${settings[setting][0]}: ${JSON.stringify(text)} is not a whole number of days, 1 to 36500`,
+    `${settings[setting][0]}: ${JSON.stringify(text)} is not a whole number${unit}, 1 to ${most}`,
   )
-  return 400
-}
-
-function maxRunsOf(text: string | undefined, violations: string[]): number {
-  if (text === undefined) return 1_000_000
-  const runs = Number(text)
-  if (/^\d+$/.test(text) && runs >= 1 && runs <= 1_000_000_000) return runs
-  violations.push(`HOLDFAST_MAX_RUNS: ${JSON.stringify(text)} is not a whole number, 1 to 1000000000`)
-  return 1_000_000
+  return otherwise
 }
 
 function messageOf(error: unknown): string {

@@ -29,6 +29,7 @@ import { ChangeCompaction } from './sweep/change-compaction.ts'
 import { EventUpkeep } from './sweep/event-upkeep.ts'
 import { LockExpiry } from './sweep/lock-expiry.ts'
 import { LogIndexing } from './sweep/log-indexing.ts'
+import { OverdueConverges } from './sweep/overdue-converges.ts'
 import { RunRetention } from './sweep/run-retention.ts'
 import { GrpcServer, maxRequestBytes } from './transport/grpc-server.ts'
 import { HttpServer } from './transport/http/http-server.ts'
@@ -142,6 +143,7 @@ async function compose({ grpc, http }: Listeners, { store, config, log, cleanups
     new LogIndexing({ store, log }),
     new EventUpkeep({ store, log, retentionDays: eventRetentionDays }),
     new ChangeCompaction({ store, log, retentionDays: changeRetentionDays }),
+    new OverdueConverges({ store, ledger, log, hours: config.convergeTimeoutHours }),
     new RunRetention({ store, log, retentionDays: config.runRetentionDays, maxRuns: config.maxRuns }),
   ]) {
     cleanups.push(() => sweep.stop())

@@ -2,7 +2,11 @@ import { spawn, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { Holdfast } from '@holdfast/sdk'
 import { Alias_Kind, Machine_Lifecycle, Run_Kind, Run_State } from '@holdfast/sdk/messages'
+import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Ledger } from '../../server/src/ledger/ledger.ts'
+import { openStore } from '../../server/src/store/store.ts'
+import { OverdueConverges } from '../../server/src/sweep/overdue-converges.ts'
 import { parseTokenFile } from '../../server/src/transport/bearer-token.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { automate, type Message } from './messages.ts'
@@ -141,6 +145,41 @@ test('a message that comes again is known by its type and run, whatever its id, 
   expect(await post(start)).toMatchObject({ body: { result: 'known' } })
   expect(await holdfast.getRun(runId)).toEqual(run)
   expect(await logOf(run.name)).toBe(log)
+})
+
+test('a converge whose end never came is abandoned in time, and ends as it did when that comes late', async () => {
+  const runId = randomUUID()
+  await post({ message_type: 'run_start', run_id: runId, node_name: 'orphan-0' })
+  const log = pino({ level: 'silent' })
+  const store = await openStore({ url: server.url, log })
+  const ledger = new Ledger({ store, log })
+  await ledger.start()
+  const give = (hours: number) => new OverdueConverges({ store, ledger, log, hours }).step()
+  try {
+    await give(1)
+    expect((await holdfast.getRun(runId)).state).toBe(Run_State.RUNNING)
+    await give(0)
+    const given = await holdfast.getRun(runId)
+    expect(given).toMatchObject({ state: Run_State.ABANDONED, message: expect.stringContaining('not told') })
+    await give(0)
+    expect(await holdfast.getRun(runId)).toEqual(given)
+    const [told] = await holdfast.listTimeline({ filter: 'type = RUN_FINISHED' }).toArray({ limit: 1 })
+    expect(told!.fieldChanges).toContainEqual(
+      expect.objectContaining({ field: 'state', oldValue: 'RUNNING', newValue: 'ABANDONED' }),
+    )
+  } finally {
+    await ledger.stop()
+    await store.close()
+  }
+
+  const resources = [{ type: 'file', name: '/etc/motd', status: 'updated', result: 'create' }]
+  const late = small({ run_id: runId, node_name: 'orphan-0', resources })
+  expect(await post(late)).toMatchObject({ body: { result: 'recorded', machine: 'machines/orphan-0' } })
+  const run = await holdfast.getRun(runId)
+  expect(run).toMatchObject({ state: Run_State.SUCCEEDED, machines: ['machines/orphan-0'] })
+  expect(run.targets).toMatchObject({ total: 1, succeeded: 1, uncertain: 0 })
+  expect(await logOf(run.name)).toContain('/etc/motd')
+  expect(await post({ ...late, status: 'failure' })).toMatchObject({ body: { result: 'known' } })
 })
 
 test('a node is found again by its uuid when it is called otherwise', async () => {

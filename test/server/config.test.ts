@@ -36,6 +36,7 @@ test('the defaults', () => {
     changeRetentionDays: 400,
     runRetentionDays: 400,
     maxRuns: 1_000_000,
+    convergeTimeoutHours: 24,
   })
 })
 

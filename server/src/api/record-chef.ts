@@ -84,7 +84,8 @@ export class ChefRecorder {
     const { ledger, logFeed, store } = this.#parts
     const run = runName(message.runId)
     const head = await readLogHead(store, run)
-    if (head?.open === false) return { result: 'known', run }
+    if (head !== undefined && !head.open && head.state !== Run_State.ABANDONED)
+      return { result: 'known', run }
 
     const node = (message.body.node ?? {}) as { automatic?: unknown }
     const ref = nodeIdentity(message, node.automatic)
@@ -152,7 +153,7 @@ export class ChefRecorder {
         entries.push(LogEntry.fromPartial({ offset, data, stream, time }))
         offset += BigInt(data.length)
       }
-      if (entries.length > 0) await this.#parts.logWriter.append(run, entries)
+      if (entries.length > 0) await this.#parts.logWriter.append(run, entries, { late: true })
     }
   }
 }

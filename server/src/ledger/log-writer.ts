@@ -19,6 +19,7 @@ interface Pending {
   run: string
   entries: LogEntry[]
   bytes: number
+  late: boolean
   resolve: (size: bigint) => void
   reject: (error: unknown) => void
 }
@@ -42,9 +43,10 @@ export class LogWriter {
 
   /**
    * Appends to the log of a run; gives how many bytes it has once that is durable. Throws NOT_FOUND,
-   * RUN_FINISHED, or LOG_GAP; or STORE_UNAVAILABLE, after which it may have been appended, and can be again.
+   * RUN_FINISHED, or LOG_GAP; or STORE_UNAVAILABLE, after which it may have been appended, and can be again. The log
+   * of a run that was abandoned is closed, too, but for who tells its end after all (`late`).
    */
-  append(run: string, entries: LogEntry[]): Promise<bigint> {
+  append(run: string, entries: LogEntry[], { late = false } = {}): Promise<bigint> {
     if (this.#stopped) {
       const error = new HoldfastError('SERVER_DRAINING', 'this server is stopping; go on at another', {
         retryAfterMs: 200,
@@ -53,7 +55,7 @@ export class LogWriter {
     }
     const bytes = entries.reduce((sum, { data }) => sum + data.length, 0)
     return new Promise((resolve, reject) => {
-      this.#queue.push({ run, entries, bytes, resolve, reject })
+      this.#queue.push({ run, entries, bytes, late, resolve, reject })
       this.#running ??= this.#run()
     })
   }
@@ -99,7 +101,7 @@ function decide(
 ): { chunks: LogChunk[]; answers: (() => void)[] } {
   const sizes = new Map([...logs.values()].map(({ name, size }) => [name, size]))
   const appended = new Map<string, LogEntry[]>()
-  const answers = batch.map(({ run, entries, resolve, reject }) => {
+  const answers = batch.map(({ run, entries, late, resolve, reject }) => {
     try {
       const log = logs.get(run)
       if (log === undefined) {
@@ -108,7 +110,8 @@ function decide(
         })
       }
       const fresh = newEntries(run, sizes.get(run)!, entries)
-      if (fresh.entries.length > 0 && log.state !== Run_State.RUNNING) throw runFinished(run, log.state)
+      const open = log.state === Run_State.RUNNING || (late && log.state === Run_State.ABANDONED)
+      if (fresh.entries.length > 0 && !open) throw runFinished(run, log.state)
       const list = appended.get(run) ?? []
       appended.set(run, list)
       list.push(...fresh.entries)

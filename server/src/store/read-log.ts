@@ -8,6 +8,7 @@ import type { Store } from './store.ts'
 export interface LogHead {
   runId: bigint
   size: bigint
+  state: Run_State
   /** Whether its run goes on, so that more may come. */
   open: boolean
 }
@@ -17,12 +18,13 @@ const PAGE_CHUNKS = 8
 
 /** How the log of a run stands; undefined when there is no such run. */
 export async function readLogHead(store: Store, name: string): Promise<LogHead | undefined> {
-  const [row] = await store.query<{ id: bigint; state: number; size: bigint | null }>(
+  const [row] = await store.query<{ id: bigint; state: Run_State; size: bigint | null }>(
     sql`select r.id, r.state, l.size from run r left join run_log l on l.run_id = r.id
       where r.name = ${name}::text`.toQuery('log-head'),
   )
   if (row === undefined) return undefined
-  return { runId: row.id, size: row.size ?? 0n, open: row.state === Run_State.RUNNING }
+  const { id: runId, state, size } = row
+  return { runId, size: size ?? 0n, state, open: state === Run_State.RUNNING }
 }
 
 /** The next entries after so many bytes of a log, with what was not kept told; none at its end. */

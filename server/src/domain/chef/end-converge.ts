@@ -1,4 +1,4 @@
-import { Run_State, RunTarget_Outcome } from '../../../../proto/gen/holdfast/v1/run.ts'
+import { type Run, Run_State, RunTarget_Outcome } from '../../../../proto/gen/holdfast/v1/run.ts'
 import type { Command } from '../command.ts'
 import { DEFAULT_ENVIRONMENT } from '../fold/resource.ts'
 import type { LoadKeys } from '../load-keys.ts'
@@ -18,7 +18,10 @@ export interface ConvergeEnd extends RunEnd {
   environment: string
 }
 
-/** Ends the run of a converge: its machine and its environment are known for certain now. */
+/**
+ * Ends the run of a converge: its machine and its environment are known for certain now. One that was abandoned since
+ * nobody had told its end ends as it did after all; not so one that was under a lock, whose end stands.
+ */
 export class EndConverge implements Command<RunOutcome> {
   readonly size = 8192
   readonly #end: ConvergeEnd
@@ -42,9 +45,17 @@ export class EndConverge implements Command<RunOutcome> {
     const { resource: run } = runNamed(state, this.#end.name)
     const environment = this.#end.environment || DEFAULT_ENVIRONMENT
     // What came first wins, also where the same converge is told twice with another end.
-    if (run.state !== Run_State.RUNNING) return { run, revision: state.head }
-    if (run.environment !== environment) state.revise(() => state.put('run', { ...run, environment }))
+    const late = isLateFor(run)
+    if (run.state !== Run_State.RUNNING && !late) return { run, revision: state.head }
+    if (late || run.environment !== environment) {
+      const open = { state: Run_State.RUNNING, message: '', endTime: undefined }
+      state.revise(() => state.put('run', { ...run, environment, ...(late && open) }))
+    }
     this.#report.decide(state)
     return this.#finish.decide(state)
   }
 }
+
+/** Whether the end of a converge can still be told, though it was given up. */
+export const isLateFor = ({ state, lock }: Pick<Run, 'state' | 'lock'>): boolean =>
+  state === Run_State.ABANDONED && lock === ''
