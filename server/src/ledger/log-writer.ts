@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { constants, zstdCompressSync } from 'node:zlib'
 import { StoredLogChunk } from '../../../proto/gen/holdfast/internal/v1/run_log.ts'
 import { type LogEntry, Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
@@ -13,6 +14,8 @@ import type { LogFeed } from './log-feed.ts'
 const BATCH_BYTES = 8 << 20
 /** Entries of one run are put into chunks of about this. */
 const CHUNK_BYTES = 256 * 1024
+/** How long the ledger is given to be done with a run, before its log is tried again. */
+const BUSY_MS = 2
 const ZSTD_PARAMS = { [constants.ZSTD_c_compressionLevel]: 3 }
 
 interface Pending {
@@ -72,26 +75,35 @@ export class LogWriter {
       let bytes = 0
       let count = 0
       while (count < this.#queue.length && bytes < BATCH_BYTES) bytes += this.#queue[count++]!.bytes
-      await this.#write(this.#queue.splice(0, count))
+      const busy = await this.#write(this.#queue.splice(0, count))
+      this.#queue.unshift(...busy)
+      if (busy.length === this.#queue.length && busy.length > 0) await setTimeout(BUSY_MS)
     }
     this.#running = undefined
   }
 
-  async #write(batch: Pending[]): Promise<void> {
+  /** Gives those whose runs are busy: to be tried again. */
+  async #write(batch: Pending[]): Promise<Pending[]> {
     const runs = [...new Set(batch.map(({ run }) => run))]
     let answers: (() => void)[] = []
+    let waiting: Pending[] = []
     try {
-      await appendLogs(this.#store, runs, (logs) => {
-        const decided = decide(batch, logs)
+      await appendLogs(this.#store, runs, ({ logs, busy }) => {
+        waiting = batch.filter(({ run }) => busy.has(run))
+        const decided = decide(
+          batch.filter(({ run }) => !busy.has(run)),
+          logs,
+        )
         answers = decided.answers
         return decided.chunks
       })
     } catch (error) {
       for (const { reject } of batch) reject(error)
-      return
+      return []
     }
     for (const answer of answers) answer()
     this.#feed.publish(runs)
+    return waiting
   }
 }
 

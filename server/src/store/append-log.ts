@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import type { Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
 import { byteaArray, int4Array, int8Array } from './binary-array.ts'
 import type { Store } from './store.ts'
@@ -23,14 +24,22 @@ export interface LogChunk {
   body: Buffer
 }
 
+/** Logs as they stand, locked; `busy` names the runs that the ledger is changing right now. */
+export interface LockedLogs {
+  logs: ReadonlyMap<string, LogState>
+  busy: ReadonlySet<string>
+}
+
 /**
  * Appends to logs in one transaction: locks them, has `decide` say what is appended, and writes that set-wise.
- * Rows are locked in the order of their ids, and none of the ledger's, so that logs wait for logs only.
+ * Rows are locked in the order of their ids, so that logs wait for logs only. The run's row is shared until the
+ * commit, so that nothing is appended once the run, or the lock that it is under, has ended (L5); where the ledger is
+ * at the row, this does not wait for it, which keeps the two from waiting for each other.
  */
 export async function appendLogs(
   store: Store,
   names: readonly string[],
-  decide: (logs: ReadonlyMap<string, LogState>) => LogChunk[],
+  decide: (locked: LockedLogs) => LogChunk[],
 ): Promise<void> {
   const client = await store.pool.connect().catch((error: unknown) => {
     throw storeError(error)
@@ -47,10 +56,11 @@ export async function appendLogs(
     const { rows } = await client.query<LogState & { [column: string]: unknown }>({
       name: 'lock-logs',
       text: `select r.id, r.name, r.state, l.size from run r join run_log l on l.run_id = r.id
-        where r.name = any($1::text[]) order by r.id for update of l`,
+        where r.name = any($1::text[]) order by r.id for share of r skip locked for update of l`,
       values: [names],
     })
-    const chunks = decide(new Map(rows.map((row) => [row.name, row])))
+    const logs = new Map(rows.map((row) => [row.name, row]))
+    const chunks = decide({ logs, busy: await busyRuns(client, { names, logs }) })
     if (chunks.length > 0) {
       await client.query({
         name: 'save-chunks',
@@ -95,4 +105,19 @@ export async function appendLogs(
   } finally {
     client.release(broken)
   }
+}
+
+/** Those of the runs without a log here that are there all the same. */
+async function busyRuns(
+  client: pg.ClientBase,
+  { names, logs }: { names: readonly string[]; logs: ReadonlyMap<string, LogState> },
+): Promise<ReadonlySet<string>> {
+  const missing = names.filter((name) => !logs.has(name))
+  if (missing.length === 0) return new Set()
+  const { rows } = await client.query<{ name: string }>({
+    name: 'runs-named',
+    text: 'select name from run where name = any($1::text[])',
+    values: [missing],
+  })
+  return new Set(rows.map(({ name }) => name))
 }
