@@ -158,7 +158,7 @@ function defineTimeline(program: Command, within: Within): void {
       summary: 'List what happened and what it changed, newest first',
       examples: [
         "holdfast timeline --filter 'machine = web-0' --limit 20",
-        "holdfast timeline --filter 'service = airship' --since 2h",
+        "holdfast timeline --filter 'service = airship AND environment = production AND author = ada' --since 2h",
         'holdfast timeline --since 2026-11-20 --until 2026-11-21 -o json',
       ],
     }),

@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto'
+import { Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Event } from '../../proto/gen/holdfast/v1/event.ts'
 import { TimelineEntry_Effect } from '../../proto/gen/holdfast/v1/timeline.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { deployed, observed, report, started, stopped } from '../watch/reports.ts'
@@ -124,4 +127,100 @@ test('as it was known at a time, what was recorded later is left out, and no pag
   const known = [...first.entries, ...second.entries].map(({ event }) => event?.id)
   expect(known).toEqual(before.map(({ event }) => event?.id))
   expect((await calls.listTimeline({ filter: 'machine = known-0' })).entries).toHaveLength(5)
+})
+
+test('what a tool says of an author is told, and entries are found by machine, service, environment and author', async () => {
+  const holdfast = await Holdfast.connect({ address: server.address, owner: 'ada' })
+  try {
+    const about = { kind: 'deploy', service: 'filtered', version: '2' } as const
+    const run = await holdfast.startRun({
+      ...about,
+      machines: ['by-0'],
+      author: 'ada',
+      environment: 'staging',
+    })
+    await run.finish('succeeded')
+    const other = await holdfast.startRun({ ...about, machines: ['by-1', 'by-2'] })
+    await other.finish('failed')
+    const lock = await holdfast.acquireLock({ environment: 'staging', service: 'filtered' })
+    await lock.release()
+    await holdfast.started('filtered', { machine: 'by-0', version: '2', environment: 'staging' })
+
+    const whats = async (filter: string): Promise<string[]> =>
+      (await holdfast.listTimeline({ filter }).toArray()).map(({ event, author }) => {
+        const payload = event?.payload
+        const what = payload?.$case === 'resourceAmended' ? payload.value.method : payload?.$case
+        return `${what} ${author === 'ada' ? 'by ada' : ''}`.trim()
+      })
+    expect(await whats('author = ada AND service = filtered')).toEqual([
+      'AcquireLock by ada',
+      'runFinished by ada',
+      'runStarted by ada',
+    ])
+    expect(await whats('author = ada AND machine = by-0')).toEqual([
+      'runFinished by ada',
+      'runStarted by ada',
+    ])
+    expect(await whats('machine = by-0')).toEqual([
+      'instanceStarted',
+      'runFinished by ada',
+      'runStarted by ada',
+    ])
+    expect(await whats('machine = by-2')).toEqual(['runFinished', 'runStarted'])
+    expect(await whats('service = filtered AND environment = staging')).toEqual([
+      'instanceStarted',
+      'ReleaseLock',
+      'AcquireLock by ada',
+      'runFinished by ada',
+      'runStarted by ada',
+    ])
+    expect(await whats('service = filtered AND environment = production')).toEqual([
+      'runFinished',
+      'runStarted',
+    ])
+  } finally {
+    holdfast.close()
+  }
+})
+
+test('every entry that changed something says what from what to what: runs, scans, starts, stops, hardware', async () => {
+  const process = (pid: number) => ({
+    pid: BigInt(pid),
+    creationTime: at(-5000),
+    executableName: 'redis-server',
+    executablePath: '/usr/bin/redis-server',
+    commandArgs: ['redis-server', '*:6379'],
+    listeningPorts: [6379],
+  })
+  const scan = (...processes: object[]) =>
+    Event.fromPartial({
+      id: randomUUID(),
+      occurredTime: at(-1),
+      payload: {
+        $case: 'processesObserved',
+        value: { machine: { id: 'says-0' }, processes, complete: true },
+      },
+    })
+  await report(server, [
+    { ...observed('says-0', { 'host.cpu.logical.count': 4 }), occurredTime: at(-9) },
+    { ...observed('says-0', { 'host.cpu.logical.count': 8 }), occurredTime: at(-8) },
+    { ...started('says-0', 'says', '1'), occurredTime: at(-7) },
+    { ...stopped('says-0', 'says'), occurredTime: at(-6) },
+    scan(process(7)),
+    { ...scan(), occurredTime: at(0) },
+  ])
+  const { entries } = await calls.listTimeline({ filter: 'machine = says-0' })
+  expect(entries).toHaveLength(6)
+  for (const entry of entries) {
+    expect(entry.effect).toBe(TimelineEntry_Effect.CHANGED)
+    expect(entry.fieldChanges).not.toEqual([])
+    for (const { oldValue, newValue } of entry.fieldChanges) expect(oldValue).not.toBe(newValue)
+  }
+  const [gone, seen] = entries
+  const states = (entry: (typeof entries)[0]) =>
+    entry.fieldChanges
+      .filter(({ field }) => field === 'state')
+      .map(({ oldValue, newValue }) => [oldValue, newValue])
+  expect(states(seen!)).toEqual([['', expect.stringMatching(/./)]])
+  expect(states(gone!)).toEqual([[states(seen!)[0]![1], expect.stringMatching(/./)]])
 })

@@ -53,9 +53,9 @@ const COLUMNS: Column<TimelineEntry>[] = [
   { header: 'CHANGED', cell: effectOf },
 ]
 
-/** The source, and who called it if that was told. */
-function whoSays({ source, principal }: TimelineEntry): string {
-  return principal === '' || principal.startsWith('anonymous') ? source : `${source} (${principal})`
+/** The source, and who did it if that was told. */
+function whoSays({ source, author }: TimelineEntry): string {
+  return author === '' || author.startsWith('anonymous') ? source : `${source} (${author})`
 }
 
 /**

@@ -18,8 +18,8 @@ export function eventText(entry: TimelineEntry): Cell {
     case 'machineObserved':
       return words('observed', payload.value.facets.map(({ facet }) => facet).join(', '))
     case 'processesObserved': {
-      const { processes, complete } = payload.value
-      return words(`${processes.length} processes observed`, complete ? '' : '(not all could be seen)')
+      // Those that matter are in what they changed, and the others are not kept.
+      return words('looked at the processes', payload.value.complete ? '' : '(not all could be seen)')
     }
     case 'instanceStarted':
       return words(payload.value.service, slot(payload.value.slot), 'started', payload.value.version)

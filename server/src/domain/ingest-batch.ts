@@ -163,6 +163,8 @@ export class IngestBatch implements Command<IngestResult> {
         seq,
         type: EventType[type],
         principal: this.#request.principal,
+        author:
+          event.payload?.$case === 'deploymentRecorded' ? event.payload.value.author || undefined : undefined,
         revision: revision ?? null,
         body: kept,
       })

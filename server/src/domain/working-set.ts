@@ -61,6 +61,8 @@ export interface EventRecord {
   serviceId: bigint | null
   environment: string | null
   principal: string
+  /** Who did it, where its tool said another than the principal. */
+  author?: string | undefined
   revision: bigint | null
   body: Uint8Array
   /** The machines of an event about several. */

@@ -155,6 +155,7 @@ function entryOf(row: TimelineRow, names: TimelineNames): TimelineEntry {
     epoch: row.epoch,
     recordedTime: timestampFromInstant(row.recorded_at as Instant),
     principal: row.principal,
+    author: row.author ?? row.principal,
     machine: row.told?.machine ?? nameOf(names.machine, row.machine_id),
     service: row.told?.service ?? nameOf(names.service, row.service_id),
     environment: row.environment ?? '',

@@ -8,10 +8,10 @@ import { fromMicros } from './pg-types.ts'
 export function insertEvents(partition: string, events: EventRecord[], now: Instant): Part {
   return {
     name: `save-${partition}`,
-    text: `insert into ${partition} (occurred_at, recorded_at, source_id, id, epoch, seq, type, effect, machine_id, service_id, environment, principal, revision, body)
-      select o, (select ${fromMicros('$13')}), s, i, e, q, t, f, m, v, n, p, r, b
-      from unnest($1::timestamptz[], $2::int8[], $3::uuid[], $4::int8[], $5::int8[], $6::int2[], $7::int2[], $8::int8[], $9::int8[], $10::text[], $11::text[], $12::int8[], $14::bytea[])
-        u(o, s, i, e, q, t, f, m, v, n, p, r, b)`,
+    text: `insert into ${partition} (occurred_at, recorded_at, source_id, id, epoch, seq, type, effect, machine_id, service_id, environment, principal, revision, body, author)
+      select o, (select ${fromMicros('$13')}), s, i, e, q, t, f, m, v, n, p, r, b, a
+      from unnest($1::timestamptz[], $2::int8[], $3::uuid[], $4::int8[], $5::int8[], $6::int2[], $7::int2[], $8::int8[], $9::int8[], $10::text[], $11::text[], $12::int8[], $14::bytea[], $15::text[])
+        u(o, s, i, e, q, t, f, m, v, n, p, r, b, a)`,
     values: [
       timestamptzArray(events.map((event) => event.occurredAt)),
       int8Array(events.map((event) => event.sourceId)),
@@ -27,6 +27,7 @@ export function insertEvents(partition: string, events: EventRecord[], now: Inst
       int8Array(events.map((event) => event.revision)),
       now,
       byteaArray(events.map((event) => event.body)),
+      textArray(events.map((event) => event.author ?? null)),
     ],
   }
 }

@@ -8,6 +8,7 @@ import { EventPartitions } from './event-partitions.ts'
 import { prepareTrigrams } from './log-trigrams.ts'
 import { AssumedBatches } from './migrations/assumed-batches.ts'
 import { DiscoveryRules } from './migrations/discovery-rules.ts'
+import { EventAuthor } from './migrations/event-author.ts'
 import { FindingFreshness } from './migrations/finding-freshness.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
@@ -84,6 +85,7 @@ export class Store {
             RunText,
             FindingFreshness,
             RunTextParts,
+            EventAuthor,
             AssumedBatches,
           ],
           snapshot: false,

@@ -30,6 +30,8 @@ export interface TimelineRow extends TimelineKey {
   epoch: bigint
   effect: number
   principal: string
+  /** Null: the principal. */
+  author: string | null
   environment: string | null
   revision: bigint | null
   body: Buffer
@@ -58,7 +60,7 @@ export interface TimelineScan {
 // Without names, see timeline-names.ts. Two statements and no UNION for the machine's branches: planned as one
 // over 14 partitions they take 10 ms.
 const PAGE_COLUMNS = sql`${sqlMicros(sql`e.occurred_at`)} as occurred_at, e.source_id, e.id::text as id,
-  ${sqlMicros(sql`e.recorded_at`)} as recorded_at, e.epoch, e.effect, e.principal, e.environment, e.revision, e.body,
+  ${sqlMicros(sql`e.recorded_at`)} as recorded_at, e.epoch, e.effect, e.principal, e.author, e.environment, e.revision, e.body,
   e.machine_id, e.service_id`
 const KEY_COLUMNS = sql`${sqlMicros(sql`e.occurred_at`)} as occurred_at, e.source_id, e.id::text as id`
 const EVENT = { time: sql`e.occurred_at`, source: sql`e.source_id`, id: sql`e.id` }
@@ -109,6 +111,7 @@ const COLUMNS: FilterColumns = new Map([
   ['environment', { type: 'text', column: sql`coalesce(e.environment, '')` }],
   ['type', { type: 'number', column: sql`e.type` }],
   ['principal', { type: 'text', column: sql`e.principal collate "C"` }],
+  ['author', { type: 'text', column: sql`coalesce(e.author, e.principal) collate "C"` }],
   [
     'source',
     {

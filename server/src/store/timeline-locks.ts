@@ -94,6 +94,8 @@ interface Told {
   method: string
   reason: string
   principal: string
+  /** What the client that asks calls itself. */
+  owner?: string
 }
 
 function tell({ kind, body }: ChangeRow): Told | undefined {
@@ -124,7 +126,14 @@ function tellLock(lock: Lock): Told | undefined {
       principal: releaseRequest!.requestedBy,
     }
   }
-  return { name, scopes, method: 'AcquireLock', reason: lock.reason, principal: lock.principal }
+  return {
+    name,
+    scopes,
+    method: 'AcquireLock',
+    reason: lock.reason,
+    principal: lock.principal,
+    owner: lock.owner,
+  }
 }
 
 /** What is done by call has an event of its own. */
@@ -167,6 +176,7 @@ const entryOf = (told: Told): TimelineEntry =>
     event: { payload: eventOf(told) },
     source: API_SOURCE,
     principal: told.principal,
+    author: told.owner || told.principal,
     environment: common(told.scopes, 'environment'),
   }) as TimelineEntry
 
@@ -186,6 +196,7 @@ function rowOf(change: ChangeRow, told: Told): TimelineRow {
     epoch: 0n,
     effect: TimelineEntry_Effect.CHANGED,
     principal,
+    author: told.owner || null,
     environment: common(scopes, 'environment') || null,
     revision: change.revision,
     body: encode(Event, { id: changeId(change), seq: 0n, occurredTime, payload: eventOf(told) }),

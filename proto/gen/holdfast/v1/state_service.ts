@@ -3616,7 +3616,7 @@ export const StateServiceDefinition = {
     /**
      * Lists what happened, newest first: observations that changed something, starts, stops, deployments,
      * notes, and changes made by people. Filter by `machine`, `service`, `environment`, `type`, `source`,
-     * `principal`, joined by AND.
+     * `principal`, `author`, joined by AND. Each entry says what it changed from what to what (`field_changes`).
      */
     listTimeline: {
       name: "ListTimeline",
@@ -3811,7 +3811,7 @@ export const StateServiceService = {
   /**
    * Lists what happened, newest first: observations that changed something, starts, stops, deployments,
    * notes, and changes made by people. Filter by `machine`, `service`, `environment`, `type`, `source`,
-   * `principal`, joined by AND.
+   * `principal`, `author`, joined by AND. Each entry says what it changed from what to what (`field_changes`).
    */
   listTimeline: {
     path: "/holdfast.v1.StateService/ListTimeline" as const,
@@ -3895,7 +3895,7 @@ export interface StateServiceServer extends UntypedServiceImplementation {
   /**
    * Lists what happened, newest first: observations that changed something, starts, stops, deployments,
    * notes, and changes made by people. Filter by `machine`, `service`, `environment`, `type`, `source`,
-   * `principal`, joined by AND.
+   * `principal`, `author`, joined by AND. Each entry says what it changed from what to what (`field_changes`).
    */
   listTimeline: handleUnaryCall<ListTimelineRequest, ListTimelineResponse>;
   /**
@@ -4116,7 +4116,7 @@ export interface StateServiceClient extends Client {
   /**
    * Lists what happened, newest first: observations that changed something, starts, stops, deployments,
    * notes, and changes made by people. Filter by `machine`, `service`, `environment`, `type`, `source`,
-   * `principal`, joined by AND.
+   * `principal`, `author`, joined by AND. Each entry says what it changed from what to what (`field_changes`).
    */
   listTimeline(
     request: ListTimelineRequest,

@@ -34,6 +34,8 @@ export interface TimelineEntry {
   revision: bigint;
   /** What it changed from what to what; at most 100. */
   fieldChanges: FieldChange[];
+  /** Who did it, as was said: the author of a run or deployment, the owner of a lock; else the principal. */
+  author: string;
 }
 
 /** What became of the event. */
@@ -121,6 +123,7 @@ function createBaseTimelineEntry(): TimelineEntry {
     effect: 0,
     revision: 0n,
     fieldChanges: [],
+    author: "",
   };
 }
 
@@ -164,6 +167,9 @@ export const TimelineEntry: MessageFns<TimelineEntry> = {
     }
     for (const v of message.fieldChanges) {
       FieldChange.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.author !== "") {
+      writer.uint32(98).string(message.author);
     }
     return writer;
   },
@@ -269,6 +275,14 @@ export const TimelineEntry: MessageFns<TimelineEntry> = {
             message.fieldChanges.push(FieldChange.decode(reader, reader.uint32()));
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.author = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -302,6 +316,7 @@ export const TimelineEntry: MessageFns<TimelineEntry> = {
         : globalThis.Array.isArray(object?.field_changes)
         ? object.field_changes.map((e: any) => FieldChange.fromJSON(e))
         : [],
+      author: isSet(object.author) ? globalThis.String(object.author) : "",
     };
   },
 
@@ -340,6 +355,9 @@ export const TimelineEntry: MessageFns<TimelineEntry> = {
     if (message.fieldChanges?.length) {
       obj.fieldChanges = message.fieldChanges.map((e) => FieldChange.toJSON(e));
     }
+    if (message.author !== "") {
+      obj.author = message.author;
+    }
     return obj;
   },
 
@@ -361,6 +379,7 @@ export const TimelineEntry: MessageFns<TimelineEntry> = {
     message.effect = object.effect ?? 0;
     message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     message.fieldChanges = object.fieldChanges?.map((e) => FieldChange.fromPartial(e)) || [];
+    message.author = object.author ?? "";
     return message;
   },
 };

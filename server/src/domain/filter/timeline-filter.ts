@@ -15,7 +15,7 @@ export interface TimelineFilter {
   service: string | undefined
   /** The type of event, by its number, if the filter names one. */
   type: number | undefined
-  /** What else is asked, of environment, type, source and principal. */
+  /** What else is asked, of environment, type, source, principal and author. */
   rest: Filter<TimelineEntry>
 }
 
@@ -36,6 +36,7 @@ const FIELDS = filterFields<TimelineEntry>(
   },
   { name: 'source', type: 'text', get: (e) => e.source },
   { name: 'principal', type: 'text', get: (e) => e.principal },
+  { name: 'author', type: 'text', get: (e) => e.author },
 )
 
 /**

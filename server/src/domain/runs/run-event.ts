@@ -34,6 +34,7 @@ export function recordRunEvent(
     serviceId: run.service === '' ? null : (state.find('service', run.service)?.id ?? null),
     environment: run.environment,
     principal,
+    author: run.author,
     revision,
     body: encode(Event, event),
     targets: alone === undefined ? machines.map(({ id }) => id) : [],
