@@ -91,7 +91,10 @@ async function searches(): Promise<void> {
 }
 
 /** Searches are slower and steadier. */
-const turnsOf = (atMostMs: number): number => (options.quick ? 20 : atMostMs > 20 ? 40 : 200)
+function turnsOf(atMostMs: number): number {
+  if (options.quick) return 20
+  return atMostMs > 20 ? 40 : 200
+}
 
 async function converges(): Promise<void> {
   const perSecond = convergesPerSecond

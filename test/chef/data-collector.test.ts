@@ -233,17 +233,7 @@ test('text that no database takes does not get in the way of others', async () =
   expect({ status, machine: body.machine }).toEqual({ status: 200, machine: 'machines/no-de-1' })
 })
 
-test('a converge of 5 MB is a run with all its resources', async () => {
-  const resources = Array.from({ length: 20_000 }, (_, i) => ({
-    ...{ type: 'file', name: `/srv/app/releases/${i}/config`, status: 'updated', result: 'create' },
-    ...{ after: { owner: 'app', checksum: 'c'.repeat(64) }, before: { checksum: 'b'.repeat(64) } },
-  }))
-  const message = JSON.stringify(small({ node_name: 'large-0', resources }))
-  expect(message.length).toBeGreaterThan(5_000_000)
-  const { status, body } = await post(message)
-  expect(status).toBe(200)
-  const log = await logOf(body.run as string)
-  expect(log.match(/action create: updated/g)).toHaveLength(20_000)
+test('a message of more than 16 MiB is refused', async () => {
   expect(await post(`{"x":"${'y'.repeat(17 << 20)}"}`)).toMatchObject({ status: 413 })
 })
 

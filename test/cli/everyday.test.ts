@@ -84,7 +84,7 @@ describe('the main job', () => {
     expect(timeline).toMatch(/worker-0 +offline-tasks started 1\.2\.3 .*running_version – → 1\.2\.3/)
     expect(timeline).toMatch(/web-0 +airship 20110502 deployed .*deployed_version – → 20110502/)
     expect(await run('versions', 'airship')).toMatch(
-      /^airship +production +web-0 +20110502 +known +nothing declared  /m,
+      /^airship +production +web-0 +20110502 +known +nothing declared {2}/m,
     )
 
     // Before both of them there was neither.
@@ -104,7 +104,7 @@ describe('the main job', () => {
     await run('started', 'billing', '--machine', 'web-0', '--version', '1')
     await run('declare', 'billing', '--environment', 'production', '--version', '2')
     const table = await run('versions', 'billing')
-    expect(table).toMatch(/^billing +production +web-0 +2 +1 +1 +running +behind what is declared  /m)
+    expect(table).toMatch(/^billing +production +web-0 +2 +1 +1 +running +behind what is declared {2}/m)
     expect(await run('services', '--filter', 'name = billing')).toMatch(/^billing +production 2 /m)
   })
 
