@@ -111,6 +111,33 @@ test('a full disk: the appender is told, and what was kept before is whole', asy
   }
 })
 
+test('a full disk is drained, and takes reports again', async (context) => {
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', directory])
+  if (mounted.status !== 0) {
+    process.stderr.write('SKIPPED: a full disk needs root, to mount a small one\n')
+    context.skip()
+  }
+  try {
+    await using server = await testServer()
+    await using client = Holdfast.lazy({ address: server.address })
+    const spool = new Spool(directory)
+    const told: string[] = []
+    expect(() => {
+      for (;;) told.push(spool.append(started('a-service')))
+    }).toThrow(/ENOSPC|fit on the disk/)
+    // To the last byte: not even a small file fits.
+    expect(() => {
+      for (let index = 0; ; index++) writeFileSync(join(directory, `filler-${index}`), 'x')
+    }).toThrow(/ENOSPC/)
+    expect((await new Forwarder({ spool, client }).drain()).settled).toBe(told.length)
+    expect(spool.segments()).toEqual([])
+    spool.append(started('again'))
+    expect(services(spool)).toEqual(['again'])
+  } finally {
+    spawnSync('umount', [directory])
+  }
+})
+
 test('I2: two forwarders at once on one spool: every event once', async () => {
   await using server = await testServer()
   const spool = new Spool(directory)

@@ -28,3 +28,13 @@ export function ignoringMissing(work: () => void): void {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }
+
+/** Does something that a full disk may do without. */
+export function unlessFull(work: () => void): void {
+  try {
+    work()
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+  }
+}

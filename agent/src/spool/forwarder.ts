@@ -84,23 +84,31 @@ export class Forwarder {
 
   async #drainSegment(segment: Segment, newest: boolean, round: Round): Promise<void> {
     const { spool } = this.#options
-    const bytes = await this.#send(segment, round)
+    const { bytes, settled } = await this.#send(segment, 0, round)
     if (newest && !segment.sealed && bytes < worthSealingBytes) return
     const sealed = spool.seal(segment)
     // What came between the reading and the sealing.
-    await this.#send(sealed, round)
+    await this.#send(sealed, settled, round)
     const { damagedBytes, tornBytes } = spool.read(sealed)
     spool.discard(sealed, damagedBytes + tornBytes > 0)
   }
 
-  /** Sends what of a segment is not settled, and gives the size of its events. */
-  async #send(segment: Segment, { deadline, total, signal }: Round): Promise<number> {
+  /**
+   * Sends what of a segment is not settled, and gives the size of its events and how many are settled then.
+   *
+   * @param known how many are, also when a full disk took no note of it.
+   */
+  async #send(
+    segment: Segment,
+    known: number,
+    { deadline, total, signal }: Round,
+  ): Promise<{ bytes: number; settled: number }> {
     const { spool, client } = this.#options
     const { events } = spool.read(segment)
-    const acked = Math.min(spool.acked(segment), events.length)
-    const size = events.reduce((sum, event) => sum + event.length, 0)
-    if (acked === events.length) return size
-    let postponed: { error: EventRefusedError; seq: number } | undefined
+    const acked = Math.min(Math.max(spool.acked(segment), known), events.length)
+    const bytes = events.reduce((sum, event) => sum + event.length, 0)
+    if (acked === events.length) return { bytes, settled: acked }
+    let postponed: { error: Error; seq: number } | undefined
     const stream = client.ingest({
       source: spool.source,
       epoch: segment.epoch,
@@ -115,8 +123,13 @@ export class Forwarder {
         }
         const id = metadata.eventId ?? ''
         const kept = events[seq - 1]?.toString('base64') ?? ''
-        spool.setAside({ id, epoch: String(segment.epoch), reason, message: detail, event: kept })
-        total.refused.push(error)
+        try {
+          spool.setAside({ id, epoch: String(segment.epoch), reason, message: detail, event: kept })
+          total.refused.push(error)
+        } catch (cause) {
+          // A disk that takes nothing: it stays where it is, and what follows it as well.
+          postponed ??= { error: cause as Error, seq }
+        }
       },
     })
     const left = () =>
@@ -139,7 +152,7 @@ export class Forwarder {
       await stream.close({ timeoutMs: 1 }).catch(() => {})
     }
     if (postponed !== undefined) throw postponed.error
-    return size
+    return { bytes, settled: events.length }
   }
 
   async #run(): Promise<void> {

@@ -1,5 +1,7 @@
 import {
   closeSync,
+  constants,
+  existsSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -8,16 +10,18 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { ignoringMissing, readIfThere, syncDirectory } from './durable-file.ts'
+import { ignoringMissing, readIfThere, syncDirectory, unlessFull } from './durable-file.ts'
 import { encodeRecord, type ScannedSegment, scanSegment } from './record.ts'
 
 /** A segment this long is followed by a new one. */
 const segmentBytes = 8 * 1024 * 1024
+const epochDigits = 20
 /** Epochs are so far apart at least, so that there is one for what takes a segment's place. */
 const epochStep = 1_000n
 
@@ -43,6 +47,7 @@ export class Journal {
   constructor(directory: string) {
     this.directory = directory
     mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (!existsSync(this.path('last-epoch'))) unlessFull(() => this.#noteLastEpoch(0n))
   }
 
   /** Keeps records with one write and one fsync: they are on disk when this returns. Throws when the disk is full. */
@@ -74,24 +79,27 @@ export class Journal {
     return Number(readIfThere(this.path(`${epoch}.ack`))?.toString() ?? 0)
   }
 
-  /** Notes how far a segment is settled. Lost by a power cut, it costs duplicates, which the server counts once. */
+  /**
+   * Notes how far a segment is settled. Lost by a power cut, or on a full disk, it costs duplicates, which the server
+   * counts once.
+   */
   noteAcked({ epoch }: Segment, records: number): void {
-    this.replaceFile(`${epoch}.ack`, String(records))
+    unlessFull(() => this.replaceFile(`${epoch}.ack`, String(records)))
   }
 
   /** Lets no more be appended to a segment, and gives it under its new name. */
   seal(segment: Segment): Segment {
     if (segment.sealed) return segment
-    this.replaceFile('last-epoch', String(segment.epoch))
+    this.#noteLastEpoch(segment.epoch)
     const path = this.path(`${segment.epoch}.sealed`)
     ignoringMissing(() => renameSync(segment.path, path))
     return { ...segment, path, sealed: true }
   }
 
-  /** Done with a sealed segment: it is removed, or set aside when there was damage in it. */
+  /** Done with a sealed segment: it is removed, or set aside when there was damage in it and the disk has room. */
   discard(segment: Segment, damaged: boolean): void {
     ignoringMissing(() => {
-      if (damaged) renameSync(segment.path, this.path(`${segment.epoch}.damaged`))
+      if (damaged && this.#hasRoom()) renameSync(segment.path, this.path(`${segment.epoch}.damaged`))
       else rmSync(segment.path)
     })
     rmSync(this.path(`${segment.epoch}.ack`), { force: true })
@@ -161,6 +169,26 @@ export class Journal {
     return join(this.directory, name)
   }
 
+  /**
+   * In the place that the file has on the disk: a disk that is full would else never be drained. As long at each time,
+   * in one write.
+   */
+  #noteLastEpoch(epoch: bigint): void {
+    const fd = openSync(this.path('last-epoch'), constants.O_RDWR | constants.O_CREAT, 0o600)
+    try {
+      writeSync(fd, String(epoch).padStart(epochDigits, '0'), 0)
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+  }
+
+  /** For another segment. What a full disk has torn would else keep it full. */
+  #hasRoom(): boolean {
+    const { bavail, bsize } = statfsSync(this.directory)
+    return bavail * bsize > segmentBytes
+  }
+
   #appended(record: Buffer): boolean {
     const path = this.#current()
     let fd: number
@@ -193,7 +221,9 @@ export class Journal {
 
   /** Begins a segment whose epoch is above all before it, wherever the clock stands. */
   #begin(newest: bigint): string {
-    const last = BigInt(readIfThere(this.path('last-epoch'))?.toString() ?? 0)
+    // Whatever a power cut has left of it.
+    const noted = /^\d+/.exec(readIfThere(this.path('last-epoch'))?.toString() ?? '')
+    const last = BigInt(noted?.[0] ?? 0)
     const above = (newest > last ? newest : last) + epochStep
     const now = BigInt(Date.now()) * 1000n
     const path = this.path(`${now > above ? now : above}.log`)
