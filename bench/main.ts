@@ -18,6 +18,8 @@ const benchmarks = [
   'fleet',
   'agent',
   'locks',
+  'leases',
+  'lock-lateness',
   'runs',
 ]
 const args = process.argv.slice(2)

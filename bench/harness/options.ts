@@ -14,7 +14,7 @@ export interface BenchOptions {
   events: number | undefined
   /** Of `fleet`: how many there are (10,000). */
   agents: number | undefined
-  /** Of `runs`: how long each part goes on. Of `fleet` and `agent`: how long it is measured (120). */
+  /** Of `runs`: how long each part goes on. Of `fleet` and `agent`: how long it is measured (120). Of `leases`: 300. */
   seconds: number | undefined
   /** Of `reads` and `runs`: a directory whose database is kept, and used again by the next run. */
   data: string | undefined

@@ -11,7 +11,8 @@ export interface Target {
   /** What is compared, as a reader would say it. */
   what: string
   value: number
-  unit?: 'ms' | 's' | '×' | '/s' | 'MB' | '% of a core' | 'machines'
+  /** @defaultValue × */
+  unit?: 'ms' | 's' | '×' | '/s' | 'MB' | '% of a core' | 'machines' | 'leases'
   atLeast?: number
   atMost?: number
 }

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { buildOnce, startHoldfast } from '../cli/holdfast.ts'
-import { failOnLeaks, tracked } from '../harness/leaks.ts'
+import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
+import { tracked } from '../harness/tracked.ts'
 import { until } from '../harness/wait.ts'
 
 failOnLeaks()

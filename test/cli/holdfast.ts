@@ -3,7 +3,7 @@ import { globSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import { tracked } from '../harness/leaks.ts'
+import { tracked } from '../harness/tracked.ts'
 import { until, within } from '../harness/wait.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-cli-'))

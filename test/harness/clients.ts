@@ -4,7 +4,7 @@ import { HoldServiceClient } from '../../proto/gen/holdfast/v1/hold_service.ts'
 import { IngestServiceClient } from '../../proto/gen/holdfast/v1/ingest_service.ts'
 import { LockServiceClient } from '../../proto/gen/holdfast/v1/lock_service.ts'
 import { StateServiceClient } from '../../proto/gen/holdfast/v1/state_service.ts'
-import { tracked } from './leaks.ts'
+import { tracked } from './tracked.ts'
 
 /** The generated clients of one server, without anything of the SDK. */
 export interface Clients extends Disposable {

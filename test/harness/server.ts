@@ -8,7 +8,7 @@ import { type Config, loadConfig } from '../../server/src/config.ts'
 import { startServer } from '../../server/src/main.ts'
 import { type Clients, clientsOf } from './clients.ts'
 import { testDatabase } from './database.ts'
-import { tracked } from './leaks.ts'
+import { tracked } from './tracked.ts'
 import { until, within } from './wait.ts'
 
 const program = fileURLToPath(new URL('run-server.ts', import.meta.url))

@@ -1,5 +1,5 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { tracked } from './leaks.ts'
+import { tracked } from './tracked.ts'
 
 /** Passes TCP on, until it is told to drop it. */
 export interface TcpProxy extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import { Holdfast, type WatchEvent, type WatchOptions, type WatchPosition } from '../../sdk/src/index.ts'
-import { tracked } from '../harness/leaks.ts'
+import { tracked } from '../harness/tracked.ts'
 import { until } from '../harness/wait.ts'
 import { type HistoryEntry, imageOf } from './history.ts'
 

@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
 import { StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
 import { WatchStateRequest, WatchStateResponse } from '../../proto/gen/holdfast/v1/watch.ts'
-import { tracked } from '../harness/leaks.ts'
+import { tracked } from '../harness/tracked.ts'
 import { until } from '../harness/wait.ts'
 import type { Step } from './watcher.ts'
 

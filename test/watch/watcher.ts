@@ -7,7 +7,7 @@ import type {
 } from '../../proto/gen/holdfast/v1/watch.ts'
 import type { Clients } from '../harness/clients.ts'
 import { errorInfoOf } from '../harness/error-info.ts'
-import { tracked } from '../harness/leaks.ts'
+import { tracked } from '../harness/tracked.ts'
 import { until } from '../harness/wait.ts'
 
 export type Step = NonNullable<WatchStateResponse['step']>
