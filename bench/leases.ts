@@ -8,8 +8,9 @@
  * The clients share the machine, so the server's CPU is what the kernel counts for it, and its database's apart.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { cpuSeconds, familyCpuSeconds } from './harness/cpu-time.ts'
+import { familyCpuSeconds } from './harness/cpu-time.ts'
 import { startFixture } from './harness/fixture.ts'
+import { processStat } from './harness/machine.ts'
 import { benchOptions } from './harness/options.ts'
 import { Report } from './harness/report.ts'
 import { closedLoop, latencies } from './harness/sample.ts'
@@ -39,12 +40,12 @@ const keeping = new AbortController()
 const kept = Promise.all(clients.map((client, at) => keep(client, at / connections)))
 await rounds(1)
 latenciesMs.length = 0
-const before = { server: cpuSeconds(server.pid), database: familyCpuSeconds(database.pid) }
+const before = { server: processStat(server.pid).cpuSeconds, database: familyCpuSeconds(database.pid) }
 const began = performance.now()
 await pause(seconds * 1000)
 const took = (performance.now() - began) / 1000
 const percent = (used: number): number => (100 * used) / took
-const serverPercentOfACore = percent(cpuSeconds(server.pid) - before.server)
+const serverPercentOfACore = percent(processStat(server.pid).cpuSeconds - before.server)
 report.figure(
   `10,000 leases of 10 s beaten every third of it, a beat a message, ${connections} connections`,
   [

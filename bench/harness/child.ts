@@ -12,6 +12,8 @@ export interface Child {
   readyMs: number
   /** Ends it and what it started with SIGTERM, after 10 s with SIGKILL; resolves when all are gone. */
   stop(): Promise<void>
+  /** Ends it and what it started with SIGKILL; resolves when all are gone. */
+  kill(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -50,8 +52,8 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** Ends the whole group; after 10 s by force. */
-async function endGroup(child: ChildProcess): Promise<void> {
-  signalGroup(child, 'SIGTERM')
+async function endGroup(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  signalGroup(child, signal)
   const patience = performance.now() + 10_000
   while (signalGroup(child, 0)) {
     if (performance.now() > patience) signalGroup(child, 'SIGKILL')
@@ -78,11 +80,13 @@ export async function startChild(
     child.once('error', () => resolve())
     child.once('exit', () => resolve())
   })
-  const stop = async () => {
+  const end = async (signal: NodeJS.Signals) => {
     if (!running.has(child)) return
-    await endGroup(child)
+    await endGroup(child, signal)
     running.delete(child)
   }
+  const stop = () => end('SIGTERM')
+  const kill = () => end('SIGKILL')
   const lines: string[] = []
   let isReady = false
   const answer = await new Promise<string>((resolve, reject) => {
@@ -109,7 +113,7 @@ export async function startChild(
     throw error
   })
   const readyMs = performance.now() - start
-  return { pid: child.pid!, answer, readyMs, stop, [Symbol.asyncDispose]: stop }
+  return { pid: child.pid!, answer, readyMs, stop, kill, [Symbol.asyncDispose]: stop }
 }
 
 /** Runs a command to its end; throws when it fails. Returns how long it took. */

@@ -10,6 +10,7 @@ import { idOf, proseViolation } from '../domain/resource-name.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { isLeaseLive } from '../store/leases.ts'
 import type { Store } from '../store/store.ts'
+import { answersInOrder } from './answers-in-order.ts'
 import type { Handlers } from './handler.ts'
 import { LeaseCalls } from './lease-calls.ts'
 import { listPage } from './list-request.ts'
@@ -25,6 +26,9 @@ import { LockSession } from './lock-session.ts'
 import { LockWaits } from './lock-waits.ts'
 import { namedResource } from './named-resource.ts'
 import { check } from './page-request.ts'
+
+/** The most messages of one stream of heartbeats that are under way at once; those behind them wait in the client. */
+const MAX_KEEP_ALIVES = 100
 
 export interface LockServiceOptions {
   ledger: Ledger
@@ -46,9 +50,8 @@ export function lockService(options: LockServiceOptions): Handlers<typeof LockSe
 
     createLease: (request, { principal }) => leases.create(request, principal),
 
-    async *keepAlive(requests) {
-      for await (const request of requests) yield await leases.keepAlive(request)
-    },
+    keepAlive: (requests) =>
+      answersInOrder(requests, (request) => leases.keepAlive(request), MAX_KEEP_ALIVES),
 
     async revokeLease({ lease, leaseSecret }, { principal, signal }) {
       check([leaseViolation('lease', lease)])

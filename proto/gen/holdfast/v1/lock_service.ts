@@ -3878,7 +3878,7 @@ export const LockServiceDefinition = {
     },
     /**
      * Beats leases for as long as the stream is open. Each request is answered by one response, in order, after
-     * its beats are durable.
+     * its beats are durable; up to 100 are under way at once. Beats of all clients are gathered for up to 25 ms.
      */
     keepAlive: {
       name: "KeepAlive",
@@ -4021,7 +4021,7 @@ export const LockServiceService = {
   },
   /**
    * Beats leases for as long as the stream is open. Each request is answered by one response, in order, after
-   * its beats are durable.
+   * its beats are durable; up to 100 are under way at once. Beats of all clients are gathered for up to 25 ms.
    */
   keepAlive: {
     path: "/holdfast.v1.LockService/KeepAlive" as const,
@@ -4148,7 +4148,7 @@ export interface LockServiceServer extends UntypedServiceImplementation {
   createLease: handleUnaryCall<CreateLeaseRequest, CreateLeaseResponse>;
   /**
    * Beats leases for as long as the stream is open. Each request is answered by one response, in order, after
-   * its beats are durable.
+   * its beats are durable; up to 100 are under way at once. Beats of all clients are gathered for up to 25 ms.
    */
   keepAlive: handleBidiStreamingCall<KeepAliveRequest, KeepAliveResponse>;
   /** Ends a lease and, in the same revision, all its locks. */
@@ -4215,7 +4215,7 @@ export interface LockServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Beats leases for as long as the stream is open. Each request is answered by one response, in order, after
-   * its beats are durable.
+   * its beats are durable; up to 100 are under way at once. Beats of all clients are gathered for up to 25 ms.
    */
   keepAlive(): ClientDuplexStream<KeepAliveRequest, KeepAliveResponse>;
   keepAlive(options: Partial<CallOptions>): ClientDuplexStream<KeepAliveRequest, KeepAliveResponse>;
