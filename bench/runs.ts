@@ -99,7 +99,7 @@ function turnsOf(atMostMs: number): number {
 async function converges(): Promise<void> {
   const perSecond = convergesPerSecond
   const countKept = async () =>
-    (await holdfast.listRuns({ filter: 'kind = CONVERGE AND state = SUCCEEDED', pageSize: 1000 }).toArray())
+    (await holdfast.listRuns({ filter: 'kind = CONVERGE AND state = SUCCEEDED', pageSize: 250 }).toArray())
       .length
   const before = await countKept()
   const sent = await sendConverges(server.httpUrl, { perSecond, seconds, bytes: convergeBytes })

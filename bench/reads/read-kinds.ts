@@ -23,7 +23,7 @@ export interface ReadKind {
   what: string
   /** Makes the next call; `turn` rises from 0. */
   call(turn: number): Call
-  /** A list: it is read at 50 and at 1,000 rows a page, first pages and later ones. */
+  /** A list: it is read at 50 and at 250 rows a page, first pages and later ones. */
   list?: { withPage(turn: number, page: Page): Call }
 }
 
@@ -105,6 +105,10 @@ export function readKinds({ machines, services }: EstateSize, { first, last }: H
     instancesWhere('at a version', () => ({ filter: 'running_version = "1.1.3"' })),
     instancesWhere('that match nothing', () => ({ filter: 'state = STOPPED' })),
     instancesWhere('ordered by time of change', () => ({ orderBy: 'update_time desc' })),
+    instancesWhere('of a service ordered by version', (turn) => ({
+      filter: `service = ${service(turn)}`,
+      orderBy: 'running_version',
+    })),
     instancesWhere('of a service as of a revision', (turn) => ({
       filter: `service = ${service(turn)}`,
       revision: past(turn),

@@ -54,7 +54,7 @@ async function storedIds(clients: Clients): Promise<string[]> {
   const ids: string[] = []
   let pageToken = ''
   do {
-    const page = await listTimeline({ pageSize: 1000, pageToken })
+    const page = await listTimeline({ pageSize: 250, pageToken })
     ids.push(...page.entries.map(({ event }) => event!.id))
     pageToken = page.nextPageToken
   } while (pageToken !== '')

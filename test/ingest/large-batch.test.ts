@@ -35,7 +35,13 @@ test('a batch of many deployments lets others write before it is done, and is an
   expect(between.revision).toBeLessThan(large!.revision)
 
   const filter = 'service = airship AND deployed_version = "6"'
-  const { instances } = await callsOf(server).listInstances({ filter, pageSize: 1000 })
-  expect(instances).toHaveLength(1000)
+  let deployed = 0
+  let pageToken = ''
+  do {
+    const page = await callsOf(server).listInstances({ filter, pageSize: 250, pageToken })
+    deployed += page.instances.length
+    pageToken = page.nextPageToken
+  } while (pageToken !== '')
+  expect(deployed).toBe(1000)
   await call.finished()
 }, 60_000)

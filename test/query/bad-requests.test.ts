@@ -140,6 +140,20 @@ test('everything that is wrong is told at once', async () => {
   expect(refusal.fields.sort()).toEqual(['order_by', 'page_size', 'read_time'])
 })
 
+test('an order that nothing serves is refused, unless the filter names one machine or service', async () => {
+  for (const orderBy of ['state', 'running_version desc', 'update_time']) {
+    const refusal = await refusalOf(calls.listInstances({ orderBy, filter: 'environment = production' }))
+    expect(refusal).toMatchObject({ code: status.INVALID_ARGUMENT, fields: ['order_by'] })
+    expect(refusal.message).toContain('name one machine or service in the filter, or order by name, ')
+    for (const filter of ['machine = web-0', 'service = airship AND state = RUNNING']) {
+      await calls.listInstances({ orderBy, filter })
+    }
+  }
+  for (const orderBy of ['name desc', 'service', 'environment', 'create_time desc', 'update_time desc']) {
+    await calls.listInstances({ orderBy })
+  }
+})
+
 test('times outside of the calendar are refused', async () => {
   for (const time of [
     { seconds: 1n << 62n, nanos: 0 },

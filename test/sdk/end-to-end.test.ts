@@ -201,7 +201,7 @@ test('I1 I2 W5 a stream and a watch live through kill -9 of the server: nothing 
   expect(stream.stats).toMatchObject({ sent: count, acked: count, refused: 0 })
   expect(stream.stats.reconnects).toBeGreaterThan(0)
   expect(seen).toEqual(Array.from({ length: count }, (_, n) => n + 1))
-  const timeline = await holdfast.listTimeline({ filter: 'service = survivor', pageSize: 1000 }).toArray()
+  const timeline = await holdfast.listTimeline({ filter: 'service = survivor', pageSize: 250 }).toArray()
   expect(timeline).toHaveLength(count)
   await stream.close()
   holdfast.close()

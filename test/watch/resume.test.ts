@@ -136,7 +136,7 @@ const LISTED = new Set(['machine', 'service', 'instance'])
 
 /** What the lists give as of a revision. */
 async function listedAt({ state }: Clients, revision: bigint): Promise<View> {
-  const request = { pageSize: 1000, pageToken: '', filter: '', orderBy: '', readTime: undefined, revision }
+  const request = { pageSize: 250, pageToken: '', filter: '', orderBy: '', readTime: undefined, revision }
   const [{ machines }, { services }, { instances }] = await Promise.all([
     called<ListMachinesResponse>((done) => state.listMachines(request, done)),
     called<ListServicesResponse>((done) => state.listServices(request, done)),

@@ -22,7 +22,7 @@ export interface Listing<Row> {
 }
 
 /** The most rows that the server gives at once. */
-const MAX_PAGE_SIZE = 1_000
+const MAX_PAGE_SIZE = 250
 
 /** How many rows to ask for at once. */
 export function pageSizeFor(limit: number | undefined): number {

@@ -2,8 +2,9 @@ import type { Scope } from '../../../proto/gen/holdfast/v1/scope.ts'
 import type { FieldViolation } from '../domain/error.ts'
 import { compileFilter } from '../domain/filter/bind-filter.ts'
 import type { FilterFields } from '../domain/filter/field.ts'
+import { conjuncts, type Filter } from '../domain/filter/filter.ts'
 import { MOMENTARY_FIELDS } from '../domain/filter/resource-fields.ts'
-import { BY_NAME, isViolation, parseOrder } from '../domain/order.ts'
+import { BY_NAME, isViolation, parseOrder, unservedOrder } from '../domain/order.ts'
 import { keyLength, listResources } from '../store/list-resources.ts'
 import { LISTINGS, type ListedKind } from '../store/listed-kind.ts'
 import { wireOf } from '../store/resource-row.ts'
@@ -29,13 +30,14 @@ export async function listPage<K extends ListedKind>(
   request: ListRequest,
   { method, kind, overlapping }: { method: string; kind: K; overlapping?: Scope | undefined },
 ): Promise<Encoded> {
-  const { fields } = LISTINGS[kind]
+  const { fields, orders } = LISTINGS[kind]
   const lasting = lastingFields(fields)
   const parsed = parseOrder(request.orderBy, lasting as FilterFields<never>)
   const refused: FieldViolation | undefined = isViolation(parsed) ? parsed : undefined
   check([...pageViolations(request), ...readTimeViolations(request), refused])
   const order = isViolation(parsed) ? BY_NAME : parsed
   const filter = compileFilter(request.filter, isOfPast(request) ? lasting : fields)
+  if (orders !== undefined && !namesOne(filter)) check([unservedOrder(order, orders)])
   const { resources, ...page } = await statePage(store, request, {
     method,
     keyLength: keyLength(order),
@@ -53,3 +55,14 @@ export const lastingFields = <M>(fields: FilterFields<M>): FilterFields<M> =>
 
 export const isOfPast = ({ readTime, revision }: StatePageRequest): boolean =>
   readTime !== undefined || revision > 0n
+
+/** Whether a filter is about one machine or service: what passes it is few enough for any order. */
+function namesOne<M>(filter: Filter<M>): boolean {
+  return conjuncts(filter).some(
+    (term) =>
+      term.type === 'test' &&
+      !term.negated &&
+      term.predicate.op === 'equal' &&
+      (term.field.name === 'machine' || term.field.name === 'service'),
+  )
+}

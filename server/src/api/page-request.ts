@@ -10,7 +10,11 @@ import type { Page } from '../store/page.ts'
 import { type ReadPoint, resolveReadPoint, resumeReadPoint } from '../store/read-point.ts'
 import type { Store } from '../store/store.ts'
 
-export const MAX_PAGE_SIZE = 1000
+/**
+ * More would hold up whoever else asks: at 10,000 machines, 200,000 instances and 5 million events a page of 1,000
+ * took up to 40 ms, and one in a hundred up to 100; one of 250 takes up to 9.
+ */
+export const MAX_PAGE_SIZE = 250
 const DEFAULT_PAGE_SIZE = 50
 
 /** What every listing's request holds. */

@@ -30,6 +30,17 @@ export function isViolation(order: Order | FieldViolation): order is FieldViolat
   return 'description' in order
 }
 
+/** What is wrong with an order that would put all of a large table into order; undefined for one that does not. */
+export function unservedOrder(
+  { field, descending }: Order,
+  served: readonly string[],
+): FieldViolation | undefined {
+  if (served.includes(field) || (descending && served.includes(`${field} desc`))) return undefined
+  const asked = descending ? `${field} desc` : field
+  const description = `${asked} would put all there is into order; name one machine or service in the filter, or order by ${served.join(', ')}`
+  return { field: 'order_by', description }
+}
+
 /** The refusal of an order that a read of the past cannot give. */
 export function orderTooWide(order: Order, limit: number): HoldfastError {
   const description = `more than ${limit} resources have changed since the revision read; order by name`

@@ -27,6 +27,8 @@ export interface Listing<K extends ListedKind> {
   small: boolean
   /** Fields that an index finds rows by. */
   indexed: ReadonlySet<string>
+  /** The orders that all of a large table can be read in, as `order_by` has them; ascending serves both ways. */
+  orders?: readonly string[]
 }
 
 const text = (column: Sql, collection?: string): FilterColumn =>
@@ -91,6 +93,8 @@ const INSTANCES: Listing<'instance'> = {
   fields: INSTANCE_FIELDS,
   small: false,
   indexed: new Set(['service', 'environment', 'labels']),
+  // An index on what changes more often would make every change rewrite all index entries of the row.
+  orders: ['name', 'machine', 'service', 'environment', 'create_time', 'update_time desc'],
   columns: new Map<string, FilterColumn>([
     ['name', text(sql`t.name`, 'instances/')],
     ['machine', text(sql`t.machine`)],

@@ -57,7 +57,7 @@ export interface GetServerInfoResponse {
 
 /** A page of sources. */
 export interface ListSourcesRequest {
-  /** 1 to 1,000; 0 means 50; more is taken as 1,000. */
+  /** 1 to 250; 0 means 50; more is taken as 250. */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;

@@ -213,7 +213,7 @@ export interface GetRunResponse {
 
 /** Which runs. */
 export interface ListRunsRequest {
-  /** 1 to 1,000; 0 means 50; more is taken as 1,000. */
+  /** 1 to 250; 0 means 50; more is taken as 250. */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
@@ -254,7 +254,7 @@ export interface ListRunsResponse {
 export interface ListRunTargetsRequest {
   /** `runs/{id}`. */
   name: string;
-  /** 1 to 1,000; 0 means 50; more is taken as 1,000. */
+  /** 1 to 250; 0 means 50; more is taken as 250. */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;

@@ -102,10 +102,7 @@ export interface GetMachineResponse {
 
 /** Which machines. */
 export interface ListMachinesRequest {
-  /**
-   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
-   * is up to some 400 kB of protobuf and may take several times that.
-   */
+  /** 1 to 250; 0 means 50; more is taken as 250, so that a page is answered within 20 ms. It may hold fewer. */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
@@ -222,10 +219,7 @@ export interface GetServiceResponse {
 
 /** Which services. */
 export interface ListServicesRequest {
-  /**
-   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
-   * is up to some 400 kB of protobuf and may take several times that.
-   */
+  /** 1 to 250; 0 means 50; more is taken as 250, so that a page is answered within 20 ms. It may hold fewer. */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
@@ -310,16 +304,17 @@ export interface GetInstanceResponse {
 
 /** Which instances. */
 export interface ListInstancesRequest {
-  /**
-   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
-   * is up to some 400 kB of protobuf and may take several times that.
-   */
+  /** 1 to 250; 0 means 50; more is taken as 250, so that a page is answered within 20 ms. It may hold fewer. */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
   /** At most 4 KiB. Empty: all. */
   filter: string;
-  /** A field, then ` desc` if wanted. Empty: by name. */
+  /**
+   * A field, then ` desc` if wanted. Empty: by name. All instances can be put into the order of name, machine,
+   * service, environment, create_time, and update_time desc; any order can be had of those of one machine or service,
+   * which the filter then names outright.
+   */
   orderBy: string;
   /** As of this time. */
   readTime:
@@ -341,10 +336,7 @@ export interface ListInstancesResponse {
 
 /** Which versions. */
 export interface ListVersionsRequest {
-  /**
-   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
-   * is up to some 400 kB of protobuf and may take several times that.
-   */
+  /** 1 to 250; 0 means 50; more is taken as 250, so that a page is answered within 20 ms. It may hold fewer. */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
@@ -370,10 +362,7 @@ export interface ListVersionsResponse {
 
 /** Which part of the timeline. */
 export interface ListTimelineRequest {
-  /**
-   * 1 to 1,000; 0 means 50; more is taken as 1,000. Pages of 50 are made to be answered within 20 ms; one of 1,000
-   * is up to some 400 kB of protobuf and may take several times that.
-   */
+  /** 1 to 250; 0 means 50; more is taken as 250, so that a page is answered within 20 ms. It may hold fewer. */
   pageSize: number;
   /** From the last answer; the rest of the request must be as it was. */
   pageToken: string;
