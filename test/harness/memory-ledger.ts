@@ -168,7 +168,7 @@ export class MemoryLedger {
   #loadRow(state: WorkingSet, stored: StoredRow | undefined): void {
     if (stored === undefined || state.find(stored.kind, stored.name) !== undefined) return
     const { name: _, ...row } = stored
-    state.add({ ...row, resource: decodeRow(stored.kind, stored.body), isNew: false })
+    state.add({ ...row, resource: decodeRow(stored.kind, stored.body) })
   }
 
   #save(state: WorkingSet): void {

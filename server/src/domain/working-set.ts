@@ -14,14 +14,12 @@ export interface Row<K extends KindName> {
   id: bigint
   kind: K
   createRevision: bigint
-  /** The revision of the last change; 0 for a row that this batch made. */
+  /** The revision of the last change. */
   revision: bigint
   resource: LedgerMessage[K]
   body: Buffer
   /** Last seen. Moves forward only, and without a revision. */
   observedAt: Instant
-  /** Made by this batch. */
-  isNew: boolean
 }
 
 /** An after-image: one resource at one revision. */
@@ -319,7 +317,6 @@ export class WorkingSet {
       resource,
       body,
       observedAt: NEVER,
-      isNew: true,
     }
     this.#set(this.rows[kind] as Map<string, Row<K>>, resource.name, row)
     return row

@@ -49,6 +49,5 @@ export function currentRow<K extends KindName>(kind: K, row: LoadedRow, cache: R
     resource: cache.get(kind, row.id, row.revision) ?? decodeRow(kind, row.body),
     body: row.body,
     observedAt: (row.observed_at ?? 0n) as Instant,
-    isNew: false,
   }
 }

@@ -1,6 +1,6 @@
 import { type Alias, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Instant } from '../domain/instant.ts'
-import { KIND_NAMES, type KindName, type ObservedKind, ResourceKind } from '../domain/kind.ts'
+import { type KindName, type ObservedKind, ResourceKind } from '../domain/kind.ts'
 import type { EventRecord, Row, SourceRow, WorkingSet } from '../domain/working-set.ts'
 import {
   byteaArray,
@@ -53,11 +53,7 @@ export function saveBatch(state: WorkingSet, { writer, assumed }: Writing): Stat
   const targets = state.events.flatMap((event) => event.targets.map((machineId) => ({ machineId, event })))
   if (targets.length > 0) statements.push(insertTargets(targets))
 
-  const dirty = Map.groupBy(state.dirty, (row) => row.kind)
-  for (const kind of KIND_NAMES) {
-    const rows = dirty.get(kind)
-    if (rows !== undefined) statements.push(saveResources(kind, rows, state))
-  }
+  statements.push(...saveResources(state))
   const seen = Map.groupBy(
     [...state.observed].filter((row) => !state.dirty.has(row as unknown as Row<KindName>)),
     (row) => row.kind,

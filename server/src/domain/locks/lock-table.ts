@@ -64,7 +64,7 @@ export class LockTable {
     return this.#holds.values()
   }
 
-  locksOverlapping(scopes: readonly Scope[]): Set<LockRow> {
+  locksOverlapping(scopes: readonly Scope[]): ReadonlySet<LockRow> {
     return this.#lockScopes.overlapping(scopes)
   }
 
@@ -74,7 +74,7 @@ export class LockTable {
     return waiters.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  holdsOverlapping(scopes: readonly Scope[]): Set<HoldRow> {
+  holdsOverlapping(scopes: readonly Scope[]): ReadonlySet<HoldRow> {
     return this.#holdScopes.overlapping(scopes)
   }
 

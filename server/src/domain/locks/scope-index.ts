@@ -1,43 +1,123 @@
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { ANY, DIMENSIONS } from './scope.ts'
 
-/** The number of ways in which a box can have values in some dimensions and `*` in the others. */
-const MASKS = 1 << DIMENSIONS.length
-
 /**
- * Things by the scopes that they cover, found by overlap in eight look-ups however many there are: a box stands
- * under every part of its values, so that one that asks for some of them, and `*` for the rest, meets it there.
+ * Things by the scopes that they cover, found by overlap in a few look-ups however many there are. Boxes are kept by
+ * the dimensions in which they have values; one that asks meets those of a kind under the values that both have.
  */
 export class ScopeIndex<T> {
-  readonly #items = new Map<string, Set<T>>()
+  readonly #named = new Map<string, Set<T>>()
+  /** By `maskOf`. */
+  readonly #boxes: (Boxes<T> | undefined)[] = []
 
   /** Scopes must be in their one spelling. */
   add(scopes: readonly Scope[], item: T): void {
-    for (const key of scopes.flatMap(keysOf)) {
-      const items = this.#items.get(key)
-      if (items === undefined) this.#items.set(key, new Set([item]))
-      else items.add(item)
+    for (const scope of scopes) {
+      if (scope.name !== '') put(this.#named, scope.name, item)
+      else {
+        const mask = maskOf(scope)
+        this.#boxes[mask] ??= new Boxes(mask)
+        this.#boxes[mask].add(scope, item)
+      }
     }
   }
 
   delete(scopes: readonly Scope[], item: T): void {
-    for (const key of scopes.flatMap(keysOf)) {
-      const items = this.#items.get(key)
-      if (items?.delete(item) && items.size === 0) this.#items.delete(key)
+    for (const scope of scopes) {
+      if (scope.name !== '') take(this.#named, scope.name, item)
+      else this.#boxes[maskOf(scope)]?.delete(scope, item)
     }
   }
 
-  /** Each item that overlaps one of the scopes, once, in no particular order. */
-  overlapping(scopes: readonly Scope[]): Set<T> {
-    const found = new Set<T>()
+  /** Each item that overlaps one of the scopes, once, in no particular order: as of now, to be read at once. */
+  overlapping(scopes: readonly Scope[]): ReadonlySet<T> {
+    let found: ReadonlySet<T> | undefined
     for (const scope of scopes) {
-      for (const key of queriesOf(scope)) {
-        const items = this.#items.get(key)
-        if (items !== undefined) for (const item of items) found.add(item)
+      for (const items of this.#meeting(scope)) {
+        // Most often there is one, and it is not copied.
+        found = found === undefined ? items : new Set([...found, ...items])
       }
     }
-    return found
+    return found ?? NONE
   }
+
+  #meeting(scope: Scope): ReadonlySet<T>[] {
+    if (scope.name !== '') {
+      const items = this.#named.get(scope.name)
+      return items === undefined ? [] : [items]
+    }
+    const mask = maskOf(scope)
+    const met: ReadonlySet<T>[] = []
+    for (const boxes of this.#boxes) {
+      const items = boxes?.meeting(scope, mask)
+      if (items !== undefined) met.push(items)
+    }
+    return met
+  }
+}
+
+const NONE: ReadonlySet<never> = new Set()
+
+/** Boxes that have values in the same dimensions. */
+class Boxes<T> {
+  readonly #mask: number
+  /** By those of their values that someone has asked by, which are the bits of the index; the first to ask has it made. */
+  readonly #by: (Map<string, Set<T>> | undefined)[] = []
+  /** Every box, by all its values: what the others are made of. */
+  readonly #all = new Map<string, { scope: Scope; items: Set<T> }>()
+
+  constructor(mask: number) {
+    this.#mask = mask
+  }
+
+  add(scope: Scope, item: T): void {
+    const key = keyOf(this.#mask, scope)
+    const box = this.#all.get(key)
+    if (box === undefined) this.#all.set(key, { scope, items: new Set([item]) })
+    else box.items.add(item)
+    for (const [part, items] of this.#by.entries())
+      if (items !== undefined) put(items, keyOf(part, scope), item)
+  }
+
+  delete(scope: Scope, item: T): void {
+    const key = keyOf(this.#mask, scope)
+    const box = this.#all.get(key)
+    if (box?.items.delete(item) && box.items.size === 0) this.#all.delete(key)
+    for (const [part, items] of this.#by.entries())
+      if (items !== undefined) take(items, keyOf(part, scope), item)
+  }
+
+  /** Those that overlap a scope that has values in the dimensions of `mask`. */
+  meeting(scope: Scope, mask: number): ReadonlySet<T> | undefined {
+    if (this.#all.size === 0) return undefined
+    const part = mask & this.#mask
+    const key = keyOf(part, scope)
+    if (part === this.#mask) return this.#all.get(key)?.items
+    return this.#of(part).get(key)
+  }
+
+  #of(part: number): Map<string, Set<T>> {
+    let items = this.#by[part]
+    if (items === undefined) {
+      items = new Map()
+      for (const box of this.#all.values()) {
+        for (const item of box.items) put(items, keyOf(part, box.scope), item)
+      }
+      this.#by[part] = items
+    }
+    return items
+  }
+}
+
+function put<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
+  const items = sets.get(key)
+  if (items === undefined) sets.set(key, new Set([item]))
+  else items.add(item)
+}
+
+function take<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
+  const items = sets.get(key)
+  if (items?.delete(item) && items.size === 0) sets.delete(key)
 }
 
 /** In which dimensions a box has a value. */
@@ -47,25 +127,9 @@ function maskOf(scope: Scope): number {
   return mask
 }
 
-/** The key of boxes of one mask by their values in the dimensions of `part`. */
-function keyOf(mask: number, part: number, scope: Scope): string {
-  let key = `${mask}${part}`
+/** The values of a box in the dimensions of `part`. */
+function keyOf(part: number, scope: Scope): string {
+  let key = ''
   for (let i = 0; i < DIMENSIONS.length; i++) if (part & (1 << i)) key += `/${scope[DIMENSIONS[i]!]}`
   return key
-}
-
-function keysOf(scope: Scope): string[] {
-  if (scope.name !== '') return [`n${scope.name}`]
-  const mask = maskOf(scope)
-  const keys: string[] = []
-  for (let part = mask; ; part = (part - 1) & mask) {
-    keys.push(keyOf(mask, part, scope))
-    if (part === 0) return keys
-  }
-}
-
-function queriesOf(scope: Scope): string[] {
-  if (scope.name !== '') return [`n${scope.name}`]
-  const values = maskOf(scope)
-  return Array.from({ length: MASKS }, (_, mask) => keyOf(mask, mask & values, scope))
 }
