@@ -95,3 +95,42 @@ test('processes with newlines and other oddities in their names are found withou
   await holdfast.observe('odd', { processes: [odd] })
   expect(await findings('machine = odd')).toEqual(['findings/odd~nginx'])
 })
+
+test('a scan of 10,000 processes is worked in; one of more is refused by itself', async () => {
+  const others = Array.from({ length: 9_999 }, (_, i) => ({
+    pid: i + 1,
+    executableName: 'bash',
+    commandArgs: ['-bash', `${i}`],
+    createdAt: new Date(0),
+  }))
+  const processes = [...others, { pid: 10_000, executableName: 'nginx', commandArgs: ['nginx'] }]
+  await holdfast.observe('big', { processes })
+  expect(await findings('machine = big')).toEqual(['findings/big~nginx'])
+  const more = await holdfast
+    .observe('big', { processes: [...processes, { pid: 10_001 }] })
+    .catch((error) => error)
+  expect(String(more)).toContain('must hold at most 10000; got 10001')
+})
+
+test('an expression that takes others hours is put and tried in moments; one that is too large is refused', async () => {
+  const text = `${'a'.repeat(4_000)}!`
+  await holdfast.observe('slow', { processes: [{ pid: 1, executableName: 'a', commandArgs: [text] }] })
+  const began = performance.now()
+  const { matchCount } = await holdfast.simulateRule({ argvPattern: '^(a+)+$', serviceTemplate: 'x' })
+  expect(matchCount).toBe(0)
+  await holdfast.putDiscoveryRule('slow', { rule: { argvPattern: '(x+x+)+y', serviceTemplate: 'x' } })
+  expect(performance.now() - began).toBeLessThan(10_000)
+  const refused = await holdfast
+    .putDiscoveryRule('large', { rule: { argvPattern: '(.{0,30}){0,30}X$', serviceTemplate: 'x' } })
+    .catch((error) => error)
+  expect(refused).toBeInstanceOf(InvalidRequestError)
+})
+
+test('what must run and was never found is absent, and found by that', async () => {
+  await holdfast.observe('empty', { processes: [] })
+  const { finding } = await holdfast.resolveFinding('empty~redis', { decision: 'enforced' })
+  expect(finding).toMatchObject({ state: Finding_State.ENFORCED, present: false })
+  expect(await findings('state = ENFORCED AND present = false')).toEqual(['findings/empty~redis'])
+  expect(await findings('present = true AND machine = empty')).toEqual([])
+  expect((await holdfast.getInstance('empty~redis')).state).toBe(1)
+})

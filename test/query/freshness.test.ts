@@ -1,6 +1,7 @@
+import { Holdfast } from '@holdfast/sdk'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { Freshness } from '../../proto/gen/holdfast/v1/machine.ts'
+import { Freshness, Process } from '../../proto/gen/holdfast/v1/machine.ts'
 import { errorInfoOf } from '../harness/error-info.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { eventOf, machineRef, report, stopped } from '../watch/reports.ts'
@@ -80,6 +81,45 @@ test('an instance that runs has it, and keeps its state when it is silent; one t
   ])
   const silent = await calls.listInstances({ filter: 'freshness = SILENT' })
   expect(silent.instances.map(({ name }) => name)).toEqual(['instances/host~airship'])
+})
+
+test('a finding that is there has it, by how often its machine is scanned; what vanished has none', async () => {
+  const scan = (machine: string, processes: Partial<Process>[]) =>
+    eventOf({
+      $case: 'processesObserved',
+      value: {
+        machine: machineRef(machine),
+        processes: processes.map((process) => Process.fromPartial(process)),
+        complete: true,
+        listComplete: true,
+        interval: interval(120),
+      },
+    })
+  const cron = { pid: 3n, executableName: 'cron', commandArgs: ['cron'] }
+  const sshd = { pid: 4n, executableName: 'sshd', commandArgs: ['/usr/sbin/sshd', '-D'] }
+  await report(server, [ago(30, scan('quiet', [cron, sshd])), ago(7, scan('slow', [cron]))])
+  await report(server, [scan('well', [cron, sshd])])
+  await report(server, [scan('well', [cron])])
+  await using client = await Holdfast.connect({ address: server.address })
+  const of = async (filter: string) =>
+    (await client.listFindings({ filter }).toArray()).map(({ name, freshness }) => [name, freshness])
+  expect(await of('service = cron')).toEqual([
+    ['findings/quiet~cron', Freshness.SILENT],
+    ['findings/slow~cron', Freshness.LATE],
+    ['findings/well~cron', Freshness.FRESH],
+  ])
+  expect(await of('freshness = SILENT AND service = sshd')).toEqual([
+    ['findings/quiet~sshd', Freshness.SILENT],
+  ])
+  expect(await of('machine = well AND service = sshd')).toEqual([
+    ['findings/well~sshd', Freshness.UNSPECIFIED],
+  ])
+})
+
+test('versions have that of their instance', async () => {
+  await report(server, [ago(20, runs('far', 'zeppelin', 30))])
+  const cells = await calls.listVersions({ filter: 'freshness = SILENT AND service = zeppelin' })
+  expect(cells.cells.map(({ freshness }) => freshness)).toEqual([Freshness.SILENT])
 })
 
 test('the past has none, and does not know it in filters; nor is there an order by it', async () => {

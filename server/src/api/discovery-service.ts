@@ -104,10 +104,10 @@ async function changeRule(
   const about = [changed.rule, changed.before].filter((rule) => rule !== undefined && isActive(rule))
   const rules = about.map((rule) => compiledRule(rule!))
   let machineCount = 0
-  let looked = 0
   for await (const { machine, scan } of walkScans(store, { machine: undefined, limit: MAX_MACHINES })) {
     signal.throwIfAborted()
-    if (++looked % 10 === 0) await setImmediate()
+    // Others are served between two machines: 10,000 of them take seconds.
+    await setImmediate()
     if (!scan.processes.some((process) => rules.some((rule) => rule.judge(process) !== undefined))) continue
     await ledger.submit(new RefoldScan(machine, scan, principal), signal)
     machineCount++
@@ -136,8 +136,7 @@ async function simulate(
       const commandLine = process.commandArgs.join(' ').slice(0, MAX_COMMAND_LINE)
       answer.matches.push({ machine, service, slot, version, commandLine, pid: process.pid })
     }
-    // Others are served between two machines: 10,000 of them take seconds.
-    if (answer.machineCount % 10 === 0) await setImmediate()
+    await setImmediate()
   }
   return answer
 }

@@ -283,12 +283,13 @@ export interface DiscoveryRule {
   executables: string[];
   /**
    * A regular expression in RE2's syntax that the arguments, joined by one space each, must hold. At most 512
-   * bytes. Its groups can be used in the templates. Empty: any arguments.
+   * bytes, and refused when its repetitions make a program of more than 300 instructions. Takes time in proportion to
+   * the arguments, whatever it says. Its groups can be used in the templates. Empty: any arguments.
    */
   argvPattern: string;
   /** User names, any of which must be the process's. Empty: any user. At most 16. */
   users: string[];
-  /** A regular expression that the control group must hold. At most 512 bytes. Empty: any. */
+  /** A regular expression that the control group must hold, with the limits of `argv_pattern`. Empty: any. */
   controlGroupPattern: string;
   /** Ports, one of which the process must listen on. Empty: any or none. At most 16. */
   listeningPorts: number[];

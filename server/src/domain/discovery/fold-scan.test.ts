@@ -209,6 +209,17 @@ describe('decisions', () => {
     expect(ledger.do(resolve('ACCEPTED')).revision).toBe(first.revision)
   })
 
+  test('about what has changed since it was read they are refused', () => {
+    const ledger = new MemoryLedger()
+    ledger.do(scan(0, [redis(1)]))
+    const { etag } = finding(ledger)
+    ledger.do(scan(60, [redis(1, { userName: 'root' })]))
+    const key = parseFindingName('findings/web-0~redis')!
+    const decision = Finding_Decision.ACCEPTED
+    const late = new ResolveFinding({ key, decision, etag, reason: '', principal: 'ann' })
+    expect(() => ledger.do(late)).toThrow('has changed since you read it')
+  })
+
   test('of what is not there they are refused', () => {
     const ledger = new MemoryLedger()
     expect(() => ledger.do(resolve('ACCEPTED'))).toThrow('there is no findings/web-0~redis')

@@ -58,6 +58,8 @@ test.each([
   '(a)\\1',
   'x'.repeat(513),
   '(((a{9}){9}){9}){9}',
+  '(.{0,30}){0,30}X$',
+  '(?i)(\\w+\\s?){0,100}X',
   '[a-z]{1000}[a-z]{1000}[a-z]{1000}',
 ])('%s is refused', (text) => {
   expect(patternViolation('argv_pattern', text)?.field).toBe('argv_pattern')

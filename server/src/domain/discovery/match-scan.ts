@@ -1,6 +1,6 @@
 import type { Process } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { MAIN_SLOT } from '../resource-name.ts'
-import type { CompiledRule, Verdict } from './rule.ts'
+import { type CompiledRule, namesOf, type Verdict } from './rule.ts'
 
 /** A service in a scan, with the process that stands for it. */
 export interface Match extends Verdict {
@@ -35,8 +35,9 @@ export function matchScan(rules: readonly CompiledRule[], processes: readonly Pr
 }
 
 function judge(rules: readonly CompiledRule[], process: Process): Verdict | undefined {
+  const called = namesOf(process)
   for (const rule of rules) {
-    const verdict = rule.judge(process)
+    const verdict = rule.judge(process, called)
     if (verdict !== undefined) return verdict
   }
   return undefined

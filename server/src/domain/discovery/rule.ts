@@ -32,10 +32,10 @@ export class CompiledRule {
     this.#group = rule.controlGroupPattern === '' ? undefined : Pattern.of(rule.controlGroupPattern)
   }
 
-  /** What the process is by this rule; undefined when the rule is about others. A service that is empty is none. */
-  judge(process: Process): Verdict | undefined {
+  /** What the process, of these names, is by this rule; undefined when the rule is about others. A service that is empty is none. */
+  judge(process: Process, called: readonly string[] = namesOf(process)): Verdict | undefined {
     const { executables, users, listeningPorts, name } = this.rule
-    if (executables.length > 0 && !names(process).some((name) => executables.includes(name))) return undefined
+    if (executables.length > 0 && !called.some((name) => executables.includes(name))) return undefined
     if (users.length > 0 && !users.includes(process.userName)) return undefined
     if (listeningPorts.length > 0 && !listeningPorts.some((port) => process.listeningPorts.includes(port))) {
       return undefined
@@ -85,7 +85,7 @@ export class CompiledRule {
  * What a process is called: by its file, and by the name that it was started or goes by. One file may be several
  * programs: Debian's redis-server is a link to redis-check-rdb.
  */
-const names = ({ executableName, commandArgs }: Process): string[] => [
+export const namesOf = ({ executableName, commandArgs }: Process): string[] => [
   executableName,
   (commandArgs[0] ?? '').split(' ', 1)[0]!.replace(/:$/, '').replace(/^.*\//, ''),
 ]
