@@ -46,7 +46,10 @@ export function listings(count: number): Listing[] {
     search('what is in 1 of 2,000 (trigrams)', () => 'eldom_see'),
     search('what is in none (trigrams)', (turn) => `rare_${turn}_wird`),
     search('a path (trigrams)', () => 'app/models/ba'),
-    search('a part of an address (trigrams)', (turn) => `0x7ff${(turn * 7919 + 4096).toString(16)}`),
+    search(
+      'a part of an address (trigrams)',
+      (turn) => `0x7ff${(((turn + 1) * 2_654_435_761) % 2 ** 20).toString(16).padStart(5, '0')}`,
+    ),
     search('a common and a rare one', (turn) => `migrating ${of(turn).terms[0]}`),
     search('a common part of one service', () => 'igrat', 'service = s7'),
   ]

@@ -102,7 +102,7 @@ const logsOf = (batch: { id: string; index: number }[]) =>
     const data = logText({ run: index, bytes: LOG_BYTES, terms: storedRun(index).terms })
     const entry = { data, offset: 0n, omittedBytes: 0n, time: undefined, stream: 1 as const, machine: '' }
     const body = zstdCompressSync(StoredLogChunk.encode({ entries: [entry] }).finish())
-    return { id: BigInt(id), body, texts: [...logTexts(data)].flat() }
+    return { id: BigInt(id), body, texts: [...logTexts(data)].filter((text) => text !== undefined) }
   })
 
 async function storeLogs(client: pg.Client, logs: ReturnType<typeof logsOf>): Promise<void> {

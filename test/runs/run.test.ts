@@ -97,17 +97,17 @@ test('runs are listed newest first, by what they are about, also as they were', 
     )
   }
   const [first, second, third] = runs.map(({ name }) => name)
-  const { revision } = (await holdfast.getServerInfo()) as never as { revision: never }
+  const { headRevision } = await holdfast.getServerInfo()
   await runs[0]!.finish('failed')
-  const listed = async (filter: string, asOf?: never) =>
+  const listed = async (filter: string, asOf?: typeof headRevision) =>
     (await holdfast.listRuns({ filter, pageSize: 1, asOf }).toArray()).map(({ name }) => name)
   expect(await listed('service = lists')).toEqual([third, second, first])
   expect(await listed('machine = list-0 AND author = ada')).toEqual([third, first])
   expect(await listed('service = lists AND state = RUNNING')).toEqual([third, second])
   expect(await listed('service = lists AND state = FAILED')).toEqual([first])
-  if (revision !== undefined) {
-    expect(await listed('service = lists AND state = RUNNING', revision)).toEqual([third, second, first])
-  }
+  expect(await listed('service = lists AND state = RUNNING', headRevision)).toEqual([third, second, first])
+  expect(await listed('service = lists AND state = FAILED', headRevision)).toEqual([])
+  expect(await listed('machine = list-0 AND state = RUNNING', headRevision)).toEqual([third, first])
   await expect(holdfast.listRuns({ filter: 'NOT machine = list-0' }).toArray()).rejects.toMatchObject({
     reason: 'FILTER_INVALID',
   })

@@ -2,7 +2,7 @@ import type { Run } from '../../../proto/gen/holdfast/v1/run.ts'
 import { matcher } from '../domain/filter/matches.ts'
 import type { Page } from './page.ts'
 import { resourceOf } from './resource-row.ts'
-import { placeOf, type RunQuery, type RunRow, runColumns, runsAfter } from './run-rows.ts'
+import { nextRuns, placeOf, type RunQuery, type RunRow, runColumns } from './run-rows.ts'
 import { searchRuns } from './search-runs.ts'
 import { sql } from './sql.ts'
 import type { Store } from './store.ts'
@@ -36,9 +36,9 @@ async function* newestRuns(store: Store, query: RunQuery): AsyncGenerator<RunRow
   const want = query.limit + 1
   let position = query.after
   for (;;) {
-    const { source, order, condition } = runsAfter(query, position)
     const rows = await store.query<RunRow>(
-      sql`select ${runColumns(query.at)} from ${source} where ${condition} order by ${order} limit ${want}`.toQuery(),
+      sql`select ${runColumns(query.at)} from ${nextRuns(query, position, want)} t
+        order by t.started_at desc, t.id desc`.toQuery(),
     )
     yield* rows
     if (rows.length < want) return

@@ -1,5 +1,5 @@
 import type { SearchTerm } from '../domain/runs/search-terms.ts'
-import { placeOf, type RunQuery, type RunRow, runColumns, runsAfter } from './run-rows.ts'
+import { isAskedFor, nextRuns, placeOf, type RunQuery, type RunRow, runColumns } from './run-rows.ts'
 import { joinSql, type Sql, sql } from './sql.ts'
 import type { Store } from './store.ts'
 import { storeError } from './store-error.ts'
@@ -42,10 +42,9 @@ export async function* searchRuns(store: Store, query: RunQuery): AsyncGenerator
 
 /** The next runs, each with what was found in its log. */
 function newest(query: RunQuery, position: string[] | undefined, many: number): Sql {
-  const { source, order, condition } = runsAfter(query, position)
   const found = query.search.map((term) => sql`coalesce(bool_or(${isIn(term)}), false)`)
   return sql`with newest as materialized (
-      select t.* from ${source} where ${condition} order by ${order} limit ${many}
+      select t.* from ${nextRuns(query, position, many)} t
     ), looked as materialized (
       select t.id, (select array[${joinSql(found, ', ')}] from run_log_text p where p.run_id = t.id) as found
       from newest t
@@ -59,18 +58,13 @@ function indexed(
   query: RunQuery,
   { rarest, position, want }: { rarest: SearchTerm; position: string[] | undefined; want: number },
 ): Sql {
-  const { condition } = runsAfter({ ...query, machine: undefined }, position)
-  const ofMachine =
-    query.machine === undefined
-      ? sql`true`
-      : sql`exists (select 1 from run_target x where x.run_id = t.id and x.machine = ${query.machine}::text)`
   // As values and not as joins, which might read the text of all logs.
   const others = query.search
     .filter((term) => term !== rarest)
     .map((term) => sql`(select bool_or(${isIn(term)}) from run_log_text p where p.run_id = t.id)`)
   return sql`with hits as materialized (select distinct p.run_id from run_log_text p where ${isFound(rarest)})
     select ${runColumns(query.at)} from run t join hits h on h.run_id = t.id
-    where ${joinSql([condition, ofMachine, ...others], ' and ')}
+    where ${joinSql([isAskedFor(query, position), ...others], ' and ')}
     order by t.started_at desc, t.id desc limit ${want}`
 }
 

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { type LogText, logTexts } from '../domain/runs/log-text.ts'
 import { indexLogs } from '../store/index-logs.ts'
@@ -24,12 +24,15 @@ export class LogIndexing extends Sweep {
   }
 }
 
-/** Calls under way have a turn between one slice and the next, each of which takes milliseconds. */
+/**
+ * Calls under way go first: a step takes a millisecond or two, and is followed by as long a rest, so that what takes
+ * several turns of the event loop does not wait for this in each.
+ */
 async function textsOf(piece: Uint8Array): Promise<LogText[]> {
   const texts: LogText[] = []
-  for (const slice of logTexts(piece)) {
-    texts.push(...slice)
-    await turn()
+  for (const text of logTexts(piece)) {
+    if (text !== undefined) texts.push(text)
+    await pause(1)
   }
   return texts
 }

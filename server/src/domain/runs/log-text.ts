@@ -10,8 +10,10 @@ export interface LogText {
 export const MAX_PART_LENGTH = 64
 const TOKEN_WINDOW = 256
 const MAX_WORD_LENGTH = 64
-/** So much of a log is taken apart at once: some milliseconds. */
-const SLICE_BYTES = 64 * 1024
+/** So much of a log is taken apart at once: a millisecond or two. */
+const SLICE_BYTES = 16 * 1024
+/** In so many slices a token is kept once. */
+const SLICES_TOGETHER = 4
 /** About so much is one entry of the index: in a longer one any trigrams are together, and it would say little. */
 const TEXT_LENGTH = 8 * 1024
 
@@ -24,27 +26,28 @@ const WORD = /[\p{L}\p{N}_]+/gu
 
 /**
  * What a piece of a log is found by; colours and what is not UTF-8 left out. Tokens that begin alike are in one text:
- * so each has few trigrams, and packs well. In slices, for callers that have other things to do.
+ * so each has few trigrams, and packs well. Step by step, for callers that have other things to do; not every step gives
+ * a text.
  */
-export function* logTexts(piece: Uint8Array): Generator<LogText[]> {
+export function* logTexts(piece: Uint8Array): Generator<LogText | undefined, void, undefined> {
+  let tokens = new Set<string>()
+  let slices = 0
   for (const slice of slicesOf(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))) {
     const text = slice.toString('utf8').replace(ANSI, '').toLowerCase()
-    yield textsOf([...new Set(text.split(BETWEEN))].sort())
+    for (const token of text.split(BETWEEN)) tokens.add(token)
+    yield undefined
+    if (++slices % SLICES_TOGETHER !== 0) continue
+    yield* textsOf(tokens)
+    tokens = new Set()
   }
+  yield* textsOf(tokens)
 }
 
-function textsOf(sorted: readonly string[]): LogText[] {
-  const texts: LogText[] = []
+function* textsOf(distinct: ReadonlySet<string>): Generator<LogText> {
   let tokens: string[] = []
   let words = new Set<string>()
   let length = 0
-  const cut = (): void => {
-    if (tokens.length > 0) texts.push({ tokens: tokens.join(' '), words: [...words] })
-    tokens = []
-    words = new Set()
-    length = 0
-  }
-  for (const token of sorted) {
+  for (const token of [...distinct].sort()) {
     if (token === '') continue
     for (const part of windows(token)) {
       const indexable = asciiOnly(part)
@@ -52,10 +55,13 @@ function textsOf(sorted: readonly string[]): LogText[] {
       length += indexable.length + 1
     }
     for (const [word] of token.matchAll(WORD)) words.add(word.slice(0, MAX_WORD_LENGTH))
-    if (length >= TEXT_LENGTH) cut()
+    if (length < TEXT_LENGTH) continue
+    yield { tokens: tokens.join(' '), words: [...words] }
+    tokens = []
+    words = new Set()
+    length = 0
   }
-  cut()
-  return texts
+  if (tokens.length > 0) yield { tokens: tokens.join(' '), words: [...words] }
 }
 
 /** Parts that end at white space, or where there is none, overlap. */
