@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Holdfast } from '@holdfast/sdk'
+import { Holdfast, type Revision, revision } from '@holdfast/sdk'
 import { Run_State, RunTarget_Outcome } from '@holdfast/sdk/messages'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestServer, testServer } from '../harness/server.ts'
@@ -97,17 +97,17 @@ test('runs are listed newest first, by what they are about, also as they were', 
     )
   }
   const [first, second, third] = runs.map(({ name }) => name)
-  const { headRevision } = await holdfast.getServerInfo()
+  const asOf = revision((await holdfast.getServerInfo()).headRevision)
   await runs[0]!.finish('failed')
-  const listed = async (filter: string, asOf?: typeof headRevision) =>
+  const listed = async (filter: string, asOf?: Revision) =>
     (await holdfast.listRuns({ filter, pageSize: 1, asOf }).toArray()).map(({ name }) => name)
   expect(await listed('service = lists')).toEqual([third, second, first])
   expect(await listed('machine = list-0 AND author = ada')).toEqual([third, first])
   expect(await listed('service = lists AND state = RUNNING')).toEqual([third, second])
   expect(await listed('service = lists AND state = FAILED')).toEqual([first])
-  expect(await listed('service = lists AND state = RUNNING', headRevision)).toEqual([third, second, first])
-  expect(await listed('service = lists AND state = FAILED', headRevision)).toEqual([])
-  expect(await listed('machine = list-0 AND state = RUNNING', headRevision)).toEqual([third, first])
+  expect(await listed('service = lists AND state = RUNNING', asOf)).toEqual([third, second, first])
+  expect(await listed('service = lists AND state = FAILED', asOf)).toEqual([])
+  expect(await listed('machine = list-0 AND state = RUNNING', asOf)).toEqual([third, first])
   await expect(holdfast.listRuns({ filter: 'NOT machine = list-0' }).toArray()).rejects.toMatchObject({
     reason: 'FILTER_INVALID',
   })

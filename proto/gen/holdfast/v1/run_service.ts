@@ -232,10 +232,9 @@ export interface ListRunsRequest {
    * letters or digits in a row, or another character, is found as whole words; so are all terms in a database without
    * the extension pg_trgm. Of a term longer than 64 characters each 64 are looked for by themselves.
    *
-   * Indexed within about a second, in pieces of about 256 KiB, of each the first 64 KiB of different text between
-   * white space. Not indexed: what a piece holds beyond that, escape sequences of terminals, what is not UTF-8, the
-   * order of terms, what spans white space, a word longer than 64 bytes that two appends cut in two, and what of a
-   * long log is not kept. Answered as of now.
+   * Indexed within about a second: all text, words to their 64th character. Not indexed: escape sequences of
+   * terminals, what is not UTF-8, the order of terms, what spans white space, a word longer than 64 bytes that two
+   * appends cut in two, and what of a long log is not kept. Answered as of now.
    */
   search: string;
 }
