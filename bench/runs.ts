@@ -62,9 +62,14 @@ async function lag(): Promise<void> {
   const { bytes, tookMs } = await appendPaced(holdfast, { appenders, seconds, mbPerMinute: pacedMbPerMinute })
   const { p99Ms, p50Ms } = latencies(await follower.stop())
   const mbPerMinute = bytes / 1e6 / (tookMs / 60_000)
+  const client = await fixture.database.connect(fixture.databaseName)
+  const { rows } = await client.query(
+    'select coalesce(sum(bytes), 0)::float8 as waiting from run_log_unindexed',
+  )
+  await client.end()
   report.figure(
     `a follower of another run while ${pacedMbPerMinute} MB a minute come, from log() to the line`,
-    [{ p99Ms, p50Ms, mbPerMinute }],
+    [{ p99Ms, p50Ms, mbPerMinute, notYetSearchableMb: rows[0].waiting / 1e6 }],
   )
   report.verdict({ what: 'lag of a follower, p99', value: p99Ms, unit: 'ms', atMost: 100 })
 }

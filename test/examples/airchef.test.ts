@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { buildOnce, printed, program, startProgram } from '../cli/holdfast.ts'
+import { buildOnce, printed, program, startHoldfast, startProgram } from '../cli/holdfast.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until, within } from '../harness/wait.ts'
 
@@ -54,13 +54,18 @@ test('airchef deploys to three machines, and the run, its log and the versions s
   for (const machine of MACHINES) expect(versions).toMatch(new RegExp(`${machine} .*20110502`))
 })
 
-test('a second deploy waits; after kill -9 of the first its run is abandoned, its versions uncertain, and the second goes on', async () => {
+test('a second deploy waits while the log of the first is followed; after kill -9 of the first its run is abandoned, its versions uncertain, and the second goes on', async () => {
   await using first = airchef(['killed', '1', ...MACHINES], slowUpdate())
   await first.sees(/web-1: migrating/)
+  const [run] = await until('the run to be told', () => /runs\/\S+/.exec(first.err()) ?? undefined)
+  await using follower = startHoldfast(['log', run!, '--follow'], env)
+  await follower.sees(/web-1: migrating/)
+  expect(follower.child.exitCode).toBe(null)
   await using second = airchef(['killed', '2', 'web-2'])
   await until('the second to wait', () => /waiting for .*deploy 1/.test(second.err()) || undefined)
   first.child.kill('SIGKILL')
   expect(await within('the second', second.ended, 25_000)).toMatchObject({ code: 0 })
+  expect(await within('the end of the log', follower.ended, 25_000)).toMatchObject({ code: 0 })
   expect(await printed(['runs', 'killed'], env)).toMatch(/abandoned/)
   const versions = await printed(['versions', 'killed'], env)
   expect(versions).toMatch(/web-0 .* 1 /)
