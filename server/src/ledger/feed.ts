@@ -14,6 +14,8 @@ const ENTRY_BYTES = 512 * 1024
 const ENTRY_CHANGES = 500
 /** So many of the newest entries keep their encodings. */
 const NEW_ENTRIES = 16
+/** So many listeners are woken in one turn of the event loop. */
+const WAKE_AT_ONCE = 100
 
 export interface FeedOptions {
   store: Store
@@ -54,6 +56,8 @@ export class Feed {
   #timer: NodeJS.Timeout | undefined
   #stopped = false
   #listeners: { wake(): void }[] = []
+  /** Whose turn it is to be woken. */
+  #waking: { wake(): void }[] = []
 
   constructor({ store, log, memoryBytes = 16 << 20, pollMs = 500, follower }: FeedOptions) {
     this.#follower = follower
@@ -255,9 +259,21 @@ export class Feed {
   }
 
   #wake(): void {
-    const listeners = this.#listeners
+    const underWay = this.#waking.length > 0
+    this.#waking = this.#waking.concat(this.#listeners)
     this.#listeners = []
-    for (const listener of listeners) listener.wake()
+    if (!underWay) this.#wakeSome()
+  }
+
+  /**
+   * Some at a time: what they write leaves this process, and is read, while the next ones write. All at once, the
+   * first of a thousand clients heard of a change when the last one's message was written.
+   */
+  #wakeSome(): void {
+    const some = this.#waking.slice(0, this.#stopped ? undefined : WAKE_AT_ONCE)
+    this.#waking = this.#waking.slice(some.length)
+    for (const listener of some) listener.wake()
+    if (this.#waking.length > 0) setImmediate(() => this.#wakeSome())
   }
 }
 
