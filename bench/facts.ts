@@ -3,6 +3,9 @@
  * flight, each counted when the server has answered: durable, folded and readable. The peer's figure is
  * PuppetDB's own for the same facts (`replace facts`, counted when processed, 16 in flight): 96 a second, taken
  * once on two cores like these; it is not run here, as it needs a Java stack of its own.
+ *
+ * A call is some 0.25 ms of CPU of this process, 0.42 of the server and 0.17 of PostgreSQL. Tried: attributes written
+ * by generated code, 0.08 ms more here; a young generation of 4 or 64 MB in place of 16, no difference.
  */
 import assert from 'node:assert/strict'
 import { event, Holdfast } from '@holdfast/sdk'
