@@ -20,20 +20,22 @@ export interface NetworkNames {
 }
 
 /**
- * This machine's id and its machine-id: what a start script needs, from two small files. Synchronous and
- * without further imports, so that `holdfast started` stays fast.
+ * This machine's id and its strong keys: what a start script needs, from small files. Synchronous and without further
+ * imports, so that `holdfast started` stays fast.
  */
 export function localMachine(id: string = machineIdFromHostname(hostname())): MachineIdentity {
+  const aliases: MachineAlias[] = []
   const machineId = readMachineId()
-  return { id, aliases: machineId === undefined ? [] : [{ kind: 'machine-id', value: machineId }] }
+  if (machineId !== undefined) aliases.push({ kind: 'machine-id', value: machineId })
+  const uuid = readHardwareUuid()
+  if (uuid !== undefined) aliases.push({ kind: 'hardware-uuid', value: uuid })
+  return { id, aliases }
 }
 
 /** This machine's id and every key that it is known by. */
 export function machineIdentity(names: NetworkNames = {}, id?: string): MachineIdentity {
   const identity = localMachine(id)
   const { aliases } = identity
-  const uuid = readHardwareUuid()
-  if (uuid !== undefined) aliases.push({ kind: 'hardware-uuid', value: uuid })
   aliases.push({ kind: 'hostname', value: hostname().slice(0, 256) })
   if (names.fqdn !== undefined) aliases.push({ kind: 'fqdn', value: names.fqdn })
   // A reference holds at most 32 aliases.

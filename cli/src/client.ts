@@ -14,7 +14,8 @@ function heedProxies(env: NodeJS.ProcessEnv): void {
 
 /** A client with this run's settings. The first call dials. */
 export function openClient(settings: Settings, options: ClientOptions = {}): Holdfast {
-  const warn = (_: object, message: string) => options.onWarning?.(message)
+  const warn = (about: { status?: unknown }, message: string) =>
+    options.onWarning?.(message, typeof about.status === 'string' ? about.status : undefined)
   const silent = () => {}
   return Holdfast.lazy({
     ...wayTo(settings),

@@ -32,6 +32,6 @@ export interface ClientOptions {
   source?: string
   /** What the client calls itself, for whoever is blocked by its locks. */
   owner?: string
-  /** Hears when a watch was cut off and is opened again. */
-  onWarning?: (message: string) => void
+  /** Hears when a stream was cut off and is opened again, and why. */
+  onWarning?: (message: string, why: string | undefined) => void
 }

@@ -68,7 +68,7 @@ async function handOver(
   }
   const cutOff = new AbortController()
   try {
-    const client = await context.client({ onWarning: () => cutOff.abort() })
+    const client = await context.client({ onWarning: (_, why) => cutOff.abort(why) })
     const { Forwarder } = await import('@holdfast/agent/spool')
     const { refused, stats } = await new Forwarder({ spool, client }).drain({
       timeoutMs: Math.max(1, timeoutMs - (performance.now() - began)),
@@ -82,7 +82,10 @@ async function handOver(
       ? 'settled'
       : await settled({ revision, ledgerEpoch })
   } catch (error) {
-    if (cutOff.signal.aborted) return notSent(`no server answers at ${address}`)
+    const { aborted, reason: why } = cutOff.signal
+    if (aborted) {
+      return notSent(`no server answers at ${address}${typeof why === 'string' ? `: ${printable(why)}` : ''}`)
+    }
     return notSent((await import('./failure.ts')).describeFailure(error, address).what)
   }
 }

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent } from '@holdfast/agent/daemon'
+import { localMachine } from '@holdfast/agent/machine-identity'
+import { ownIdentity } from '@holdfast/agent/own-identity'
 import { Holdfast } from '@holdfast/sdk'
 import { decodeEvent, event } from '@holdfast/sdk/spooled-event'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -63,13 +65,26 @@ test('an agent reports its machine, keeps it fresh, and forwards what scripts le
     async () => (await calls.listInstances({ filter: 'service = offline-tasks' })).instances[0],
   )
 
-  // Another one on the same directory would fight over the socket.
-  await using second = start(server.address)
-  const { code, err } = await second.ended
-  expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('already') })
-
   agent.child.kill('SIGTERM')
   expect((await agent.ended).code).toBe(0)
+}, 60_000)
+
+test('two agents on one directory: the second says so and ends, and the first goes on', async () => {
+  await using agent = start('127.0.0.1:1')
+  await agent.sees(/reporting here to/)
+  await using second = start('127.0.0.1:1')
+  const { code, err } = await second.ended
+  expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('already; stop it first') })
+  expect(await nudgeAgent(directory, 5_000)).toBe(true)
+  agent.child.kill('SIGTERM')
+  expect((await agent.ended).code).toBe(0)
+  // What a killed one leaves behind is in nobody's way.
+  await using third = start('127.0.0.1:1')
+  await third.sees(/reporting here to/)
+  third.child.kill('SIGKILL')
+  await third.ended
+  await using fourth = start('127.0.0.1:1')
+  await fourth.sees(/reporting here to/)
 }, 60_000)
 
 test('an agent outlives a server that is not there, and says so once', async () => {
@@ -204,6 +219,34 @@ test('what the server has lost, or has otherwise, is noticed by the digest and s
   )
   expect(troubles).toEqual([])
 }, 90_000)
+
+test('a clone of a disk is a machine of its own: for its agent, and for its start scripts', async (context) => {
+  const [machineId] = localMachine().aliases
+  if (machineId === undefined) {
+    process.stderr.write('SKIPPED: a clone needs a machine-id to be cloned: this machine has none\n')
+    return context.skip()
+  }
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address })
+  const cloud = (value: string) => ({ kind: 'cloud-instance-id' as const, value: `aws:1/eu-west-1/${value}` })
+  const origin = ownIdentity(directory, [machineId, cloud('origin')])
+  const aliases = [machineId, cloud('origin'), { kind: 'agent-id' as const, value: origin }]
+  await client.observe({ id: 'origin', aliases }, { facets: { os: { 'os.type': 'linux' } } })
+
+  // Its agent starts on the clone, where the cloud has another name for the machine.
+  const clone = ownIdentity(directory, [machineId, cloud('clone')])
+  expect(clone).not.toBe(origin)
+  const env = { HOLDFAST_ADDRESS: server.address, HOLDFAST_DATA_DIR: directory }
+  await using started = startHoldfast(['started', 'airship', '--timeout', '5s'], env)
+  expect(await started.ended).toMatchObject({ code: 0, err: '' })
+  const [instance] = await client.listInstances().toArray()
+  expect(instance?.machine).not.toBe('machines/origin')
+  const machine = await client.getMachine(instance!.machine)
+  expect(machine.aliases.map(({ value }) => value)).toEqual(
+    expect.arrayContaining([clone, 'aws:1/eu-west-1/clone']),
+  )
+  expect(machine.identityConflicts.length).toBeGreaterThan(0)
+}, 60_000)
 
 test('whether the machine goes down as well is asked of systemd', async () => {
   const systemctl = join(directory, 'systemctl')

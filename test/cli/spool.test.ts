@@ -96,6 +96,25 @@ test('a bundle that was changed, or of an unknown key, is not loaded, and says w
   expect(JSON.parse(await printed(['timeline', '-o', 'json'], there))).toEqual([])
 })
 
+test('what of a bundle the server refuses is told with its reason, and its neighbours land', async () => {
+  const dataDir = join(directory, 'half')
+  const away = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_DATA_DIR: dataDir }
+  for (const service of ['one', 'no such name!', 'three']) {
+    await holdfast(['started', service, '--machine', 'isolated-0'], away)
+  }
+  const [bundle, keys] = [join(directory, 'half-bundle'), join(directory, 'half-keys')]
+  await printed(['spool', 'export', bundle], away)
+  writeFileSync(keys, await printed(['spool', 'key'], away))
+  await using server = await testServer()
+  const load = ['spool', 'import', bundle, '--trusted-keys', keys]
+  const { code, out, err } = await holdfast(load, { HOLDFAST_ADDRESS: server.address })
+  expect({ code, out, err }).toEqual({
+    code: 0,
+    out: `${bundle}: 2 new, 0 known before, 1 refused\n`,
+    err: expect.stringMatching(/half-bundle: refused for good: .*service/),
+  })
+})
+
 test.each(['HTTPS_PROXY', 'HTTP_PROXY'])('through the proxy that %s names', async (variable) => {
   await using server = await testServer()
   const asked: string[] = []

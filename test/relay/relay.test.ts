@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Holdfast } from '@holdfast/sdk'
@@ -126,6 +126,61 @@ test('a relay is told who calls, and beyond loopback it wants TLS and tokens', a
   expect(await printed(report, { ...env, HOLDFAST_TOKEN: 'secret' })).toContain('(a relay sends it)')
   const open = await holdfast(['relay', '--listen', '0.0.0.0:0'], { HOLDFAST_ADDRESS: nowhere })
   expect(open).toMatchObject({ code: 2, err: expect.stringContaining('needs both TLS and a token') })
+})
+
+test('a relay that the server does not know, or that does not know the server, keeps all and says why', async () => {
+  const read = (name: string) => readFileSync(join(fixtures, name))
+  await using server = await testServer({
+    tls: { cert: read('localhost.crt'), key: read('localhost.key') },
+    tokens: [{ principal: 'relay', token: 'for-the-server' }],
+  })
+  const address = server.address.replace('127.0.0.1', 'localhost')
+  const dataDir = newDir()
+  const way = { HOLDFAST_ADDRESS: address, HOLDFAST_DATA_DIR: dataDir, HOLDFAST_TLS: 'true' }
+  const trusting = { ...way, HOLDFAST_TLS_CA: join(fixtures, 'localhost.crt') }
+  const listen = ['relay', '--listen', '127.0.0.1:0']
+  const machine = { HOLDFAST_DATA_DIR: newDir() }
+  const report = async (relay: Running, service: string) => {
+    const [, at] = await relay.sees(/^listening on (\S+)$/m)
+    const args = ['started', service, '--machine', 'isolated-0', '--timeout', '5s']
+    expect(await printed(args, { ...machine, HOLDFAST_ADDRESS: at })).toContain('(a relay sends it)')
+  }
+  for (const [service, env, why] of [
+    ['one', { ...trusting, HOLDFAST_TOKEN: 'guessed' }, /nothing gets through: .*token/],
+    ['two', { ...way, HOLDFAST_TOKEN: 'for-the-server' }, /nothing gets through: .*certificate/],
+  ] as const) {
+    await using relay = startHoldfast(listen, env)
+    await report(relay, service)
+    await expect.poll(() => relay.err(), { timeout: 15_000 }).toMatch(why)
+  }
+  expect(await printed(['relay', 'status'], { HOLDFAST_DATA_DIR: dataDir })).toMatch(/^waiting +2$/m)
+  const known = { ...trusting, HOLDFAST_TOKEN: 'for-the-server' }
+  await using relay = startHoldfast(listen, known)
+  await report(relay, 'three')
+  const told = async () =>
+    JSON.parse(await printed(['timeline', '-o', 'json'], known))
+      .map(({ event }: { event: { instanceStarted: { service: string } } }) => event.instanceStarted.service)
+      .reverse()
+  await expect.poll(told, { timeout: 15_000 }).toEqual(['one', 'two', 'three'])
+})
+
+test('a machine sends nothing to a relay that is not the one it trusts', async () => {
+  const callers = join(directory, 'trusted-callers')
+  writeFileSync(callers, 'isolated:secret\n')
+  const dataDir = newDir()
+  await using relay = await startRelay(nowhere, dataDir, [
+    ...['--caller-token-file', callers],
+    ...['--tls-cert-file', join(fixtures, 'localhost.crt')],
+    ...['--tls-key-file', join(fixtures, 'localhost.key')],
+  ])
+  const address = relay.address.replace('127.0.0.1', 'localhost')
+  const env = { HOLDFAST_ADDRESS: address, HOLDFAST_TLS: 'true', HOLDFAST_TOKEN: 'secret' }
+  const { code, err } = await holdfast(
+    ['started', 'airship', '--machine', 'isolated-0', '--timeout', '5s'],
+    env,
+  )
+  expect({ code, err }).toEqual({ code: 0, err: expect.stringMatching(/is kept .*certificate/) })
+  expect(await printed(['relay', 'status'], { HOLDFAST_DATA_DIR: dataDir })).toMatch(/^waiting +0$/m)
 })
 
 test('an event that the server refuses does not hold up the relay, and is put aside there', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ownIdentity } from './own-identity.ts'
+import { ownAliases, ownIdentity } from './own-identity.ts'
 
 let directory: string
 beforeEach(() => {
@@ -25,6 +25,14 @@ test('a cloned disk on other hardware gets a new id, and keeps that', () => {
   const cloned = ownIdentity(directory, [machineId, hardware('two')])
   expect(cloned).not.toBe(id)
   expect(ownIdentity(directory, [machineId, hardware('two')])).toBe(cloned)
+})
+
+test('scripts know their machine by what its agent found out, and not by what was found out elsewhere', () => {
+  const cloud = { kind: 'cloud-instance-id', value: 'aws:1/eu-west-1/i-0abc' } as const
+  expect(ownAliases(directory, [machineId])).toEqual([])
+  const value = ownIdentity(directory, [machineId, hardware('one'), cloud])
+  expect(ownAliases(directory, [machineId])).toEqual([cloud, { kind: 'agent-id', value }])
+  expect(ownAliases(directory, [machineId, hardware('two')])).toEqual([])
 })
 
 test('a damaged file is replaced', () => {

@@ -17,23 +17,45 @@ const BINDING: readonly MachineAlias['kind'][] = ['cloud-instance-id', 'hardware
  * what it was bound to. A cloned disk so gets an id of its own, and does not fight with its origin over one.
  */
 export function ownIdentity(dataDir: string, aliases: readonly MachineAlias[]): string {
-  const path = join(dataDir, 'agent.json')
-  const now: Record<string, string> = {}
-  for (const { kind, value } of aliases) if (BINDING.includes(kind)) now[kind] = value
+  const path = pathIn(dataDir)
+  const now = bindingOf(aliases)
   const held = read(path)
-  const moved =
-    held !== undefined && Object.entries(held.boundTo).some(([kind, value]) => (now[kind] ?? value) !== value)
   const identity: Identity =
-    held === undefined || moved
+    held === undefined || isAnothers(held, now)
       ? { agentId: randomUUID(), boundTo: now }
       : { agentId: held.agentId, boundTo: { ...held.boundTo, ...now } }
   if (JSON.stringify(identity) !== JSON.stringify(held)) {
     mkdirSync(dataDir, { recursive: true })
-    writeFileSync(`${path}.new`, `${JSON.stringify(identity)}\n`, { mode: 0o600 })
+    // No secret: scripts of other users tell by it where they are.
+    writeFileSync(`${path}.new`, `${JSON.stringify(identity)}\n`, { mode: 0o644 })
     renameSync(`${path}.new`, path)
   }
   return identity.agentId
 }
+
+/**
+ * What the agent on a data directory has found out of its machine, for scripts, which have no time to ask the cloud:
+ * on a clone their reports else went to the machine that it was cloned from. None when it was on another machine.
+ */
+export function ownAliases(dataDir: string, aliases: readonly MachineAlias[]): MachineAlias[] {
+  const held = read(pathIn(dataDir))
+  if (held === undefined || isAnothers(held, bindingOf(aliases))) return []
+  const cloud = held.boundTo['cloud-instance-id']
+  return [
+    ...(cloud === undefined ? [] : [{ kind: 'cloud-instance-id' as const, value: cloud }]),
+    { kind: 'agent-id', value: held.agentId },
+  ]
+}
+
+const pathIn = (dataDir: string): string => join(dataDir, 'agent.json')
+
+function bindingOf(aliases: readonly MachineAlias[]): Record<string, string> {
+  const bound = aliases.filter(({ kind }) => BINDING.includes(kind))
+  return Object.fromEntries(bound.map(({ kind, value }) => [kind, value]))
+}
+
+const isAnothers = ({ boundTo }: Identity, now: Record<string, string>): boolean =>
+  Object.entries(boundTo).some(([kind, value]) => (now[kind] ?? value) !== value)
 
 /** Undefined when there is none, or what is there is damaged: then the machine gets a new one. */
 function read(path: string): Identity | undefined {

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify } 
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import type { Holdfast } from '@holdfast/sdk'
+import type { EventRefusedError, Holdfast } from '@holdfast/sdk'
 import { decodeEvent } from '@holdfast/sdk/spooled-event'
 import { encodeRecord, scanSegment } from './record.ts'
 import type { Spool } from './spool.ts'
@@ -62,6 +62,7 @@ export async function loadBundle(
   bundle: Buffer,
   trusted: readonly string[],
   client: Holdfast,
+  options: { onRefused?: (error: EventRefusedError) => void } = {},
 ): Promise<{ accepted: number; duplicates: number; refused: number }> {
   const unpacked = unpack(bundle, trusted)
   const end = unpacked.indexOf('\n')
@@ -71,7 +72,7 @@ export async function loadBundle(
   for (const { epoch, firstSeq, bytes } of segments) {
     const { events } = scanSegment(unpacked.subarray(at, at + bytes))
     at += bytes
-    const stream = client.ingest({ source, epoch: BigInt(epoch), firstSeq })
+    const stream = client.ingest({ source, epoch: BigInt(epoch), firstSeq, ...options })
     try {
       for (const event of events) await stream.send(decodeEvent(event))
     } finally {
@@ -99,7 +100,12 @@ function unpack(bundle: Buffer, trusted: readonly string[]): Buffer {
   if (!verify(null, body, key, bundle.subarray(signatureAt, bodyAt))) {
     throw new BundleRefusedError('it was changed after it was signed; carry it again')
   }
-  return gunzipSync(body, { maxOutputLength: maxUnpackedBytes })
+  try {
+    return gunzipSync(body, { maxOutputLength: maxUnpackedBytes })
+  } catch (error) {
+    const { message } = error as Error
+    throw new BundleRefusedError(`it cannot be unpacked to ${maxUnpackedBytes} bytes at most: ${message}`)
+  }
 }
 
 function privateKey(spool: Spool): ReturnType<typeof createPrivateKey> {

@@ -10,6 +10,7 @@ import {
 } from '@holdfast/agent/spool'
 import type { CommandContext } from '../command-context.ts'
 import { type ExitCode, exitCode } from '../exit-code.ts'
+import { printable } from '../output/terminal-text.ts'
 import { UsageError } from '../usage-error.ts'
 
 /** `holdfast spool key`. */
@@ -39,7 +40,9 @@ export async function spoolImport(
   let code: ExitCode | undefined
   for (const file of files) {
     try {
-      const { accepted, duplicates, refused } = await loadBundle(read(file), trusted, client)
+      const { accepted, duplicates, refused } = await loadBundle(read(file), trusted, client, {
+        onRefused: ({ message }) => context.warn(`${file}: refused for good: ${printable(message)}`),
+      })
       await context.print(`${file}: ${accepted} new, ${duplicates} known before, ${refused} refused\n`)
     } catch (error) {
       if (!(error instanceof BundleRefusedError)) throw error

@@ -22,7 +22,7 @@ export async function started(
   service: string,
   flags: StartedFlags,
 ): Promise<undefined> {
-  const { id, machine } = machineOf(flags.machine, context.settings)
+  const { id, machine } = machineOf(flags.machine, context)
   const options = {
     machine,
     version: flags.version,

@@ -20,7 +20,7 @@ export async function stopped(
   service: string,
   flags: StoppedFlags,
 ): Promise<undefined> {
-  const { id, machine } = machineOf(flags.machine, context.settings)
+  const { id, machine } = machineOf(flags.machine, context)
   const options = {
     machine,
     slot: flags.slot,
