@@ -25,7 +25,7 @@ const copyOf = (from: string, to: string) => promisify(execFile)('cp', ['-a', fr
 const lossOf = (lock: AcquiredLock): Promise<unknown> =>
   new Promise((resolve) => lock.signal.addEventListener('abort', () => resolve(lock.signal.reason)))
 
-test('L2 L12 a database that was put back to an older copy begins a new epoch: all locks end, no old token passes at any server, and who waits is granted', {
+test('L2 L7 L12 a database that was put back to an older copy begins a new epoch: all locks end, no old token passes at any server, and who waits is granted', {
   timeout: 90_000,
 }, async () => {
   await using directory = await testDataDir()
