@@ -65,33 +65,47 @@ function clientFaults({ clients }: Victims): Fault[] {
  */
 export async function torment(random: Random, victims: Victims, isOver: () => boolean): Promise<Faults> {
   const faults: Faults = {}
-  const round = async (deck: Fault[], draw: Random): Promise<void> => {
-    do {
-      for (const fault of draw.shuffled(deck)) {
-        await pause(draw.between(200, 900))
-        await fault.act(draw)
-        const recoveryMs = await recovery(fault.name, victims.clients)
-        const { times, longestRecoveryMs } = faults[fault.name] ?? { times: 0, longestRecoveryMs: 0 }
-        faults[fault.name] = {
-          times: times + 1,
-          longestRecoveryMs: Math.max(longestRecoveryMs, Math.round(recoveryMs)),
-        }
-      }
-    } while (!isOver())
+  let failed = false
+  const suffer = async ({ name, act }: Fault, draw: Random): Promise<void> => {
+    await pause(draw.between(200, 900))
+    await act(draw)
+    const recoveryMs = await recovery(name, victims)
+    const { times, longestRecoveryMs } = faults[name] ?? { times: 0, longestRecoveryMs: 0 }
+    faults[name] = {
+      times: times + 1,
+      longestRecoveryMs: Math.max(longestRecoveryMs, Math.round(recoveryMs)),
+    }
+  }
+  const rounds = async (deck: Fault[], draw: Random): Promise<void> => {
+    try {
+      do {
+        for (const fault of draw.shuffled(deck)) if (!failed) await suffer(fault, draw)
+      } while (!failed && !isOver())
+    } catch (error) {
+      failed = true
+      throw error
+    }
   }
   const [one, other] = [new Random(random.seed()), new Random(random.seed())]
-  await Promise.all([round(serverFaults(victims), one), round(clientFaults(victims), other)])
+  // Both have come to their end, whichever failed: nothing is done any more to what is being put away.
+  const ended = await Promise.allSettled([
+    rounds(serverFaults(victims), one),
+    rounds(clientFaults(victims), other),
+  ])
+  for (const end of ended) if (end.status === 'rejected') throw end.reason
   return faults
 }
 
-async function recovery(name: string, clients: readonly TorturedClient[]): Promise<number> {
+async function recovery(name: string, { clients, servers }: Victims): Promise<number> {
   const from = performance.now()
   const before = clients.map(({ grants }) => grants)
-  const goOn = (): boolean =>
-    clients.every((client, at) => {
+  const goOn = (): boolean => {
+    for (const server of servers) server.check()
+    return clients.every((client, at) => {
       client.check()
       return client.grants > before[at]!
     })
+  }
   await until(`every client to be granted a lock after: ${name}`, goOn, RECOVERY_MS)
   return performance.now() - from
 }

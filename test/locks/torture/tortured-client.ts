@@ -24,7 +24,7 @@ export class TorturedClient implements AsyncDisposable {
   #child: ChildProcess
   #exited: Promise<void>
   #errors = ''
-  #isEnding = false
+  #isKilled = false
   #started = 0
 
   constructor(
@@ -50,17 +50,16 @@ export class TorturedClient implements AsyncDisposable {
     } else {
       const exited = this.#exited
       const child = this.#child
-      this.#isEnding = true
+      this.#isKilled = true
       child.kill('SIGKILL')
       await exited
-      this.#isEnding = false
+      this.#isKilled = false
       ;[this.#child, this.#exited] = this.#start()
     }
   }
 
   /** Has it finish what it is at, and waits for its end. */
   async end(): Promise<void> {
-    this.#isEnding = true
     this.#child.stdin!.end()
     await within(`the end of client process ${this.#child.pid}`, this.#exited, 120_000)
     this.check()
@@ -72,7 +71,7 @@ export class TorturedClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isEnding = true
+    this.#isKilled = true
     this.#child.kill('SIGKILL')
     await this.#exited
     for (const proxy of this.#proxies) await proxy[Symbol.asyncDispose]()
@@ -93,11 +92,7 @@ export class TorturedClient implements AsyncDisposable {
     const ended = tracked(child, `client process ${child.pid}`)
     child.stdin.on('error', () => {})
     const lines = createInterface({ input: child.stdout })
-    lines.on('line', (line) => {
-      const told = toldIn(line)
-      if (told.what === 'granted') this.grants++
-      this.#hear(told)
-    })
+    lines.on('line', (line) => this.#heard(line))
     const read = new Promise<void>((resolve) => lines.once('close', resolve))
     let errors = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -106,13 +101,19 @@ export class TorturedClient implements AsyncDisposable {
     const exited = new Promise<void>((resolve) => {
       child.once('close', async (code, signal) => {
         await read
-        if (errors !== '' || (!this.#isEnding && (code !== 0 || signal !== null))) {
-          this.#errors += `${errors} (code ${code}, signal ${signal})`
-        }
+        if (code !== 0 && !this.#isKilled) this.#errors += `${errors} (code ${code}, signal ${signal})`
         ended()
         resolve()
       })
     })
     return [child, exited]
+  }
+
+  #heard(line: string): void {
+    // The last line of one that is killed may be a part of one.
+    if (!line.endsWith('}')) return
+    const told = toldIn(line)
+    if (told.what === 'granted') this.grants++
+    this.#hear(told)
   }
 }

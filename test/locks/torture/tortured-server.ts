@@ -36,6 +36,7 @@ export class TorturedServer implements AsyncDisposable {
   async suffer(fault: ServerFault, forMs: number): Promise<void> {
     const server = this.#server
     if (server === undefined) throw new Error('something is being done to it already')
+    this.check()
     if (fault === 'cut off') {
       for (const proxy of this.#proxies) proxy.cutOff()
       await pause(forMs)
@@ -49,6 +50,17 @@ export class TorturedServer implements AsyncDisposable {
       await server.kill(fault === 'kill' ? 'SIGKILL' : 'SIGTERM')
       server[Symbol.dispose]()
       await this.#start()
+    }
+  }
+
+  /** Throws when its process has ended by itself. */
+  check(): void {
+    const server = this.#server
+    if (server === undefined) return
+    try {
+      process.kill(server.pid, 0)
+    } catch {
+      throw new Error(`a server has ended by itself; its log ends so:\n${server.log().slice(-10_000)}`)
     }
   }
 
