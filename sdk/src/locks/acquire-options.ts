@@ -45,7 +45,8 @@ export interface AcquireOptions extends Omit<CallOptions, 'maxAttempts'> {
   /** Goes through holds and unmet conditions, and says why. Needs the permission to override. */
   overrideReason?: string | undefined
   /**
-   * The id of this request: again, with the same content, it is the same lock, as long as it is held.
+   * The id of this request: again, with the same content, it is the same lock, as long as it is held. One that is lost
+   * with its lease is another lock when it is asked for again.
    * @defaultValue a new one
    */
   requestId?: string | undefined

@@ -139,6 +139,11 @@ export class Lane {
   async #replay(lock: AcquiredLock, { scopes, options }: Wish): Promise<void> {
     try {
       const again = await this.#options.holdfast.acquireLock(scopes, options)
+      if (again !== lock && lock.signal.aborted) {
+        // The lease was lost meanwhile, and under the next one it is another request.
+        await again.release()
+        return
+      }
       const answered = { again: again.name, againToken: again.fencingToken, atNs: now() }
       const { name, fencingToken: token } = lock
       this.#options.tell({ what: 'replayed', lock: name, token, ...answered })
