@@ -1,7 +1,7 @@
 /**
- * Locks, beside etcd's lock service and Redis's documented lock in the same run: the same Node client library for
- * etcd and Holdfast, one connection each, every write on disk before its answer. The sides take turns, and those that
- * do not have their turn are idle.
+ * Locks, beside etcd's lock service and Redis's documented lock in the same run. Holdfast is measured through its SDK,
+ * all that it promises included; etcd through the same Node library for gRPC, with leases that stand: one connection
+ * each, every write on disk before its answer. The sides take turns, and those that do not have their turn are idle.
  *
  * A cycle acquires a free lock and releases it, 1, 64 and 256 at a time; then 32 workers want one lock. Both again for
  * Holdfast while 10,000 locks and 1,000 holds stand.

@@ -11,7 +11,7 @@ export function etcdLocks(address: string): LockSide {
   const client = new Client(address, credentials.createInsecure(), channelOptions)
   const leases: bigint[] = []
   return {
-    name: 'etcd',
+    name: 'etcd (on @grpc/grpc-js)',
     async prepare(workers) {
       while (leases.length < workers) leases.push(await grantLease(client, LEASE_S))
     },

@@ -9,7 +9,7 @@ const waitMs = 60_000
  * beats, and one session stream. The workers are tasks of one process.
  */
 export class HoldfastLocks implements LockSide {
-  readonly name = 'Holdfast'
+  readonly name = 'Holdfast (its SDK, on @grpc/grpc-js)'
   readonly client: Holdfast
   /** Keeps the lease while the other sides have their turn. */
   #standing: AcquiredLock | undefined
