@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Agent } from '@holdfast/agent/daemon'
 import { reportOnce } from '@holdfast/agent/report-once'
 import { Holdfast } from '@holdfast/sdk'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -152,6 +153,41 @@ test('a probe that prints a gigabyte is ended at 64 KiB', async () => {
   const child = Number(await readFile(join(directory, 'child'), 'utf8'))
   await until('its end', () => isGone(child))
 })
+
+test('an agent that goes on reads what a new rule names, and again when the process is another', async () => {
+  await writeFile(join(directory, 'REVISION'), 'aaaa1111\n')
+  await holdfast.putDiscoveryRule('airship', {
+    rule: { executables: [AIRSHIP], serviceTemplate: 'airship', priority: 50, versionFile: 'REVISION' },
+  })
+  await using agent = new Agent({
+    client: holdfast,
+    dataDir: join(directory, 'agent'),
+    id: 'there',
+    scanMs: 1_000,
+    cloud: false,
+    onTrouble: () => {},
+  })
+  await agent.start()
+  const seen = (pid: number, version: string) =>
+    until(`${version} of ${pid}`, async () => {
+      const [finding] = await holdfast
+        .listFindings({ filter: 'machine = there AND service = airship' })
+        .toArray()
+      return finding?.process?.pid === BigInt(pid) && finding.version === version
+    })
+  await seen(airship.pid!, 'aaaa1111')
+  // What the file says later is what the next process runs, and not this one.
+  await writeFile(join(directory, 'REVISION'), 'bbbb2222\n')
+  const next = spawn(join(directory, AIRSHIP), ['1001'], { cwd: directory, stdio: 'ignore' })
+  try {
+    await once(next, 'spawn')
+    airship.kill('SIGKILL')
+    await seen(next.pid!, 'bbbb2222')
+  } finally {
+    next.kill('SIGKILL')
+    if (next.exitCode === null && next.signalCode === null) await once(next, 'exit')
+  }
+}, 60_000)
 
 test('a probe that fails gives no version, whatever it prints', async () => {
   await program('fail', 'echo 1.2.3; exit 3')
