@@ -25,7 +25,7 @@ export interface GetMachineOptions extends ReadOptions {
 
 /** What a listing takes. `timeoutMs` is for each page. */
 export interface PageOptions extends CallOptions {
-  /** Items a page, 1 to 1,000. @defaultValue 200 */
+  /** Items a page, 1 to 250. @defaultValue 200 */
   pageSize?: number | undefined
 }
 

@@ -27,7 +27,7 @@ import { MachineRef } from "./machine.ts";
 
 /** Which findings. */
 export interface ListFindingsRequest {
-  /** 1 to 1,000; 0 means 50. */
+  /** 1 to 250; 0 means 50; more is taken as 250. */
   pageSize: number;
   /** From the page before. */
   pageToken: string;

@@ -143,7 +143,7 @@ export interface ListHoldsRequest {
   filter: string;
   /** As in StateService. By name unless said otherwise. */
   orderBy: string;
-  /** 1 to 1,000; 50 unless said otherwise. */
+  /** 1 to 250; 50 unless said otherwise; more is taken as 250. */
   pageSize: number;
   /** From the page before. */
   pageToken: string;
@@ -211,7 +211,7 @@ export interface ListConditionsRequest {
   filter: string;
   /** As in StateService. By name unless said otherwise. */
   orderBy: string;
-  /** 1 to 1,000; 50 unless said otherwise. */
+  /** 1 to 250; 50 unless said otherwise; more is taken as 250. */
   pageSize: number;
   /** From the page before. */
   pageToken: string;

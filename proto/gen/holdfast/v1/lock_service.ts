@@ -360,7 +360,7 @@ export interface ListLocksRequest {
   filter: string;
   /** As in StateService. By name unless said otherwise. */
   orderBy: string;
-  /** 1 to 1,000; 50 unless said otherwise. */
+  /** 1 to 250; 50 unless said otherwise; more is taken as 250. */
   pageSize: number;
   /** From the page before. */
   pageToken: string;
