@@ -4,7 +4,8 @@ import { processStat } from './machine.ts'
 /** The CPU time that a process and those that it started have used, in seconds: a PostgreSQL is many. Linux only. */
 export function familyCpuSeconds(pid: number): number {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids.reduce((sum, child) => sum + childCpuSeconds(child, pid), processStat(pid).cpuSeconds)
+  const { cpuSeconds, endedChildrenCpuSeconds } = processStat(pid)
+  return pids.reduce((sum, child) => sum + childCpuSeconds(child, pid), cpuSeconds + endedChildrenCpuSeconds)
 }
 
 function childCpuSeconds(child: string, parent: number): number {

@@ -48,11 +48,22 @@ export function openFilesLimit(): number {
   return Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Number.NaN)
 }
 
-/** What the kernel says of a process; its children are not in it. Throws when it is gone. */
-export function processStat(pid: number | string): { command: string; parent: number; cpuSeconds: number } {
+/** What the kernel says of a process; its children are apart, and in it once they have ended. Throws when it is gone. */
+export function processStat(pid: number | string): {
+  command: string
+  parent: number
+  cpuSeconds: number
+  endedChildrenCpuSeconds: number
+} {
   const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const command = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'))
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   // A tick is a hundredth of a second on every Linux that Node runs on.
-  return { command, parent: Number(fields[1]), cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100 }
+  const seconds = (at: number) => (Number(fields[at]) + Number(fields[at + 1])) / 100
+  return {
+    command,
+    parent: Number(fields[1]),
+    cpuSeconds: seconds(11),
+    endedChildrenCpuSeconds: seconds(13),
+  }
 }

@@ -13,6 +13,8 @@ export class LeaseClient {
   readonly #client: LockServiceClient
   readonly #stream: ReturnType<LockServiceClient['keepAlive']>
   readonly #leases: OpenLease[] = []
+  /** Those that the server said are not alive. */
+  readonly lost = new Set<string>()
   /** Who waits for answers, which come in the order of the messages. */
   readonly #waiting: { resolve: (response: KeepAliveResponse) => void; reject: (error: Error) => void }[] = []
 
@@ -36,14 +38,14 @@ export class LeaseClient {
     this.#leases.push({ lease: `leases/${leaseId}`, secret })
   }
 
-  /** Beats `count` leases from the given one on, all in one message. Gives how many the server says are lost. */
-  async beat(from: number, count: number): Promise<number> {
+  /** Beats `count` leases from the given one on, all in one message. */
+  async beat(from: number, count: number): Promise<void> {
     const beats = this.#leases.slice(from, from + count)
     const { results } = await new Promise<KeepAliveResponse>((resolve, reject) => {
       this.#waiting.push({ resolve, reject })
       this.#stream.write({ beats })
     })
-    return results.filter(({ error }) => error !== undefined).length
+    for (const { lease, error } of results) if (error !== undefined) this.lost.add(lease)
   }
 
   close(): void {
