@@ -7,7 +7,7 @@ import type { Store } from './store.ts'
 import { storeError } from './store-error.ts'
 
 /** One transaction indexes about so much of logs. */
-const STEP_BYTES = 4 << 20
+const STEP_BYTES = 1 << 20
 /** And so many appends, which may be of a line each. */
 const STEP_CHUNKS = 1000
 /** A piece that is indexed as one holds about so much of a log. */
@@ -41,7 +41,7 @@ interface PieceText {
 
 /**
  * Indexes what was appended longest ago; `textsOf` says what a piece is found by. One server does at a time, the others
- * pass. Gives whether more waits. Not synced to disk: what a crash takes is indexed again.
+ * pass. Gives whether there was something. Not synced to disk: what a crash takes is indexed again.
  */
 export async function indexLogs(
   store: Store,

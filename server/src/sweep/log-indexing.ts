@@ -5,7 +5,7 @@ import { indexLogs } from '../store/index-logs.ts'
 import type { Store } from '../store/store.ts'
 import { Sweep } from './sweep.ts'
 
-/** How long a log may go on before what was appended can be found. */
+/** How long a log goes on before what was appended can be found, if there is no more than can be indexed meanwhile. */
 const EVERY_MS = 1000
 
 /** Makes logs searchable, soon after they were appended and apart from it, so that appends do not wait for it. */
@@ -17,10 +17,14 @@ export class LogIndexing extends Sweep {
     this.#store = store
   }
 
-  /** Indexes some of what waits; what else waits is for the next step, at once. */
+  /**
+   * Indexes some of what waits. What else waits is for the next step, after a rest as long as this one: a flood of logs
+   * is searchable later, and whoever appends or follows goes first.
+   */
   async step(): Promise<number> {
-    const more = await indexLogs(this.#store, textsOf)
-    return more ? 0 : EVERY_MS
+    const begin = performance.now()
+    const some = await indexLogs(this.#store, textsOf)
+    return some ? Math.min(performance.now() - begin, EVERY_MS) : EVERY_MS
   }
 }
 
