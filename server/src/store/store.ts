@@ -67,6 +67,9 @@ export class Store {
       connectionTimeoutMillis: 5000,
     })
     pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'))
+    // One that is in use and has nothing to do, in the middle of a transaction, is not the pool's to listen to; its next
+    // query fails. Without anybody listening the process would end.
+    pool.on('connect', (client) => client.on('error', () => {}))
     try {
       const postgresVersion = await checkVersion(pool)
       const orm = await MikroORM.init({
