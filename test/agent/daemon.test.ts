@@ -237,7 +237,7 @@ test('a clone of a disk is a machine of its own: for its agent, and for its star
   const clone = ownIdentity(directory, [machineId, cloud('clone')])
   expect(clone).not.toBe(origin)
   const env = { HOLDFAST_ADDRESS: server.address, HOLDFAST_DATA_DIR: directory }
-  await using started = startHoldfast(['started', 'airship', '--timeout', '5s'], env)
+  await using started = startHoldfast(['started', 'airship', '--timeout', '20s'], env)
   expect(await started.ended).toMatchObject({ code: 0, err: '' })
   const [instance] = await client.listInstances().toArray()
   expect(instance?.machine).not.toBe('machines/origin')

@@ -43,7 +43,7 @@ test('what a relay acknowledged survives its kill -9 and reaches the server, in 
     await using relay = await startRelay(nowhere, dataDir)
     const env = { ...machine, HOLDFAST_ADDRESS: relay.address }
     for (const service of ['one', 'two', 'three']) {
-      const args = ['started', service, '--machine', 'isolated-0', '--timeout', '5s']
+      const args = ['started', service, '--machine', 'isolated-0', '--timeout', '20s']
       expect(await printed(args, env)).toBe(`${service} started on isolated-0 (a relay sends it)\n`)
     }
     relay.child.kill('SIGKILL')
@@ -66,7 +66,7 @@ test('relay status tells what waits, of whom and since when, and what was refuse
     for (const services of [['one', 'no such name!'], ['three']]) {
       const machine = { HOLDFAST_DATA_DIR: newDir(), HOLDFAST_ADDRESS: relay.address }
       for (const service of services) {
-        await printed(['started', service, '--machine', 'isolated-0', '--timeout', '5s'], machine)
+        await printed(['started', service, '--machine', 'isolated-0', '--timeout', '20s'], machine)
       }
     }
   }
@@ -120,7 +120,7 @@ test('a relay is told who calls, and beyond loopback it wants TLS and tokens', a
     HOLDFAST_ADDRESS: relay.address.replace('127.0.0.1', 'localhost'),
     HOLDFAST_TLS_CA: join(fixtures, 'localhost.crt'),
   }
-  const report = ['started', 'airship', '--machine', 'isolated-0', '--timeout', '5s']
+  const report = ['started', 'airship', '--machine', 'isolated-0', '--timeout', '20s']
   const refused = await holdfast(report, { ...env, HOLDFAST_TOKEN: 'guessed' })
   expect(refused).toMatchObject({ code: 0, err: expect.stringContaining('is kept on this machine') })
   expect(await printed(report, { ...env, HOLDFAST_TOKEN: 'secret' })).toContain('(a relay sends it)')
@@ -142,7 +142,7 @@ test('a relay that the server does not know, or that does not know the server, k
   const machine = { HOLDFAST_DATA_DIR: newDir() }
   const report = async (relay: Running, service: string) => {
     const [, at] = await relay.sees(/^listening on (\S+)$/m)
-    const args = ['started', service, '--machine', 'isolated-0', '--timeout', '5s']
+    const args = ['started', service, '--machine', 'isolated-0', '--timeout', '20s']
     expect(await printed(args, { ...machine, HOLDFAST_ADDRESS: at })).toContain('(a relay sends it)')
   }
   for (const [service, env, why] of [
@@ -176,7 +176,7 @@ test('a machine sends nothing to a relay that is not the one it trusts', async (
   const address = relay.address.replace('127.0.0.1', 'localhost')
   const env = { HOLDFAST_ADDRESS: address, HOLDFAST_TLS: 'true', HOLDFAST_TOKEN: 'secret' }
   const { code, err } = await holdfast(
-    ['started', 'airship', '--machine', 'isolated-0', '--timeout', '5s'],
+    ['started', 'airship', '--machine', 'isolated-0', '--timeout', '20s'],
     env,
   )
   expect({ code, err }).toEqual({ code: 0, err: expect.stringMatching(/is kept .*certificate/) })
@@ -188,7 +188,7 @@ test('an event that the server refuses does not hold up the relay, and is put as
   await using relay = await startRelay(server.address, newDir())
   const env = { HOLDFAST_DATA_DIR: newDir(), HOLDFAST_ADDRESS: relay.address }
   for (const service of ['one', 'no such name!', 'three']) {
-    await printed(['started', service, '--machine', 'isolated-0', '--timeout', '5s'], env)
+    await printed(['started', service, '--machine', 'isolated-0', '--timeout', '20s'], env)
   }
   await expect.poll(() => services(server.address), { timeout: 10_000 }).toEqual(['one', 'three'])
   expect(relay.err()).toMatch(/refused for good, of spool\/.*service/)
