@@ -48,7 +48,7 @@ function testSql<M>({ predicate, negated, key }: FilterTest<M>, at: FilterColumn
       const isSet = sql`${at.column} <> 0`
       if (predicate.op === 'set') return negated ? sql`false` : isSet
       if (predicate.op === 'like') throw new TypeError('a number takes no wildcard')
-      const value = sql`${predicate.value as bigint}::numeric`
+      const value = numberSql(BigInt(predicate.value))
       const holds = sql`${at.column} ${OPERATORS[predicate.op]} ${value}`
       return sql`(${isSet} and ${negated ? sql`not ${holds}` : holds})`
     }
@@ -78,6 +78,10 @@ function testSql<M>({ predicate, negated, key }: FilterTest<M>, at: FilterColumn
     }
   }
 }
+
+/** An index on whole numbers serves a comparison with one, and not with a numeric, which only the largest need. */
+const numberSql = (value: bigint): Sql =>
+  BigInt.asIntN(64, value) === value ? sql`${value}::int8` : sql`${value}::numeric`
 
 const OPERATORS = { equal: sql`=`, less: sql`<`, atMost: sql`<=`, greater: sql`>`, atLeast: sql`>=` } as const
 
