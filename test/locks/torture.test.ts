@@ -41,6 +41,10 @@ test(`L1 L2 L4 L5 L6 L8 L9 L10 L13 hold while servers, clients and the database 
     for (const cause of ['RELEASED', 'LEASE_EXPIRED']) expect(ends[cause]).toBeGreaterThan(0)
     expect(holds).toBeGreaterThan(0)
     expect(figures.replays).toBeGreaterThan(0)
+    // What no fault explains.
+    for (const reason of ['INVALID_REQUEST', 'REQUEST_ID_REUSED']) {
+      expect(figures.refusals[reason]).toBeUndefined()
+    }
   } finally {
     await postgres.stop()
   }

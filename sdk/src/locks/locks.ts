@@ -59,12 +59,16 @@ export class Locks implements Releaser, LeaseListener {
   /** Who waits holds nothing: when the lease is lost meanwhile, it waits on under the next one. */
   async #acquireInTime(scope: Scopes, options: AcquireOptions, waitMs: number): Promise<AcquiredLock> {
     const endMs = performance.now() + waitMs
-    for (let leftMs = waitMs; ; leftMs = Math.ceil(endMs - performance.now())) {
+    let leftMs = waitMs
+    for (;;) {
       try {
         return await this.#acquire(scope, { ...options, waitMs: leftMs })
       } catch (error) {
-        if (!(error instanceof LeaseExpiredError) || endMs - performance.now() < againMs) throw error
+        if (!(error instanceof LeaseExpiredError)) throw error
         await this.#connection.rest(againMs, options.signal)
+        // After a long stop of this process there may be nothing left.
+        leftMs = Math.ceil(endMs - performance.now())
+        if (leftMs <= 0) throw error
       }
     }
   }
