@@ -121,11 +121,14 @@ class HistoryCheck implements CheckedHistory {
     this.spans.set(name, {
       ...{ lock, from: this.#revision, to: undefined, endCause: Lock_EndCause.UNSPECIFIED },
     })
-    for (const other of this.#standing.values()) {
-      if (other.name === name || !conflict(lock, other)) continue
-      if (other.state === Lock_State.HELD) throw this.#fault(`${name} and ${other.name} are held at once`)
-      if (ticketOf(other) < ticketOf(lock)) throw this.#fault(`${name} passed ${other.name}`)
-    }
+    const inTheWay = [...this.#standing.values()].filter(
+      (other) => other.name !== name && conflict(lock, other),
+    )
+    // First, since it is the worse of the two.
+    const holder = inTheWay.find(({ state }) => state === Lock_State.HELD)
+    if (holder !== undefined) throw this.#fault(`${name} and ${holder.name} are held at once`)
+    const passed = inTheWay.find((other) => ticketOf(other) < ticketOf(lock))
+    if (passed !== undefined) throw this.#fault(`${name} passed ${passed.name}`)
     for (const hold of this.#holds.values()) {
       if (lock.scopes.some((scope) => overlaps(scope, hold.scope!))) {
         throw this.#fault(`${name} was granted through ${hold.name}`)
