@@ -3,6 +3,7 @@ import { Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { type Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { type Instant, instantFromTimestamp } from '../instant.ts'
+import { decodeBody } from '../kind.ts'
 import type { Row } from '../working-set.ts'
 import { ScopeIndex } from './scope-index.ts'
 
@@ -38,7 +39,8 @@ export class LockTable {
   readonly #lockScopes = new ScopeIndex<LockRow>()
   readonly #byLease = new Map<string, Set<LockRow>>()
   readonly #byRequest = new Map<string, LockRow>()
-  readonly #endedRequests = new Map<string, Lock>()
+  /** Locks that have ended, encoded: so many of them as objects would keep the garbage collector busy. */
+  readonly #endedRequests = new Map<string, Buffer>()
   readonly #holds = new Map<string, HoldRow>()
   readonly #holdScopes = new ScopeIndex<HoldRow>()
   readonly #delays = new Map<string, LockDelay>()
@@ -85,7 +87,10 @@ export class LockTable {
   /** The lock of an earlier request of the same lease and id, also for some time after its end. */
   request(lease: string, requestId: string): Lock | undefined {
     const key = requestKey(lease, requestId)
-    return this.#byRequest.get(key)?.resource ?? this.#endedRequests.get(key)
+    const row = this.#byRequest.get(key)
+    if (row !== undefined) return row.resource
+    const ended = this.#endedRequests.get(key)
+    return ended && decodeBody('lock', ended)
   }
 
   get delays(): Iterable<LockDelay> {
@@ -142,7 +147,7 @@ export class LockTable {
     this.#removeLock(row)
     this.#endedRequests.delete(requestKey(lock.lease, lock.requestId))
     if (lock.state === Lock_State.ENDED) {
-      this.#keepEnded(lock)
+      this.#keepEnded(row)
       return
     }
     this.#locks.set(lock.name, row)
@@ -169,8 +174,8 @@ export class LockTable {
     this.#due.delete(known)
   }
 
-  #keepEnded(lock: Lock): void {
-    this.#endedRequests.set(requestKey(lock.lease, lock.requestId), lock)
+  #keepEnded({ resource: lock, body }: LockRow): void {
+    this.#endedRequests.set(requestKey(lock.lease, lock.requestId), body)
     if (this.#endedRequests.size > ENDED_REQUESTS) {
       for (const oldest of this.#endedRequests.keys()) {
         this.#endedRequests.delete(oldest)
