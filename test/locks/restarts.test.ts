@@ -47,7 +47,7 @@ function keepBeating(client: LockClient, addresses: readonly string[]) {
 }
 
 test('L11 a lease that is beaten lives through a rolling restart of both servers, and through kill -9 of the database', {
-  timeout: 90_000,
+  timeout: 180_000,
 }, async () => {
   await using directory = await testDataDir()
   const log = pino({ level: 'silent' })

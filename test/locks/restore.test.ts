@@ -26,7 +26,7 @@ const lossOf = (lock: AcquiredLock): Promise<unknown> =>
   new Promise((resolve) => lock.signal.addEventListener('abort', () => resolve(lock.signal.reason)))
 
 test('L2 L7 L12 a database that was put back to an older copy begins a new epoch: all locks end, no old token passes at any server, and who waits is granted', {
-  timeout: 90_000,
+  timeout: 180_000,
 }, async () => {
   await using directory = await testDataDir()
   const log = pino({ level: 'silent' })
