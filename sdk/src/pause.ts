@@ -29,6 +29,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
 /** The promise's outcome, or the signal's reason when that is aborted first. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await promise
+  // Nobody waits for it once the signal is aborted.
+  promise.catch(() => {})
   signal.throwIfAborted()
   let forget = (): void => {}
   const abort = new Promise<never>((_, reject) => {
@@ -38,7 +40,5 @@ export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | un
     return await Promise.race([promise, abort])
   } finally {
     forget()
-    // Nobody waits for it any more.
-    promise.catch(() => {})
   }
 }
