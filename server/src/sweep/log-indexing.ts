@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { type LogText, logTexts } from '../domain/runs/log-text.ts'
 import { indexLogs } from '../store/index-logs.ts'
@@ -18,25 +18,29 @@ export class LogIndexing extends Sweep {
   }
 
   /**
-   * Indexes some of what waits. What else waits is for the next step, after a rest as long as this one: a flood of logs
+   * Indexes some of what waits. What else waits is for the next step, after a rest: a flood of logs
    * is searchable later, and whoever appends or follows goes first.
    */
   async step(): Promise<number> {
     const begin = performance.now()
     const some = await indexLogs(this.#store, textsOf)
-    return some ? Math.min(performance.now() - begin, EVERY_MS) : EVERY_MS
+    return some ? Math.min((performance.now() - begin) / 4, EVERY_MS) : EVERY_MS
   }
 }
 
 /**
- * Calls under way go first: a step takes a millisecond or two, and is followed by as long a rest, so that what takes
- * several turns of the event loop does not wait for this in each.
+ * Calls under way go first: a step takes a millisecond or two, and the longer ones are followed by as long a rest, so
+ * that what takes several turns of the event loop does not wait for this in each.
  */
 async function textsOf(piece: Uint8Array): Promise<LogText[]> {
   const texts: LogText[] = []
   for (const text of logTexts(piece)) {
-    if (text !== undefined) texts.push(text)
-    await pause(1)
+    if (text === undefined) {
+      await pause(1)
+    } else {
+      texts.push(text)
+      await turn()
+    }
   }
   return texts
 }
