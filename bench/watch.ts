@@ -6,7 +6,7 @@
  * and the one that does not have its turn is idle.
  *
  * Tried: all 1,000 woken in one turn of the event loop, whose messages then leave together: p50 14 to 18 ms and 62
- * writes a second, one at a time, in place of 9 to 11 and 89 with 100 a turn; 25, 50 and 200 a turn are no better.
+ * writes a second, one at a time, in place of 9 to 11 and 89 with 100 a turn.
  * One delivery to all is 13 to 16 ms of CPU of this process, for both sides, and 7 of Holdfast's.
  */
 import { Delivery, type FanOut } from './harness/fan-out.ts'

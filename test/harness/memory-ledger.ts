@@ -8,13 +8,8 @@ import { LoadKeys } from '../../server/src/domain/load-keys.ts'
 import type { LeaseRow } from '../../server/src/domain/locks/lease.ts'
 import { LockTable } from '../../server/src/domain/locks/lock-table.ts'
 import { facetName } from '../../server/src/domain/resource-name.ts'
-import {
-  type ChangeRecord,
-  type EventRecord,
-  type Row,
-  type SourceRow,
-  WorkingSet,
-} from '../../server/src/domain/working-set.ts'
+import type { ChangeRecord, EventRecord, Row, SourceRow } from '../../server/src/domain/rows.ts'
+import { WorkingSet } from '../../server/src/domain/working-set.ts'
 import { formatGaps, parseGaps } from '../../server/src/store/load-batch.ts'
 
 type StoredRow = Omit<Row<KindName>, 'resource' | 'kind'> & { kind: KindName; name: string }

@@ -8,7 +8,8 @@ import type { LedgerMessage } from './kind.ts'
 import type { LoadKeys } from './load-keys.ts'
 import { settleConflicts } from './machine-identity.ts'
 import { machineName, serviceName } from './resource-name.ts'
-import type { Row, WorkingSet } from './working-set.ts'
+import type { Row } from './rows.ts'
+import type { WorkingSet } from './working-set.ts'
 
 /** A change that somebody asks for, rather than an event that happened. */
 export interface Amendment {

@@ -10,8 +10,9 @@ import { Effect, type FoldOutcome } from './fold/outcome.ts'
 import { encodeEvent, type IncomingEvent } from './incoming-event.ts'
 import { earlier, instantFromTimestamp } from './instant.ts'
 import type { LoadKeys } from './load-keys.ts'
+import type { SourceRow } from './rows.ts'
 import { admit, covers, emptySequence, type Gap, type Sequence } from './sequence.ts'
-import type { SourceRow, WorkingSet } from './working-set.ts'
+import type { WorkingSet } from './working-set.ts'
 
 /** Events of one source, as they were sent. */
 export interface IngestRequest {

@@ -5,7 +5,7 @@ import type { Instant } from './instant.ts'
 import type { KindName } from './kind.ts'
 import type { LockTable } from './locks/lock-table.ts'
 import { conditionName, facetName, idOf, instanceName, MAIN_SLOT, machineName } from './resource-name.ts'
-import type { Row } from './working-set.ts'
+import type { Row } from './rows.ts'
 
 /** One event's identity, and when it occurred, which tells the partitions it can be in. */
 export interface EventKey {

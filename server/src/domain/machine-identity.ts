@@ -10,7 +10,8 @@ import {
 import { aliasKey, isStrong, sameAlias } from './alias.ts'
 import type { Instant } from './instant.ts'
 import { MAX_ID_LENGTH, machineName } from './resource-name.ts'
-import type { Row, WorkingSet } from './working-set.ts'
+import type { Row } from './rows.ts'
+import type { WorkingSet } from './working-set.ts'
 
 /** The most aliases that a machine keeps. */
 const MAX_ALIASES = 64

@@ -1,6 +1,6 @@
 import type { Instant } from '../domain/instant.ts'
 import { decodeRow, isObserved, type KindName, ResourceKind } from '../domain/kind.ts'
-import type { Row } from '../domain/working-set.ts'
+import type { Row } from '../domain/rows.ts'
 import { micros } from './pg-types.ts'
 import type { RowCache } from './row-cache.ts'
 

@@ -1,6 +1,6 @@
 import type { Instant } from '../domain/instant.ts'
 import { kindName } from '../domain/kind.ts'
-import type { ChangeRecord } from '../domain/working-set.ts'
+import type { ChangeRecord } from '../domain/rows.ts'
 import { micros } from './pg-types.ts'
 import type { Store } from './store.ts'
 

@@ -1,5 +1,5 @@
 import type { KindName, LedgerMessage } from '../domain/kind.ts'
-import type { Row } from '../domain/working-set.ts'
+import type { Row } from '../domain/rows.ts'
 
 type Held = Pick<Row<KindName>, 'revision' | 'resource' | 'body'>
 

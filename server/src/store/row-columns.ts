@@ -3,7 +3,8 @@ import type { Scope } from '../../../proto/gen/holdfast/v1/scope.ts'
 import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import type { KindName, LabelledKind } from '../domain/kind.ts'
 import { intervalMs } from '../domain/report-interval.ts'
-import type { Row, WorkingSet } from '../domain/working-set.ts'
+import type { Row } from '../domain/rows.ts'
+import type { WorkingSet } from '../domain/working-set.ts'
 import { byteaArray, int2Array, int4Array, int8Array, textArray, timestamptzArray } from './binary-array.ts'
 
 /** A column of a kind's table. */

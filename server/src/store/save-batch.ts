@@ -1,7 +1,8 @@
 import { type Alias, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import type { Instant } from '../domain/instant.ts'
 import { type KindName, type ObservedKind, ResourceKind } from '../domain/kind.ts'
-import type { EventRecord, Row, SourceRow, WorkingSet } from '../domain/working-set.ts'
+import type { EventRecord, Row, SourceRow } from '../domain/rows.ts'
+import type { WorkingSet } from '../domain/working-set.ts'
 import {
   byteaArray,
   int2Array,

@@ -1,5 +1,5 @@
 import type { Instant } from '../domain/instant.ts'
-import type { EventRecord } from '../domain/working-set.ts'
+import type { EventRecord } from '../domain/rows.ts'
 import { byteaArray, int2Array, int8Array, textArray, timestamptzArray, uuidArray } from './binary-array.ts'
 import type { Part } from './one-statement.ts'
 import { fromMicros } from './pg-types.ts'

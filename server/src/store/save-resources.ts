@@ -1,5 +1,6 @@
 import { KIND_NAMES, type KindName } from '../domain/kind.ts'
-import type { Row, WorkingSet } from '../domain/working-set.ts'
+import type { Row } from '../domain/rows.ts'
+import type { WorkingSet } from '../domain/working-set.ts'
 import type { Part } from './one-statement.ts'
 import { COLUMNS, type Column } from './row-columns.ts'
 

@@ -6,7 +6,8 @@ import {
 } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import { Freshness, type Process } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { findingName, type InstanceKey } from '../resource-name.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 
 /** Above are the ports that the kernel hands out: they differ from start to start. */
 const FIRST_EPHEMERAL_PORT = 32_768

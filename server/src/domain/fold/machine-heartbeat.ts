@@ -7,7 +7,8 @@ import type { IncomingEvent } from '../incoming-event.ts'
 import { isRetired, resolveMachine } from '../machine-identity.ts'
 import { sameInterval } from '../report-interval.ts'
 import { facetName, idOf } from '../resource-name.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
 
 /** A machine is still there, and perhaps all that runs on it. Kept as an event only when that is news. */

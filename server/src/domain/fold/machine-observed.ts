@@ -16,7 +16,8 @@ import {
   unpackAttribute,
 } from '../packed-attributes.ts'
 import { facetName, idOf } from '../resource-name.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
 import { mergedLabels } from './resource.ts'
 

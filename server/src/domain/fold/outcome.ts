@@ -1,6 +1,6 @@
 import { TimelineEntry_Effect } from '../../../../proto/gen/holdfast/v1/timeline.ts'
 import type { IncomingEvent } from '../incoming-event.ts'
-import type { Row } from '../working-set.ts'
+import type { Row } from '../rows.ts'
 
 /** What folding an event came to, and where it belongs on the timeline. */
 export interface FoldOutcome {

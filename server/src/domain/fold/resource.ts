@@ -2,7 +2,8 @@ import { Freshness } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { HoldfastError } from '../error.ts'
 import { idOf, instanceName, MAIN_SLOT, serviceName } from '../resource-name.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 
 /** The environment of an instance of which nobody ever said another. */
 export const DEFAULT_ENVIRONMENT = 'production'

@@ -1,6 +1,7 @@
 import { type Hold, type Hold_LiftCause, Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { Lock_EndCause } from '../../../../proto/gen/holdfast/v1/lock.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 import { attemptOf, blocks } from './attempt.ts'
 import { endLock } from './lock-changes.ts'
 import { isWaiting } from './lock-table.ts'

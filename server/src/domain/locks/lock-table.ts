@@ -4,7 +4,7 @@ import { type Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/hold
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { type Instant, instantFromTimestamp } from '../instant.ts'
 import { decodeBody } from '../kind.ts'
-import type { Row } from '../working-set.ts'
+import type { Row } from '../rows.ts'
 import { ScopeIndex } from './scope-index.ts'
 
 type LockRow = Row<'lock'>

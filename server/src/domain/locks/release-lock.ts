@@ -7,7 +7,8 @@ import {
 import type { Command } from '../command.ts'
 import { HoldfastError } from '../error.ts'
 import type { LoadKeys } from '../load-keys.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 import { type LeaseKey, leaseName, wrongSecret } from './lease.ts'
 import { endLock, leasesWaitingFor } from './lock-changes.ts'
 

@@ -1,7 +1,8 @@
 import { RunTarget_Outcome } from '../../../../proto/gen/holdfast/v1/run.ts'
 import type { FinishRunRequest } from '../../../../proto/gen/holdfast/v1/run_service.ts'
 import { earlier, instantFromTimestamp, timestampFromInstant } from '../instant.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 import { recordRunEvent, toldOfRun } from './run-event.ts'
 import { noteTargets, UNREPORTED } from './target-outcome.ts'
 

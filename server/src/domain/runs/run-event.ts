@@ -5,7 +5,8 @@ import { API_SOURCE } from '../amendment.ts'
 import { encode } from '../encode.ts'
 import { EventType } from '../event-type.ts'
 import { idOf } from '../resource-name.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 
 type Payload = NonNullable<Event['payload']>
 

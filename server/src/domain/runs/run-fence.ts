@@ -1,7 +1,8 @@
 import type { Run } from '../../../../proto/gen/holdfast/v1/run.ts'
 import { HoldfastError } from '../error.ts'
 import { requireFence } from '../locks/release-lock.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 
 /** Who tells of a run. */
 export interface Teller {

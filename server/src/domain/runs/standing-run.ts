@@ -1,6 +1,7 @@
 import { Run_State } from '../../../../proto/gen/holdfast/v1/run.ts'
 import { HoldfastError } from '../error.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 
 /** The run of this name. Throws NOT_FOUND. */
 export function runNamed(state: WorkingSet, name: string): Row<'run'> {

@@ -11,7 +11,8 @@ import { instanceAt } from '../fold/resource.ts'
 import { instantFromTimestamp } from '../instant.ts'
 import { isRetired, resolveMachine } from '../machine-identity.ts'
 import { idOf } from '../resource-name.ts'
-import type { Row, WorkingSet } from '../working-set.ts'
+import type { Row } from '../rows.ts'
+import type { WorkingSet } from '../working-set.ts'
 
 /** What became of a target, as it was told. */
 export interface TargetReport {
