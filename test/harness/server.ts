@@ -74,6 +74,8 @@ export async function spawnServer(options: SpawnOptions): Promise<SpawnedServer>
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     HOLDFAST_ADDRESS: wanted,
+    // Also when it is started again on its address: the default is one port for all.
+    HOLDFAST_HTTP_ADDRESS: '127.0.0.1:0',
     ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
     ...(dataDir !== undefined && { HOLDFAST_DATA_DIR: dataDir }),
     ...options.env,
