@@ -162,7 +162,7 @@ test('an agent that goes on reads what a new rule names, and again when the proc
   await using agent = new Agent({
     client: holdfast,
     dataDir: join(directory, 'agent'),
-    id: 'there',
+    id: 'here',
     scanMs: 1_000,
     cloud: false,
     onTrouble: () => {},
@@ -171,7 +171,7 @@ test('an agent that goes on reads what a new rule names, and again when the proc
   const seen = (pid: number, version: string) =>
     until(`${version} of ${pid}`, async () => {
       const [finding] = await holdfast
-        .listFindings({ filter: 'machine = there AND service = airship' })
+        .listFindings({ filter: 'machine = here AND service = airship' })
         .toArray()
       return finding?.process?.pid === BigInt(pid) && finding.version === version
     })

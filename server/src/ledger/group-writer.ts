@@ -33,8 +33,8 @@ export interface GroupWriterOptions {
 
 const MARGIN_DAYS = 31
 /** So many batches may be on their way to the database at once, each decided on what the one before leaves. */
-const MOST_UNDER_WAY = 2
-/** With nothing under way so many commands are split in two: one half is decided while the other is written. */
+const MOST_UNDER_WAY = 3
+/** With nothing under way so many commands are split in three: one part is decided while another is written. */
 const SPLIT_FROM = 32
 
 /** A batch that was decided on an assumption, on its way to the database. */
@@ -127,7 +127,7 @@ export class GroupWriter {
     while (!this.#alone && this.#queue.length > 0 && this.#underWay.length < MOST_UNDER_WAY) {
       const session = this.#session?.mayAssume ? this.#session : undefined
       const splits = session !== undefined && this.#underWay.length === 0 && this.#queue.length >= SPLIT_FROM
-      const most = splits ? Math.ceil(this.#queue.length / 2) : Number.POSITIVE_INFINITY
+      const most = splits ? Math.ceil(this.#queue.length / 3) : Number.POSITIVE_INFINITY
       const batch = this.#queue.take(this.#batchBytes, most)
       if (session === undefined || !this.#assume(batch, session)) void this.#writeAlone(batch)
     }

@@ -46,6 +46,8 @@ export class WriterSession {
       application_name: 'holdfast-writer',
       connectionTimeoutMillis: 5000,
       keepAlive: true,
+      // A pipeline goes out behind those that are on their way, without waiting for their answers.
+      pipeline: true,
       // A server that stops in the middle must not hold the ledger: its replicas wait for the row.
       idle_in_transaction_session_timeout: 10_000,
       // A batch has some fifteen statements, the same ones each time, all of them lookups by key: planning anew
@@ -190,9 +192,7 @@ export class WriterSession {
 
   /** Sends statements as one message. After one that fails the session is of no use: see GroupWriter. */
   #send(...statements: Statement[]): Promise<PipelineResult> {
-    const pipeline = new Pipeline(statements, this.#prepared)
-    if (!this.broken) pipeline.send((this.#client as unknown as { connection: pg.Connection }).connection)
-    return this.#client.query(pipeline).done
+    return this.#client.query(new Pipeline(statements, this.#prepared)).done
   }
 
   #run<R extends pg.QueryResultRow = never>(statement: pg.QueryConfig): Promise<pg.QueryResult<R>> {
