@@ -4,7 +4,7 @@
  * each, every write on disk before its answer. The sides take turns, and those that do not have their turn are idle.
  *
  * A cycle acquires a free lock and releases it, 1, 64 and 256 at a time; then 32 workers want one lock. Both again for
- * Holdfast while 10,000 locks and 1,000 holds stand.
+ * two new servers in turns, at one of which 10,000 locks and 1,000 holds stand: so their tables are of one age.
  */
 import { startFixture } from './harness/fixture.ts'
 import { cycle, type LockSide } from './harness/lock-side.ts'
@@ -23,7 +23,7 @@ await using fixture = await startFixture()
 await using etcdServer = await startEtcdServer(fixture.directory)
 await using etcd = etcdLocks(etcdServer.address)
 await using redis = await startRedisLocks(fixture.directory)
-await using holdfast = new HoldfastLocks(fixture.server.address)
+await using holdfast = new HoldfastLocks(fixture.server.address, 'Holdfast (its SDK, on @grpc/grpc-js)')
 
 const cycles = (side: LockSide, concurrency: number) => () => {
   const operation = (worker: number, turn: number) => cycle(side, worker, `l${worker}-${turn % 100}`)
@@ -35,7 +35,6 @@ const handOffs = (side: LockSide) => () =>
 for (const side of [etcd, redis, holdfast]) await side.prepare(256)
 for (const side of [etcd, redis, holdfast]) await cycles(side, 16)()
 
-const alone = new Map<string, Figures>()
 for (const [concurrency, target] of [
   [1, undefined],
   [64, 4],
@@ -43,7 +42,6 @@ for (const [concurrency, target] of [
 ] as const) {
   const what = `acquire + release, ${concurrency} in flight`
   const [theirs, , ours] = await takeTurns(what, [etcd, redis, holdfast], (side) => cycles(side, concurrency))
-  alone.set(what, ours!)
   if (target === undefined) {
     const value = ours!.p50Ms! / theirs!.p50Ms!
     report.verdict({ what: `p50 of a cycle ÷ etcd's, 1 in flight`, value, atMost: 1.5 })
@@ -53,43 +51,53 @@ for (const [concurrency, target] of [
   }
 }
 const [theirs, ours] = await takeTurns('hand-offs of one lock among 32', [etcd, holdfast], handOffs)
-alone.set('hand-offs', ours!)
 report.verdict({ what: "hand-offs ÷ etcd's", value: ours!.perSecond! / theirs!.perSecond!, atLeast: 3 })
 
-await stand(10_000, 1_000)
-for (const concurrency of [1, 64, 256])
-  await besides(`acquire + release, ${concurrency} in flight`, cycles(holdfast, concurrency))
-await besides('hand-offs', handOffs(holdfast))
+await using emptyFixture = await startFixture()
+await using fullFixture = await startFixture()
+await using empty = new HoldfastLocks(emptyFixture.server.address, 'Holdfast, with nothing standing')
+await using full = new HoldfastLocks(
+  fullFixture.server.address,
+  'Holdfast, with 10,000 locks and 1,000 holds',
+)
+await using _holder = await stand(fullFixture.server.address, { locks: 10_000, holds: 1_000 })
+for (const side of [empty, full]) await side.prepare()
+for (const side of [empty, full]) await cycles(side, 16)()
+for (const concurrency of [1, 64, 256]) {
+  await besides(`acquire + release, ${concurrency} in flight`, (side) => cycles(side, concurrency))
+}
+await besides('hand-offs', handOffs)
 report.save()
 
-/** Has so many locks held, and so many holds put up, none of which is in the way. */
-async function stand(locks: number, holds: number): Promise<void> {
+/** Has so many locks held, and so many holds put up, none of which is in the way. Gives the client that holds them. */
+async function stand(
+  address: string,
+  { locks, holds }: { locks: number; holds: number },
+): Promise<HoldfastLocks> {
+  const holder = new HoldfastLocks(address, 'who holds the standing locks')
   for (let from = 0; from < locks; from += 500) {
-    await Promise.all(Array.from({ length: 500 }, (_, at) => holdfast.acquire(0, `standing${from + at}`)))
+    await Promise.all(Array.from({ length: 500 }, (_, at) => holder.acquire(0, `standing${from + at}`)))
   }
   for (let from = 0; from < holds; from += 50) {
     await Promise.all(
       Array.from({ length: 50 }, (_, at) => {
         const service = `held${from + at}`
-        return holdfast.client.placeHold({ environment: 'production', service }, { reason: 'bench' })
+        return holder.client.placeHold({ environment: 'production', service }, { reason: 'bench' })
       }),
     )
   }
+  return holder
 }
 
-/** Measures again what was measured alone, with what stands by now. */
-async function besides(what: string, measure: () => ReturnType<typeof closedLoop>): Promise<void> {
-  const { perSecond } = await report.measure(
-    `Holdfast: ${what}, 10,000 locks and 1,000 holds standing`,
-    options.runs,
-    async () => {
-      const { perSecond, latenciesMs } = await measure()
-      return { perSecond, ...latencies(latenciesMs) }
-    },
-  )
+/** Measures at both new servers, and compares. */
+async function besides(
+  what: string,
+  measure: (side: LockSide) => () => ReturnType<typeof closedLoop>,
+): Promise<void> {
+  const [without, among] = await takeTurns(what, [empty, full], measure)
   report.verdict({
     what: `${what}, with 10,000 locks and 1,000 holds ÷ alone`,
-    value: perSecond! / alone.get(what)!.perSecond!,
+    value: among!.perSecond! / without!.perSecond!,
     atLeast: 0.8,
   })
 }

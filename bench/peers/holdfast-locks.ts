@@ -9,12 +9,13 @@ const waitMs = 60_000
  * beats, and one session stream. The workers are tasks of one process.
  */
 export class HoldfastLocks implements LockSide {
-  readonly name = 'Holdfast (its SDK, on @grpc/grpc-js)'
+  readonly name: string
   readonly client: Holdfast
   /** Keeps the lease while the other sides have their turn. */
   #standing: AcquiredLock | undefined
 
-  constructor(address: string) {
+  constructor(address: string, name: string) {
+    this.name = name
     this.client = Holdfast.lazy({ address })
   }
 

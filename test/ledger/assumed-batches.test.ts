@@ -32,13 +32,18 @@ afterAll(async () => {
 })
 
 beforeEach(async () => {
-  client = ++clients
-  const { id } = leaseKeyOf(client)
-  await openLease(store, { id, secretHash: HASH, ttlMs: 60_000, owner: 'a test', principal: 'ann' })
+  client = await openClient()
   writers = await Promise.all([1, 2].map(() => openWriter()))
 })
 
 afterEach(() => Promise.all(writers.map((writer) => writer.stop())))
+
+/** Opens the lease of a new client. */
+async function openClient(): Promise<number> {
+  const { id } = leaseKeyOf(++clients)
+  await openLease(store, { id, secretHash: HASH, ttlMs: 60_000, owner: 'a test', principal: 'ann' })
+  return clients
+}
 
 async function openWriter(): Promise<GroupWriter> {
   const writer = new GroupWriter({ store, log, onCommit: () => {} })
@@ -46,11 +51,18 @@ async function openWriter(): Promise<GroupWriter> {
   return writer
 }
 
-const key = () => ({ id: leaseKeyOf(client).id, secretHash: HASH.toString('hex') })
+const key = (of: number) => ({ id: leaseKeyOf(of).id, secretHash: HASH.toString('hex') })
+
+/** Has the lease of the test's client be over. */
+const expire = () =>
+  sql(
+    database.url,
+    `update lease set expires_at = clock_timestamp() - interval '1 second' where id = '${key(client).id}'`,
+  )
 
 /** A request for a service that does not wait, and how often it was decided. */
-function attempt(service: string): { command: Command<Standing>; decided: () => number } {
-  const inner = acquire(client, service, { lease: key(), waitMs: 0 })
+function attempt(service: string, of = client): { command: Command<Standing>; decided: () => number } {
+  const inner = acquire(of, service, { lease: key(of), waitMs: 0 })
   let times = 0
   const command: Command<Standing> = {
     size: inner.size,
@@ -108,11 +120,33 @@ test('L3 a lease that is over by the clock of the database is granted nothing, a
   await warm(ours, 'over')
   const before = await changes()
   const late = attempt('late')
-  const past = `update lease set expires_at = clock_timestamp() - interval '1 second' where id = $1`
-  await sql(database.url, past.replace('$1', `'${key().id}'`))
+  await expire()
   expect(await outcome(ours.submit(late.command))).toBe('LEASE_EXPIRED')
   expect(late.decided()).toBe(2)
   expect(await changes()).toBe(before)
+})
+
+test('what goes behind a request that changes nothing is not done again when that one was wrong about its lease', async () => {
+  const [ours] = writers as [GroupWriter]
+  await warm(ours, 'behind')
+  const other = await openClient()
+  const [refused, granted] = [attempt('behind'), attempt('behind-free', other)]
+  await ours.submit(attempt('behind-known', other).command)
+  await expire()
+  const before = await changes()
+  const outcomes: Promise<string>[] = []
+  {
+    await using _held = await holdingLedger(database.url)
+    outcomes.push(outcome(ours.submit(refused.command)))
+    await waitingWriter(database.url)
+    outcomes.push(outcome(ours.submit(granted.command)))
+    await Promise.resolve()
+    expect([refused.decided(), granted.decided()]).toEqual([1, 1])
+  }
+  expect(await Promise.all(outcomes)).toEqual(['LEASE_EXPIRED', 'granted'])
+  expect([refused.decided(), granted.decided()]).toEqual([2, 1])
+  expect(await changes()).toBe(before + 1)
+  expect(await outcome(ours.submit(attempt('behind-free', other).command))).toBe('LOCK_HELD')
 })
 
 test('a connection that is lost with two batches under way fails both, and what they did is looked up anew', async () => {

@@ -174,12 +174,21 @@ export class GroupWriter {
 
   /** Takes back batches that were sent on an assumption, and writes them under the lock unless the database is gone. */
   async #writeAgain(lost: UnderWay[], error: unknown): Promise<void> {
-    await Promise.allSettled(lost.map(({ done }) => done))
-    for (const { state } of lost.toReversed()) {
-      state.revoke()
-      state.locks.revision = state.from.head
+    const outcomes = await Promise.allSettled(lost.map(({ done }) => done))
+    const again: UnderWay[] = []
+    const [{ state: first }] = lost as [UnderWay]
+    let revision = first.from.head
+    for (const [at, underWay] of lost.entries()) {
+      const outcome = outcomes[at]!
+      if (outcome.status === 'fulfilled' && outcome.value !== undefined) {
+        // The one before it changed nothing, and was wrong about a lease only.
+        this.#acknowledge(underWay, outcome.value)
+        revision = underWay.state.head
+      } else again.push(underWay)
     }
-    const batch = lost.flatMap((underWay) => underWay.batch)
+    for (const { state } of again.toReversed()) state.revoke()
+    first.locks.revision = revision
+    const batch = again.flatMap((underWay) => underWay.batch)
     if (error === undefined) await this.#writeOrRecover(batch)
     else await this.#recover(batch, error)
   }
