@@ -8,7 +8,6 @@
  * the machine with the server, so its CPU is what the kernel counts for it and its database.
  */
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { credentials, Metadata } from '@grpc/grpc-js'
@@ -16,6 +15,7 @@ import { Rounds } from '@holdfast/agent/rounds'
 import { event, Holdfast, type OutgoingEvent, timestampFromDate } from '@holdfast/sdk'
 import { IngestServiceClient } from '../proto/gen/holdfast/v1/ingest_service.ts'
 import { startChild } from './harness/child.ts'
+import { familyCpuSeconds } from './harness/cpu-time.ts'
 import { startDatabase } from './harness/database.ts'
 import { freePort } from './harness/free-port.ts'
 import { openFilesLimit, processStat, residentBytes } from './harness/machine.ts'
@@ -48,7 +48,6 @@ const env = {
   ...serverEnvironment(databaseUrl, join(directory, 'data')),
   HOLDFAST_ADDRESS: `127.0.0.1:${await freePort()}`,
 }
-const postmaster = Number(readFileSync(postmasterFile(), 'utf8').split('\n')[0])
 const start = async () =>
   stack.use(
     await startChild(holdfastCommand, ['server'], { ready: /listening on (\S+)/, showsTrouble: true, env }),
@@ -172,7 +171,7 @@ report.figure('heartbeats every 30 s, a scan every 2 min', [
     changedScans: scans,
     serverPercentOfACore: (100 * (cpu.server - cpuBefore.server)) / seconds,
     databasePercentOfACore: (100 * (cpu.database - cpuBefore.database)) / seconds,
-    serverRssMb: residentBytes(serverPid()) / 1e6,
+    serverRssMb: residentBytes(server.pid) / 1e6,
     lateThen: await late(),
   },
 ])
@@ -206,33 +205,5 @@ report.save()
 
 /** CPU seconds that the server, and the processes of its database, have used. */
 function cpuSeconds(): { server: number; database: number } {
-  const backends = pids().filter((pid) => statOf(pid)?.parent === postmaster)
-  const used = (pid: number) => statOf(pid)?.cpuSeconds ?? 0
-  const database = [postmaster, ...backends].reduce((sum, pid) => sum + used(pid), 0)
-  return { server: used(serverPid()), database }
-}
-
-/** The server's own process: the command may be a shell that started it. */
-function serverPid(): number {
-  const children = pids().filter((pid) => statOf(pid)?.parent === server.pid)
-  return [server.pid, ...children].find((pid) => statOf(pid)?.command.startsWith('node')) ?? server.pid
-}
-
-function pids(): number[] {
-  return readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
-}
-
-/** Undefined when the process has ended meanwhile. */
-function statOf(pid: number): ReturnType<typeof processStat> | undefined {
-  try {
-    return processStat(pid)
-  } catch {
-    return undefined
-  }
-}
-
-/** The file in which PostgreSQL says who it is. */
-function postmasterFile(): string {
-  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
-  return join(directory, files.find((path) => path.endsWith('postmaster.pid'))!)
+  return { server: processStat(server.pid).cpuSeconds, database: familyCpuSeconds(database.pid) }
 }

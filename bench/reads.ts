@@ -5,7 +5,7 @@
  * call at a time from a client that is otherwise idle and leaves answers encoded: the figures are the server's and
  * the wire's.
  *
- * What makes one page in a hundred slow is V8 marking its heap meanwhile: see server/src/heap.ts. Tried in its place: a
+ * What makes one page in a hundred slow is V8 marking its heap meanwhile: see cli/bin/holdfast. Tried in its place: a
  * young generation of 2 or 4 MB, p99 as before; external memory counted with the heap's, as good.
  *
  * Loading takes minutes: `--data DIR` keeps the database for the next run. `--quick` loads little.

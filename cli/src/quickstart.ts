@@ -7,11 +7,11 @@ import { startServerChild } from './server-child.ts'
 const bundled = import.meta.url.endsWith('.js')
 if (bundled) module.enableCompileCache?.(join(import.meta.dirname, 'compile-cache'))
 
-const main = join(import.meta.dirname, bundled ? 'main.js' : 'main.ts')
-const server = startServerChild(
-  [process.execPath, ...process.execArgv, main, 'server', ...process.argv.slice(2)],
-  { ...process.env, HOLDFAST_LOG_LEVEL: process.env.HOLDFAST_LOG_LEVEL ?? 'warn' },
-)
+const command = join(import.meta.dirname, '../bin/holdfast')
+const server = startServerChild([command, 'server', ...process.argv.slice(2)], {
+  ...process.env,
+  HOLDFAST_LOG_LEVEL: process.env.HOLDFAST_LOG_LEVEL ?? 'warn',
+})
 // Loaded while the server starts.
 const welcome = import('./welcome.ts')
 const address = await server.ready

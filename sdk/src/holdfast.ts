@@ -1,11 +1,5 @@
 import type { GetServerInfoResponse, Source } from '../../proto/gen/holdfast/v1/admin_service.ts'
-import type { DiscoveryRule, Finding } from '../../proto/gen/holdfast/v1/discovery.ts'
-import type {
-  ListVersionProbesResponse_VersionProbe,
-  SimulateRuleResponse,
-} from '../../proto/gen/holdfast/v1/discovery_service.ts'
 import type { Machine } from '../../proto/gen/holdfast/v1/machine.ts'
-import type { Run, RunTarget } from '../../proto/gen/holdfast/v1/run.ts'
 import type { Instance, Service } from '../../proto/gen/holdfast/v1/service.ts'
 import type { TimelineEntry } from '../../proto/gen/holdfast/v1/timeline.ts'
 import type { VersionCell } from '../../proto/gen/holdfast/v1/version.ts'
@@ -13,21 +7,15 @@ import * as changes from './changes.ts'
 import type { CallOptions, ConnectOptions } from './connect-options.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionState } from './connection-state.ts'
-import type { DeployOptions } from './deploy.ts'
-import * as discovery from './discovery.ts'
 import { type Environment, readEnvironment } from './environment.ts'
 import { DeadlineExceededError, UnavailableError } from './errors.ts'
 import * as events from './event.ts'
 import type { IngestStreamOptions } from './ingest-options.ts'
 import { IngestStream } from './ingest-stream.ts'
-import type { AcquiredLock } from './locks/acquired-lock.ts'
-import { LockingClient } from './locks/locking-client.ts'
 import type { MachineInput } from './machine-ref.ts'
 import type { Paginator } from './paginator.ts'
 import * as reads from './reads.ts'
-import type * as runs from './run.ts'
-import { type LogPiece, type ReadRunLogOptions, readRunLog } from './run-log-reader.ts'
-import { type ListRunsOptions, listRuns, listRunTargets } from './run-reads.ts'
+import { RunningClient } from './running-client.ts'
 import { type WatchOptions, watchState } from './watch.ts'
 import type { WatchEvent } from './watch-event.ts'
 import { type Written, writeEvents } from './writes.ts'
@@ -51,7 +39,7 @@ type Here<Options extends { machine: MachineInput }> = Omit<Options, 'machine'> 
  * await holdfast.started('offline-tasks', { version: '20110502' })
  * holdfast.close()
  */
-export class Holdfast extends LockingClient implements AsyncDisposable {
+export class Holdfast extends RunningClient implements AsyncDisposable {
   readonly #connection: Connection
   readonly #source: string
   readonly #environment: Environment
@@ -264,67 +252,6 @@ export class Holdfast extends LockingClient implements AsyncDisposable {
     return reads.listSources(this.#connection, options)
   }
 
-  /** Lists what discovery found. */
-  listFindings(options: reads.ListOptions = {}): Paginator<Finding> {
-    return discovery.listFindings(this.#connection, options)
-  }
-
-  /**
-   * Decides about a finding, by `{machine}~{service}` or `{machine}~{service}~{slot}`. Accepting makes its instance.
-   *
-   * @throws NotFoundError, ConflictError
-   * @example
-   * await holdfast.resolveFinding('web-0~redis', { decision: 'accepted' })
-   */
-  async resolveFinding(
-    name: string,
-    options: changes.ChangeOptions & { decision: discovery.FindingDecision },
-  ): Promise<discovery.ResolvedFinding> {
-    return await discovery.resolveFinding(this.#connection, name, options)
-  }
-
-  /** Lists the rules that findings are found by, in the order in which they are tried. */
-  async listDiscoveryRules(options: CallOptions = {}): Promise<DiscoveryRule[]> {
-    return await discovery.listDiscoveryRules(this.#connection, options)
-  }
-
-  /**
-   * Makes a discovery rule, or puts it in the place of the one of its name, and applies it to the scans that are stored.
-   * What it found for many machines takes a while: give `timeoutMs`.
-   *
-   * @throws InvalidRequestError, ConflictError
-   */
-  async putDiscoveryRule(
-    name: string,
-    options: changes.ChangeOptions & { rule: discovery.RuleInput },
-  ): Promise<discovery.ChangedDiscoveryRule> {
-    return await discovery.putDiscoveryRule(this.#connection, name, options)
-  }
-
-  /** Deletes a discovery rule, shipped ones included; what it found is withdrawn. @throws NotFoundError, ConflictError */
-  async deleteDiscoveryRule(
-    name: string,
-    options: changes.ChangeOptions = {},
-  ): Promise<discovery.ChangedDiscoveryRule> {
-    return await discovery.deleteDiscoveryRule(this.#connection, name, options)
-  }
-
-  /** Shows what a rule would find in the last scan of each machine. Saves nothing. @throws InvalidRequestError */
-  async simulateRule(
-    rule: discovery.RuleInput,
-    options: discovery.SimulateRuleOptions = {},
-  ): Promise<SimulateRuleResponse> {
-    return await discovery.simulateRule(this.#connection, rule, options)
-  }
-
-  /** Lists where rules say that versions are to be read on a machine. For agents. */
-  async listVersionProbes(
-    machine: MachineInput,
-    options: CallOptions = {},
-  ): Promise<ListVersionProbesResponse_VersionProbe[]> {
-    return await discovery.listVersionProbes(this.#connection, machine, options)
-  }
-
   /** Sets labels of a machine; an empty value removes one. @throws NotFoundError, ConflictError */
   async updateMachine(name: string, options: changes.UpdateMachineOptions): Promise<changes.ChangedMachine> {
     return await changes.updateMachine(this.#connection, name, options)
@@ -346,66 +273,6 @@ export class Holdfast extends LockingClient implements AsyncDisposable {
     options: changes.DeclareServiceOptions,
   ): Promise<changes.ChangedService> {
     return await changes.declareService(this.#connection, name, options)
-  }
-
-  /**
-   * Starts a run, and gives what tells of it: its log, its targets, its end. Tried again, it is the same run.
-   *
-   * @example
-   * await using run = await holdfast.startRun({ kind: 'deploy', service: 'airship', version: '20110502', machines: ['web-0'] })
-   * await run.log('migrating\n')
-   * await run.target('web-0', 'succeeded')
-   * await run.finish('succeeded')
-   */
-  async startRun(options: runs.StartRunOptions): Promise<runs.Run> {
-    return await (await import('./run.ts')).startRun(this.#connection, options)
-  }
-
-  /**
-   * Deploys: locks the service on its machines, starts a run under the lock, does the work, ends the run, and
-   * releases the lock. The run succeeds when the work does, unless the work ended it otherwise; machines that the
-   * work told nothing of with `run.target` end as the run does. The signal is aborted when the lock is lost, or
-   * `options.signal` is: stop then. A run whose lock is lost is abandoned by the server.
-   *
-   * @throws what the work throws; LockLostError when the lock was lost before the work was done; LockHeldError,
-   * BlockedError, AcquireTimedOutError when it may not begin, with who or what is in the way.
-   * @example
-   * await holdfast.deploy({ service: 'airship', version: '20110502', machines: ['web-0'], waitMs: 60_000 }, async (run, signal) => {
-   *   await run.log('migrating\n')
-   *   await unpack('airship-20110502.tar', { signal })
-   * })
-   */
-  async deploy<T>(
-    options: DeployOptions,
-    work: (run: runs.Run, signal: AbortSignal, lock: AcquiredLock) => T | Promise<T>,
-  ): Promise<T> {
-    return await (await import('./deploy.ts')).deploy(this, options, work)
-  }
-
-  /** Reads one run. @throws NotFoundError */
-  async getRun(name: string, options: reads.ReadOptions = {}): Promise<Run> {
-    return await (await import('./run-reads.ts')).getRun(this.#connection, name, options)
-  }
-
-  /** Lists runs, the one that began last first. */
-  listRuns(options: ListRunsOptions = {}): Paginator<Run> {
-    return listRuns(this.#connection, options)
-  }
-
-  /** Lists the machines that a run is about, and what became of each. */
-  listRunTargets(name: string, options: reads.PageOptions = {}): Paginator<RunTarget> {
-    return listRunTargets(this.#connection, name, options)
-  }
-
-  /**
-   * Reads the log of a run, and with `follow` goes on until the run has ended. Comes back by itself where it
-   * was when its server goes away. `break` ends the call at the server.
-   *
-   * @example
-   * for await (const { data } of holdfast.readRunLog(run.name, { follow: true })) process.stdout.write(data)
-   */
-  readRunLog(name: string, options: ReadRunLogOptions = {}): AsyncIterable<LogPiece> {
-    return { [Symbol.asyncIterator]: () => readRunLog(this.#connection, name, options) }
   }
 
   /** The server's version, limits, clock and last revision. */

@@ -112,7 +112,7 @@ export {
 } from './locks/lock-errors.ts'
 export type { ScopedListOptions } from './locks/lock-reads.ts'
 export type { LockState } from './locks/lock-state.ts'
-export type { ScopeInput, ScopeParts } from './locks/scope.ts'
+export { type ScopeInput, type ScopeParts, scopeText } from './locks/scope.ts'
 export type { Logger } from './logger.ts'
 export type { AliasKind, MachineInput, MachineRefInput } from './machine-ref.ts'
 export type { Page, Paginator } from './paginator.ts'

@@ -60,6 +60,7 @@ test('the values that users import are these, and no others by accident', () => 
     'event',
     'firstToken',
     'revision',
+    'scopeText',
     'timestampFromDate',
   ])
 })

@@ -19,7 +19,6 @@ import { stateService } from './api/state-service.ts'
 import { type Config, ConfigError, configHelp, loadConfig } from './config.ts'
 import { HoldfastError } from './domain/error.ts'
 import { MAX_BATCH_EVENTS } from './domain/event-validation.ts'
-import { letHeapGrow } from './heap.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { LogFeed } from './ledger/log-feed.ts'
 import { LogWriter } from './ledger/log-writer.ts'
@@ -206,7 +205,6 @@ ${configHelp()}
  * cannot start, 2 when it is configured wrongly.
  */
 export async function runServer(argv: string[]): Promise<number> {
-  letHeapGrow()
   if (argv.includes('--help') || argv.includes('-h')) {
     process.stdout.write(help)
     return 0

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Command } from '../../server/src/domain/command.ts'
 import type { Standing } from '../../server/src/domain/locks/acquire-lock.ts'
+import { SatisfyCondition } from '../../server/src/domain/locks/conditions.ts'
 import { GroupWriter } from '../../server/src/ledger/group-writer.ts'
 import { openLease } from '../../server/src/store/leases.ts'
 import { openStore, type Store } from '../../server/src/store/store.ts'
@@ -66,6 +67,7 @@ function attempt(service: string, of = client): { command: Command<Standing>; de
   let times = 0
   const command: Command<Standing> = {
     size: inner.size,
+    isAtHand: inner.isAtHand,
     collect: (keys) => inner.collect(keys),
     decide: (state) => {
       times++
@@ -83,6 +85,8 @@ async function warm(writer: GroupWriter, service: string): Promise<void> {
 
 const changes = async (): Promise<number> =>
   (await sql<{ count: number }>(database.url, 'select count(*)::int as count from change')).rows[0]!.count
+
+const commits = async () => (await sql(database.url, 'select revision from ledger_commit')).rows
 
 const outcome = (submitted: Promise<Standing>): Promise<string> =>
   submitted.then(
@@ -147,6 +151,27 @@ test('what goes behind a request that changes nothing is not done again when tha
   expect([refused.decided(), granted.decided()]).toEqual([2, 1])
   expect(await changes()).toBe(before + 1)
   expect(await outcome(ours.submit(attempt('behind-free', other).command))).toBe('LOCK_HELD')
+})
+
+test('what needs rows is asked for them once, and stays one transaction, also where locks would be decided at once', async () => {
+  const [ours] = writers as [GroupWriter]
+  await warm(ours, 'rows')
+  let collected = 0
+  const commands = Array.from({ length: 40 }, (_, at): Command<bigint> => {
+    const inner = new SatisfyCondition({ condition: `rows:${at}`, reason: '', principal: 'ann' })
+    return {
+      size: inner.size,
+      collect: (keys) => {
+        collected++
+        inner.collect(keys)
+      },
+      decide: (state) => inner.decide(state).revision,
+    }
+  })
+  const before = (await commits()).length
+  await Promise.all(commands.map((command) => ours.submit(command)))
+  expect(collected).toBe(40)
+  expect((await commits()).length).toBe(before + 1)
 })
 
 test('a connection that is lost with two batches under way fails both, and what they did is looked up anew', async () => {

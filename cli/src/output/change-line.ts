@@ -1,4 +1,4 @@
-import type { Revision, WatchedChange, WatchedResource } from '@holdfast/sdk'
+import { type Revision, scopeText, type WatchedChange, type WatchedResource } from '@holdfast/sdk'
 import {
   Finding_State,
   Hold_State,
@@ -10,7 +10,6 @@ import { byteSize } from './byte-size.ts'
 import { enumWord } from './enum-word.ts'
 import { localTimeOfDay } from './relative-time.ts'
 import { runStateWord } from './run-words.ts'
-import { scopeText } from './scope-text.ts'
 import { shortName } from './short-name.ts'
 import { stateWord } from './state-word.ts'
 import { type Paint, printable, type Tone } from './terminal-text.ts'

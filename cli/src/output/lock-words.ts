@@ -1,8 +1,7 @@
-import { dateFromTimestamp } from '@holdfast/sdk'
+import { dateFromTimestamp, scopeText } from '@holdfast/sdk'
 import { type Hold, Hold_LiftCause, type Lock, Lock_EndCause } from '@holdfast/sdk/messages'
 import { enumWord } from './enum-word.ts'
 import { localTime, relativeTime } from './relative-time.ts'
-import { scopeText } from './scope-text.ts'
 
 /** What a lock covers. */
 export function lockScopes({ scopes }: Lock): string {

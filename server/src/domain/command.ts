@@ -8,6 +8,11 @@ import type { WorkingSet } from './working-set.ts'
 export interface Command<Result> {
   /** About how much memory it holds, in bytes: what the writer's queue is limited by. */
   readonly size: number
+  /**
+   * Whether it asks for nothing, most often, but what a writer has at hand of locks and leases: then it may be decided
+   * before the ledger is locked.
+   */
+  readonly isAtHand?: true
   collect(keys: LoadKeys): void
   decide(state: WorkingSet): Result
 }

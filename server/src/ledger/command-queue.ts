@@ -28,6 +28,11 @@ export class CommandQueue {
     return this.#queue.length
   }
 
+  /** Whether all that wait may be decided before the ledger is locked. */
+  get isAtHand(): boolean {
+    return this.#queue.every(({ command }) => command.isAtHand)
+  }
+
   submit<Result>(command: Command<Result>, signal?: AbortSignal): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
       this.#outside.push({ command, signal, resolve, reject })

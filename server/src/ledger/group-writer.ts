@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import type { Command } from '../domain/command.ts'
 import { HoldfastError } from '../domain/error.ts'
-import { DAY_MS, type Instant } from '../domain/instant.ts'
+import type { Instant } from '../domain/instant.ts'
 import { LoadKeys } from '../domain/load-keys.ts'
 import type { ChangeRecord } from '../domain/rows.ts'
 import type { WorkingSet } from '../domain/working-set.ts'
-import { monthOf } from '../store/event-partitions.ts'
+import { monthsToWrite } from '../store/event-partitions.ts'
 import type { Store } from '../store/store.ts'
 import { storeError } from '../store/store-error.ts'
 import type { WriterSession } from '../store/writer-session.ts'
@@ -31,7 +31,6 @@ export interface GroupWriterOptions {
   queueBytes?: number
 }
 
-const MARGIN_DAYS = 31
 /** So many batches may be on their way to the database at once, each decided on what the one before leaves. */
 const MOST_UNDER_WAY = 3
 /** With nothing under way so many commands are split in three: one part is decided while another is written. */
@@ -125,7 +124,7 @@ export class GroupWriter {
 
   #advance(): void {
     while (!this.#alone && this.#queue.length > 0 && this.#underWay.length < MOST_UNDER_WAY) {
-      const session = this.#session?.mayAssume ? this.#session : undefined
+      const session = this.#session?.mayAssume && this.#queue.isAtHand ? this.#session : undefined
       const splits = session !== undefined && this.#underWay.length === 0 && this.#queue.length >= SPLIT_FROM
       const most = splits ? Math.ceil(this.#queue.length / 3) : Number.POSITIVE_INFINITY
       const batch = this.#queue.take(this.#batchBytes, most)
@@ -213,7 +212,7 @@ export class GroupWriter {
     const session = await this.#openSession()
     const { partitions } = this.#store
     const keys = keysOf(batch)
-    await partitions.ensure(this.#months(keys))
+    await partitions.ensure(monthsToWrite(keys.events))
 
     const state = await session.begin(keys, partitions)
     if (state.epoch === this.#acknowledged.epoch && state.head < this.#acknowledged.head) {
@@ -236,25 +235,6 @@ export class GroupWriter {
     this.#acknowledged = { epoch, head: to }
     for (const answer of answers) answer()
     if (to > from.head) this.#onCommit({ epoch, from: from.head, to, committedAt, changes })
-  }
-
-  /**
-   * The months that the batch's events fall in, but for those that will be refused for their time. The clock
-   * here is this process's, and the one that decides is the database's: hence the margin.
-   */
-  #months(keys: LoadKeys): Set<string> {
-    const now = Date.now()
-    const micros = (days: number): bigint => BigInt(now + days * DAY_MS) * 1000n
-    const latest = micros(MARGIN_DAYS)
-    const months = new Set<string>()
-    for (const { occurredAt, retentionDays } of keys.events) {
-      if (occurredAt < latest && occurredAt > micros(-retentionDays - MARGIN_DAYS)) {
-        months.add(monthOf(occurredAt))
-      }
-    }
-    // Changes made by calls to the API are events of now.
-    months.add(monthOf(micros(0)))
-    return months
   }
 
   async #openSession(): Promise<WriterSession> {

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { DAY_MS } from '../domain/instant.ts'
+import type { EventKey } from '../domain/load-keys.ts'
 import { storeError } from './store-error.ts'
 
 /** A month of events, as `2026-11`. */
@@ -21,6 +22,26 @@ export const partitionOf = (month: Month): string => `event_${month.replace('-',
 export function nextMonth(month: Month): Month {
   const [year, number] = month.split('-').map(Number) as [number, number]
   return number === 12 ? `${year + 1}-01` : `${year}-${String(number + 1).padStart(2, '0')}`
+}
+
+const MARGIN_DAYS = 31
+
+/**
+ * The months that a batch may write events to: those that its own fall in, but for those that will be refused for their
+ * time, and this one, since changes made by calls to the API are events of now. The clock here is this process's, and
+ * the one that decides is the database's: hence the margin.
+ */
+export function monthsToWrite(events: readonly EventKey[]): Set<Month> {
+  const now = Date.now()
+  const micros = (days: number): bigint => BigInt(now + days * DAY_MS) * 1000n
+  const latest = micros(MARGIN_DAYS)
+  const months = new Set<Month>()
+  for (const { occurredAt, retentionDays } of events) {
+    if (occurredAt < latest && occurredAt > micros(-retentionDays - MARGIN_DAYS)) {
+      months.add(monthOf(occurredAt))
+    }
+  }
+  return months.add(monthOf(micros(0)))
 }
 
 /**

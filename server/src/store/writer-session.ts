@@ -60,11 +60,12 @@ export class WriterSession {
     return session
   }
 
-  /** Whether the connection is lost. A lost session is closed and replaced. */
+  /** Which locks there are; undefined before the first batch. */
   get locks(): LockTable | undefined {
     return this.#locks
   }
 
+  /** Whether the connection is lost. A lost session is closed and replaced. */
   get broken(): boolean {
     return this.#failure !== undefined
   }

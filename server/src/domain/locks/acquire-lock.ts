@@ -53,6 +53,7 @@ export interface Standing {
 /** Grants scopes, or queues for them, or refuses. */
 export class AcquireLock implements Command<Standing> {
   readonly size = 500
+  readonly isAtHand = true
   readonly #wanted: Acquisition
 
   constructor(wanted: Acquisition) {
@@ -159,6 +160,7 @@ export class AcquireLock implements Command<Standing> {
 /** Where requests that wait stand by now; a name that is neither held nor waits gives nothing. Changes nothing. */
 export class DescribeLocks implements Command<Standing[]> {
   readonly size: number
+  readonly isAtHand = true
   readonly #names: readonly string[]
 
   constructor(names: readonly string[]) {

@@ -6,6 +6,7 @@ import { leaseName } from './lease.ts'
 /** The locks of a lease that are held or wait, for who comes back to it. Changes nothing. */
 export class DescribeLease implements Command<Lock[]> {
   readonly size = 100
+  readonly isAtHand = true
   readonly #id: string
 
   constructor(id: string) {

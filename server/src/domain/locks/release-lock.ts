@@ -15,6 +15,7 @@ import { endLock, leasesWaitingFor } from './lock-changes.ts'
 /** Commands on one lock by its name. */
 abstract class LockCommand<Result> implements Command<Result> {
   readonly size = 200
+  readonly isAtHand = true
   protected readonly name: string
 
   constructor(name: string) {
