@@ -14,7 +14,8 @@ import { automate, type Message } from './messages.ts'
 let server: TestServer
 let holdfast: Holdfast
 beforeAll(async () => {
-  server = await testServer()
+  // The samples are some years old.
+  server = await testServer({ runRetentionDays: 36_500 })
   holdfast = await Holdfast.connect({ address: server.address })
 })
 afterAll(async () => {

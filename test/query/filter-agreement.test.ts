@@ -122,3 +122,39 @@ test.each(KINDS)(
     }
   },
 )
+
+/** A text as filters have it. */
+const quoted = (text: string): string => `"${text.replaceAll(/["\\*]/g, (character) => `\\${character}`)}"`
+
+test('instances of a service in an environment, which an index has by name, are those of the filter, by pages of any size', async () => {
+  let matched = 0
+  for (const revision of [populated.head(), populated.head() - 5n, populated.head() / 2n]) {
+    const state = populated.stateAt('instance', revision)
+    const environments = new Set(state.map(({ environment }) => environment).filter((text) => text !== ''))
+    const services = new Set(state.map(({ service }) => service.slice('services/'.length)))
+    const byEnvironment = [...environments].map((environment) => `environment = ${quoted(environment)}`)
+    const filters = byEnvironment.flatMap((environment) => [
+      environment,
+      ...[...services].map((service) => `${environment} AND service = ${quoted(service)}`),
+    ])
+    for (const filter of filters) {
+      const matches = matcher(compileFilter(filter, LISTINGS.instance.fields))
+      const expected = state
+        .filter(matches)
+        .map(({ name }) => name)
+        .sort(compareText)
+      matched += expected.length
+      for (const descending of [false, true]) {
+        const found = await readAll('instance', {
+          filter,
+          order: { field: 'name', descending },
+          revision,
+          limit: 2,
+        })
+        const names = found.map(({ name }) => name)
+        expect(descending ? names.reverse() : names).toEqual(expected)
+      }
+    }
+  }
+  expect(matched).toBeGreaterThan(50)
+})

@@ -94,6 +94,29 @@ test('pages of any size put together are the timeline, also where much occurred 
   expect(await idsOf('machine = none', 4)).toEqual([])
 })
 
+test('pages go on from the last month to what was before it, to the end', async () => {
+  const day = 86_400
+  const events = Array.from({ length: 12 }, (_, i) => ({
+    ...(i % 3 === 0 ? deployed('aged', `${i}`, ['aged-0', 'aged-1']) : started('aged-0', 'aged', `${i}`)),
+    occurredTime: at(-5 * day * (i + 1)),
+  }))
+  await report(server, events)
+  const newestFirst = events.map(({ id }) => id)
+  for (const filter of ['machine = aged-0', 'service = aged', 'machine = aged-0 AND service = aged']) {
+    for (const pageSize of [1, 3, 4, 6, 7, 11, 12, 50]) {
+      const pages: string[][] = []
+      let pageToken = ''
+      do {
+        const page = await calls.listTimeline({ filter, pageSize, pageToken })
+        pages.push(page.entries.map(({ event }) => event!.id))
+        pageToken = page.nextPageToken
+      } while (pageToken !== '')
+      expect(pages.flat()).toEqual(newestFirst)
+      expect(pages).toHaveLength(Math.ceil(events.length / pageSize))
+    }
+  }
+})
+
 test('a time range keeps what occurred at its start and not at its end', async () => {
   await report(server, [
     { ...started('range-0', 'ranged', '1'), occurredTime: at(-5) },

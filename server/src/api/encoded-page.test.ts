@@ -15,7 +15,7 @@ test('a page put together from rows is what encoding the response gives', () => 
   })
   fc.assert(
     fc.property(page, (response) => {
-      const rows = response.machines.map((row) => Machine.encode(row).finish())
+      const rows = response.machines.map((row) => [Machine.encode(row).finish()])
       const { encoded } = encodePage({ ...response, rows })
       expect(encoded).toEqual(Buffer.from(ListMachinesResponse.encode(response).finish()))
     }),

@@ -1,8 +1,9 @@
+import { rowBytes, type WireRow, writeRow } from '../store/wire-row.ts'
 import { Encoded } from './handler.ts'
 
 /** A page of a listing with its rows as protobuf. */
 export interface EncodedPage {
-  rows: readonly Uint8Array[]
+  rows: readonly WireRow[]
   nextPageToken: string
   revision: bigint
 }
@@ -14,7 +15,8 @@ export interface EncodedPage {
 export function encodePage({ rows, nextPageToken, revision }: EncodedPage): Encoded {
   const token = Buffer.from(nextPageToken)
   let bytes = 0
-  for (const row of rows) bytes += 1 + varintBytes(row.length) + row.length
+  const lengths = rows.map(rowBytes)
+  for (const length of lengths) bytes += 1 + varintBytes(length) + length
   if (token.length > 0) bytes += 1 + varintBytes(token.length) + token.length
   const buffer = Buffer.allocUnsafe(bytes + (revision === 0n ? 0 : 11))
   let at = 0
@@ -25,14 +27,17 @@ export function encodePage({ rows, nextPageToken, revision }: EncodedPage): Enco
     }
     buffer[at++] = value
   }
-  const field = (tag: number, content: Uint8Array): void => {
+  const field = (tag: number, content: WireRow, length: number): void => {
     buffer[at++] = tag
-    varint(content.length)
-    buffer.set(content, at)
-    at += content.length
+    varint(length)
+    const end = writeRow(content, buffer, at)
+    if (end !== at + length) throw new RangeError(`a row of ${length} bytes took ${end - at}`)
+    at = end
   }
-  for (const row of rows) field(0x0a, row)
-  if (token.length > 0) field(0x12, token)
+  rows.forEach((row, i) => {
+    field(0x0a, row, lengths[i]!)
+  })
+  if (token.length > 0) field(0x12, [token], token.length)
   if (revision > 0n) {
     buffer[at++] = 0x18
     let rest = revision

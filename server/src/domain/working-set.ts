@@ -223,7 +223,9 @@ export class WorkingSet {
   #followLocks(isNew: boolean): (row: Row<'lock'> | Row<'hold'>) => void {
     let put: Row<'lock'> | Row<'hold'> | undefined
     this.#undo.push(() => {
-      if (put !== undefined) this.locks.takeBack(put, isNew)
+      if (put === undefined) return
+      if (isNew) this.locks.drop(put)
+      else this.locks.set(put)
     })
     return (row) => {
       put = row
@@ -274,7 +276,7 @@ export class WorkingSet {
     }
     this.changes.push({
       ...{ revision: this.#head, ordinal: this.#ordinal++, kind, name: resource.name },
-      ...{ resourceId: id, body, before, committedAt: this.now },
+      ...{ resourceId: id, body, before },
     })
   }
 

@@ -100,8 +100,11 @@ export class Feed {
       this.refresh()
       return
     }
-    for (const change of changes) change.committedAt = committedAt
-    const entries = entriesOf(epoch, { from, to }, changes)
+    const entries = entriesOf(
+      epoch,
+      { from, to },
+      changes.map((change) => ({ ...change, committedAt })),
+    )
     for (const entry of entries) this.#append(entry)
     for (const entry of entries) this.#follower?.changed(entry.changes)
     this.#wake()

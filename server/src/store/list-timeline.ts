@@ -18,6 +18,7 @@ import {
 } from './timeline-events.ts'
 import { lockRows } from './timeline-locks.ts'
 import { type TimelineNames, timelineNames } from './timeline-names.ts'
+import { rowBytes, type WireRow } from './wire-row.ts'
 
 /** Events looked at for one page at the most, where a filter refuses most of them; then the page is short. */
 const SCAN_ROWS = 5000
@@ -30,22 +31,23 @@ export const TIMELINE_KEY_LENGTH = 3
  * timeline of each. A page may be short and not the last: it looks at a bounded number of events. Gives
  * TimelineEntry as protobuf: events are stored encoded, and are not decoded for it.
  */
-export async function listTimeline(store: Store, query: TimelineQuery): Promise<Page<Uint8Array>> {
+export async function listTimeline(store: Store, query: TimelineQuery): Promise<Page<WireRow>> {
   const ids = await namedIds(store, query.filter)
-  // Planning takes longer the more partitions there are, 5 ms for a year of them; most pages end in a month.
-  const lately = recentPart(query)
-  const recent = lately === undefined ? undefined : await readBranches(store, lately, ids)
-  const { page, last } = recent?.last === undefined ? await readBranches(store, query, ids) : recent
+  const { page, last } = await readNewest(store, query, ids)
   const [names, changesOf] = await Promise.all([
     timelineNames(store, page),
     timelineChanges(store, { rows: page, machine: ids?.machine }),
   ])
   const writer = new BinaryWriter()
-  const resources = page.map((row) => {
+  const resources = page.map((row): WireRow => {
     const entry = entryOf(row, names)
     entry.fieldChanges = changesOf(row)
-    // With its event, which is field 1, as it is stored.
-    return TimelineEntry.encode(entry, writer.uint32(0x0a).bytes(row.body)).finish()
+    // The event, which is field 1, as it is stored, then the rest.
+    const begin = writer
+      .uint32(0x0a)
+      .uint32(rowBytes([row.body]))
+      .finish()
+    return [begin, row.body, TimelineEntry.encode(entry, writer).finish()]
   })
   return { resources, next: last === undefined ? undefined : keyOf(last) }
 }
@@ -65,6 +67,27 @@ interface BranchesPage {
   page: TimelineRow[]
   /** Where the next page begins after; undefined at the end of what the query asks for. */
   last: TimelineKey | undefined
+}
+
+/**
+ * The rows of a page, from the last month first: planning takes longer the more partitions there are, 5 ms for a year of
+ * them, and most pages end in a month. What that does not fill goes on before it. Read anew with the month in it, the
+ * timeline of a machine and a service took 8.1 ms of PostgreSQL's CPU, and 4.7 so.
+ */
+async function readNewest(
+  store: Store,
+  query: TimelineQuery,
+  ids: NamedIds | undefined,
+): Promise<BranchesPage> {
+  const lately = recentPart(query)
+  if (lately === undefined) return readBranches(store, query, ids)
+  const recent = await readBranches(store, lately, ids)
+  if (recent.last !== undefined) return recent
+  const limit = query.limit - recent.page.length
+  // Full to the row: only all of it says whether there is more.
+  if (limit === 0) return readBranches(store, query, ids)
+  const before = await readBranches(store, { ...query, end: lately.start, limit }, ids)
+  return { page: [...recent.page, ...before.page], last: before.last }
 }
 
 async function readBranches(

@@ -27,6 +27,8 @@ export interface Listing<K extends ListedKind> {
   small: boolean
   /** Fields that an index finds rows by. */
   indexed: ReadonlySet<string>
+  /** Fields that, each equal to something, are what an index begins with that goes on with the name. */
+  byName?: readonly (readonly string[])[]
   /** The orders that all of a large table can be read in, as `order_by` has them; ascending serves both ways. */
   orders?: readonly string[]
 }
@@ -93,6 +95,7 @@ const INSTANCES: Listing<'instance'> = {
   fields: INSTANCE_FIELDS,
   small: false,
   indexed: new Set(['service', 'environment', 'labels']),
+  byName: [['environment'], ['service', 'environment']],
   // An index on what changes more often would make every change rewrite all index entries of the row.
   orders: ['name', 'machine', 'service', 'environment', 'create_time', 'update_time desc'],
   columns: new Map<string, FilterColumn>([

@@ -116,7 +116,7 @@ function changesBetween(
   const time = sqlTime(position.time)
   const from = begin === undefined ? sql`true` : sql`x.committed_at >= ${sqlTime(begin)}`
   return sql`
-    select ${stateColumns(at, 'instance')}, ${sqlMicros(sql`p.committed_at`)} as changed_at, c.body
+    select ${stateColumns(at, 'instance')}, ${sqlMicros(sql`p.committed_at`)} as changed_at, encode(c.body, 'base64') as body
     from (
       select x.committed_at, x.revision, x.resource_id, t.name from change x
       join instance t on t.id = x.resource_id

@@ -4,9 +4,19 @@ import { Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { Instance } from '../../../proto/gen/holdfast/v1/service.ts'
 import { HoldfastError } from '../domain/error.ts'
 import { resourceOf, wireOf } from './resource-row.ts'
+import { rowBytes, type WireRow, writeRow } from './wire-row.ts'
 
 const at = { revision: 7n, head: 9n, now: true }
 const time = fc.record({ seconds: fc.bigInt({ min: 1n, max: 1n << 36n }), nanos: fc.nat(999_999_999) })
+
+const toBase64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes).toString('base64').replace(/.{76}/g, '$&\n')
+
+function together(row: WireRow): Buffer {
+  const buffer = Buffer.alloc(rowBytes(row))
+  expect(writeRow(row, buffer, 0)).toBe(buffer.length)
+  return buffer
+}
 
 test('a row passed on as it is stored reads as the row decoded', () => {
   const seen = fc.option(fc.bigInt({ min: 0n, max: 1n << 54n }), { nil: null })
@@ -15,14 +25,18 @@ test('a row passed on as it is stored reads as the row decoded', () => {
       const row = { name: 'x', current: true, observed_at }
       const machine = {
         ...row,
-        body: Buffer.from(Machine.encode(Machine.fromPartial({ etag, observedTime })).finish()),
+        body: toBase64(Machine.encode(Machine.fromPartial({ etag, observedTime })).finish()),
       }
-      expect(Machine.decode(wireOf('machine', machine, at))).toEqual(resourceOf('machine', machine, at))
+      expect(Machine.decode(together(wireOf('machine', machine, at)))).toEqual(
+        resourceOf('machine', machine, at),
+      )
       const instance = {
         ...row,
-        body: Buffer.from(Instance.encode(Instance.fromPartial({ etag, observedTime })).finish()),
+        body: toBase64(Instance.encode(Instance.fromPartial({ etag, observedTime })).finish()),
       }
-      expect(Instance.decode(wireOf('instance', instance, at))).toEqual(resourceOf('instance', instance, at))
+      expect(Instance.decode(together(wireOf('instance', instance, at)))).toEqual(
+        resourceOf('instance', instance, at),
+      )
     }),
   )
 })

@@ -5,14 +5,15 @@ import { revisionCompacted } from '../domain/lost-position.ts'
 import { freshnessOf } from './freshness.ts'
 import type { ReadPoint } from './read-point.ts'
 import { type Sql, sql, sqlMicros } from './sql.ts'
+import type { WireRow } from './wire-row.ts'
 
 /** A resource as it was at a revision. */
 export interface ResourceRow {
   name: string
   /** Whether the row has not changed since, so that its columns are those of the revision. */
   current: boolean
-  /** Null when what it was is no longer kept. */
-  body: Buffer | null
+  /** In base64; null when what it was is no longer kept. */
+  body: string | null
   /** Microseconds; null unless asked for. */
   observed_at: bigint | null
   /** The number of its Freshness, in a read of now. */
@@ -24,7 +25,7 @@ export interface ResourceRow {
  * from the newest change before. One statement sees one state of both, so nothing falls in between.
  */
 export function rowColumns(at: ReadPoint, kind: KindName): Sql {
-  return sql`${stateColumns(at, kind)}, ${bodyAt(at.revision)} as body`
+  return sql`${stateColumns(at, kind)}, encode(${bodyAt(at.revision)}, 'base64') as body`
 }
 
 /** The columns of a ResourceRow but its body. */
@@ -57,22 +58,27 @@ const OBSERVED_TIME: Partial<Record<KindName, number>> = { machine: 14, instance
  * The resource of a row as protobuf, without decoding what is stored: decoding and encoding a thousand
  * instances again takes 8 ms. Throws as `resourceOf`.
  */
-export function wireOf(kind: KindName, row: ResourceRow, at: ReadPoint): Buffer {
-  const body = withFreshness(kind, storedBody(row, at), row)
+export function wireOf(kind: KindName, row: ResourceRow, at: ReadPoint): WireRow {
+  const body = bodyOf(row, at)
+  const pieces: (string | Uint8Array)[] = [body]
+  const freshness = freshnessField(kind, row)
+  if (freshness !== undefined) pieces.push(freshness)
   const field = OBSERVED_TIME[kind]
-  if (row.observed_at === null || row.observed_at === NEVER || field === undefined) return body
-  return withTime(body, field, row.observed_at)
+  if (row.observed_at !== null && row.observed_at !== NEVER && field !== undefined) {
+    pieces.push(timeField(field, row.observed_at))
+  }
+  return pieces
 }
 
 /** The number of `freshness` in the message of each kind that has it. */
 const FRESHNESS: { readonly [K in KindName]?: number } = { machine: 18, instance: 24, finding: 28 }
 
-function withFreshness(kind: KindName, body: Buffer, { freshness }: ResourceRow): Buffer {
+function freshnessField(kind: KindName, { freshness }: ResourceRow): Uint8Array | undefined {
   const field = FRESHNESS[kind]
-  if (field === undefined || !freshness) return body
+  if (field === undefined || !freshness) return undefined
   // Two bytes of tag, as for every field from 16 to 2047, and one of value.
   const tag = field * 8
-  return Buffer.concat([body, Buffer.from([(tag % 128) | 0x80, tag >> 7, freshness])])
+  return Uint8Array.of((tag % 128) | 0x80, tag >> 7, freshness)
 }
 
 /** When the instance or machine of a row was last seen, where the row says so. */
@@ -81,28 +87,30 @@ export function observedTimeOf({ observed_at }: ResourceRow): Timestamp | undefi
   return timestampFromInstant(observed_at as Instant)
 }
 
-/** A message with one of its times set. */
-function withTime(message: Buffer, field: number, micros: bigint): Buffer {
+/** A time as a field of a message: what comes last of a field counts. */
+function timeField(field: number, micros: bigint): Uint8Array {
   const { seconds, nanos } = timestampFromInstant(micros as Instant)
-  const buffer = Buffer.allocUnsafe(message.length + 24)
-  let at = message.copy(buffer)
+  const bytes = Buffer.allocUnsafe(24)
+  let at = 0
   const varint = (value: number): void => {
-    for (; value > 0x7f; value = Math.floor(value / 128)) buffer[at++] = (value % 128) | 0x80
-    buffer[at++] = value
+    for (; value > 0x7f; value = Math.floor(value / 128)) bytes[at++] = (value % 128) | 0x80
+    bytes[at++] = value
   }
   varint(field * 8 + 2)
   const length = at++
-  // The last of a field counts, and readers may merge it into the one before: so zeros are written, too.
-  buffer[at++] = 0x08
+  // Readers may merge it into the one before: so zeros are written, too.
+  bytes[at++] = 0x08
   varint(Number(seconds))
-  buffer[at++] = 0x10
+  bytes[at++] = 0x10
   varint(nanos)
-  buffer[length] = at - length - 1
-  return buffer.subarray(0, at)
+  bytes[length] = at - length - 1
+  return bytes.subarray(0, at)
 }
 
 /** What is stored of a row's resource. Throws as `resourceOf`. */
-export function storedBody({ body }: ResourceRow, { revision }: ReadPoint): Buffer {
+export const storedBody = (row: ResourceRow, at: ReadPoint): Buffer => Buffer.from(bodyOf(row, at), 'base64')
+
+function bodyOf({ body }: ResourceRow, { revision }: ReadPoint): string {
   if (body === null) throw revisionCompacted(revision, revision + 1n)
   return body
 }

@@ -44,16 +44,19 @@ export async function sortedRows<K extends ListedKind>(
   const compare = (a: SortKey, b: SortKey): number => sign * compareSortKeys(a, b)
   const start = read.after === undefined ? undefined : parseKey(field, read.after)
 
-  const [unchanged, changed] = await Promise.all([
-    store.query<ResourceRow & { sort_value: string | bigint | null }>(unchangedRows(read, start).toQuery()),
-    store.query<ResourceRow>(changedRows(read).toQuery()),
-  ])
-  if (changed.length > MAX_CHANGED) throw orderTooWide(order, MAX_CHANGED)
-  const matches = matcher(filter)
+  const unchanged = await store.query<SortedRow>(unchangedRows(read, start).toQuery())
   const found = unchanged.map(
     (row): Keyed => ({ key: { value: row.sort_value ?? undefined, name: row.name }, row }),
   )
+  // One state of the ledger, at which nothing has changed since: most reads of now need no more. Otherwise what has
+  // is read after, so that what changes in between is in both rather than in neither.
+  const isHead = unchanged[0]?.head === at.revision
+  const changed = isHead ? [] : await store.query<ResourceRow>(changedRows(read).toQuery())
+  if (changed.length > MAX_CHANGED) throw orderTooWide(order, MAX_CHANGED)
+  const matches = matcher(filter)
+  const names = new Set(changed.length > 0 ? unchanged.map(({ name }) => name) : [])
   for (const row of changed) {
+    if (names.has(row.name)) continue
     const resource = resourceOf(listing.kind, row, at)
     const key = { value: sortValue(field, resource), name: row.name }
     if (start !== undefined && compare(key, start) <= 0) continue
@@ -63,6 +66,13 @@ export async function sortedRows<K extends ListedKind>(
   const page = found.slice(0, limit)
   const next = found.length > limit ? formatKey(page.at(-1)!.key) : undefined
   return { resources: page.map(({ row }) => row), next }
+}
+
+interface SortedRow extends ResourceRow {
+  sort_value: string | bigint | null
+  /** Where the ledger stood. */
+  head: bigint
+  [column: string]: unknown
 }
 
 interface Keyed {
@@ -121,7 +131,8 @@ function unchangedRows<K extends ListedKind>(
   const { column, value, toSql } = sortColumn(listing.columns.get(order.field)!)
   const direction = order.descending ? sql` desc` : sql``
   const key = start === undefined ? sql`true` : afterKey(column, { value: toSql(start.value), start, order })
-  return sql`select ${rowColumns(at, listing.kind)}, ${value} as sort_value from (
+  return sql`select ${rowColumns(at, listing.kind)}, ${value} as sort_value,
+      (select l.head from ledger l where l.id = 1) as head from (
       select t.id from ${listing.table} t
       where t.revision <= ${at.revision} and ${filterSql(filter, listing.columns)} and ${key}
       order by ${column}${direction}, t.name${direction} limit ${limit + 1}

@@ -12,6 +12,7 @@ import { EventAuthor } from './migrations/event-author.ts'
 import { FindingFreshness } from './migrations/finding-freshness.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
+import { ListIndexes } from './migrations/list-indexes.ts'
 import { Locks } from './migrations/locks.ts'
 import { ReportIntervals } from './migrations/report-intervals.ts'
 import { RunSearch } from './migrations/run-search.ts'
@@ -90,6 +91,7 @@ export class Store {
             RunTextParts,
             EventAuthor,
             AssumedBatches,
+            ListIndexes,
           ],
           snapshot: false,
           transactional: true,

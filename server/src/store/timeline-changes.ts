@@ -13,8 +13,9 @@ const MAX_RESOURCES = 32
 interface ChangeRow {
   revision: bigint
   kind: number
-  body: Buffer
-  before: Buffer | null
+  /** In base64, as `before` is: two thirds of hexadecimal, and quicker read. */
+  body: string
+  before: string | null
 }
 
 /**
@@ -43,9 +44,9 @@ export async function timelineChanges(
     const changes: FieldChange[] = []
     for (const { kind, body, before } of (revision !== null && byRevision.get(revision)) || []) {
       const name = kindName(kind)
-      const after = decodeResource(name, body)
+      const after = decodeResource(name, Buffer.from(body, 'base64'))
       if (told !== undefined && after.resource?.value.name !== told.resource) continue
-      const old = before === null ? undefined : decodeResource(name, before)
+      const old = before === null ? undefined : decodeResource(name, Buffer.from(before, 'base64'))
       changes.push(...fieldChanges(old, after))
       if (changes.length >= MAX_FIELD_CHANGES) break
     }
@@ -53,8 +54,8 @@ export async function timelineChanges(
   }
 }
 
-const COLUMNS = sql`c.revision, c.kind, c.body, (
-  select p.body from change p where p.resource_id = c.resource_id and p.revision < c.revision
+const COLUMNS = sql`c.revision, c.kind, encode(c.body, 'base64') as body, (
+  select encode(p.body, 'base64') from change p where p.resource_id = c.resource_id and p.revision < c.revision
   order by p.revision desc limit 1
 ) as before`
 

@@ -53,10 +53,17 @@ export async function walkRows<K extends ListedKind>(
     )
     return collector.page(undefined)
   }
+  const isNear = at.head - at.revision <= FEW_REVISIONS
+  if (isNear && isServedByName(walk)) {
+    await collector.fill((position, want) => store.query(foundRows(walk, { position, want, inOrder: true })))
+    return collector.page(undefined)
+  }
   for (const probe of [true, false]) {
     const rows = probe ? PROBE_ROWS + PROBE_ROWS_A_ROW * walk.limit : SCAN_ROWS
-    if (!probe && at.head - at.revision <= FEW_REVISIONS && isSparseServed(listing, filter)) {
-      await collector.fill((position, want) => store.query(sparseRows(walk, { position, want })))
+    if (!probe && isNear && isSparseServed(listing, filter)) {
+      await collector.fill((position, want) =>
+        store.query(foundRows(walk, { position, want, inOrder: false })),
+      )
       return collector.page(undefined)
     }
     const end = await keyAt(store, walk, { position: collector.position, rows })
@@ -176,22 +183,36 @@ export function isSparseServed<K extends ListedKind>(
   )
 }
 
+/** Whether an index has the rows that pass a filter, and no others, in the order of a walk by name. */
+function isServedByName<K extends ListedKind>({ listing, filter, order }: Walk<K>): boolean {
+  if (listing.byName === undefined || order.columns.length !== 1) return false
+  const equal = conjuncts(filter).map((term) =>
+    term.type === 'test' && !term.negated && term.predicate.op === 'equal' ? term.field.name : undefined,
+  )
+  return listing.byName.some(
+    (fields) => fields.length === equal.length && fields.every((field) => equal.includes(field)),
+  )
+}
+
 /**
- * For a filter that few rows pass: all of those that do, by whatever index serves, then the first of them. The
- * rows changed since are found by their changes. Materialized: with the LIMIT in sight the planner would walk
- * the names in hope of an early match, which the probe has shown there is not.
+ * The rows that pass a filter by whatever index serves, then the first of them. The rows changed since are found by their
+ * changes. Unless an index has them in the order of the walk, that takes all of those that pass, and is for a filter that
+ * few do. Materialized then: with the LIMIT in sight the planner would walk the names in hope of an early match, which
+ * the probe has shown there is not. A page of 250 of a service in an environment that is a tenth of it took 6.9 ms of
+ * PostgreSQL's CPU as what the probe finds and the rest so; in the order of an index of its own, 1.5.
  */
-function sparseRows<K extends ListedKind>(
+function foundRows<K extends ListedKind>(
   { listing, order, filter, at }: Walk<K>,
-  { position, want }: { position: string[] | undefined; want: number },
+  { position, want, inOrder }: { position: string[] | undefined; want: number; inOrder: boolean },
 ) {
   const { table, columns, kind } = listing
   const bounds = sql`${after(order, position)} and ${keyRange(listing, filter)}`
   const keys = joinSql(order.columns, ', ')
+  const unchanged = sql`select t.id, ${keys} from ${table} t
+      where t.revision <= ${at.revision} and ${bounds} and ${filterSql(filter, columns)}`
   return sql`
-    with m as materialized (
-      select t.id, ${keys} from ${table} t
-      where t.revision <= ${at.revision} and ${bounds} and ${filterSql(filter, columns)}
+    with m as ${inOrder ? sql`` : sql`materialized`} (
+      ${inOrder ? sql`(${unchanged} order by ${orderBy(order)} limit ${want})` : unchanged}
       union all
       select t.id, ${keys} from ${table} t
       where t.revision > ${at.revision} and t.create_revision <= ${at.revision} and ${bounds}
