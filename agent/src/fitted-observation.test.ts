@@ -18,13 +18,13 @@ function process(pid: number, commandArgs: string[] = []): ObservedProcess {
 }
 
 test('what fits is left as it is', () => {
-  const observation = { processes: [process(1, ['a'.repeat(4_000)])], complete: true, listComplete: true }
-  expect(fitted(observation)).toEqual(observation)
+  const observation = { processes: [process(1, ['a'.repeat(4_000)])], unseen: [] }
+  expect(fitted(observation)).toEqual({ ...observation, complete: true, listComplete: true })
 })
 
 test('long command lines are cut first, and that leaves the list complete', () => {
   const processes = Array.from({ length: 1_000 }, (_, pid) => process(pid, ['a'.repeat(4_000)]))
-  const observation = fitted({ processes, complete: true, listComplete: true })
+  const observation = fitted({ processes, unseen: [] })
   expect(observation.complete).toBe(true)
   expect(observation.processes).toHaveLength(1_000)
   expect(observation.processes[0]?.commandArgs[0]?.length).toBeLessThan(4_000)
@@ -32,12 +32,10 @@ test('long command lines are cut first, and that leaves the list complete', () =
 
 test('a list that was cut is not complete', () => {
   const many = Array.from({ length: MAX_PROCESSES + 1 }, (_, pid) => process(pid))
-  const observation = fitted({ processes: many, complete: true, listComplete: true })
+  const observation = fitted({ processes: many, unseen: [] })
   expect(observation.complete).toBe(false)
   expect(observation.processes.length).toBeLessThanOrEqual(MAX_PROCESSES)
-  expect(fitted({ processes: many.slice(0, 100), complete: true, listComplete: true }, 1_000).complete).toBe(
-    false,
-  )
+  expect(fitted({ processes: many.slice(0, 100), unseen: [] }, 1_000).complete).toBe(false)
 })
 
 test('10,000 workers of one program fit, and leave out what is like their parent', () => {
@@ -60,11 +58,7 @@ test('10,000 workers of one program fit, and leave out what is like their parent
   const alike = Array.from({ length: 10_000 }, (_, i) =>
     worker(20 + i, { listeningPorts: i % 2 ? [80] : [] }),
   )
-  const { processes, complete } = fitted({
-    processes: [parent, ...odd, ...alike],
-    complete: true,
-    listComplete: true,
-  })
+  const { processes, complete } = fitted({ processes: [parent, ...odd, ...alike], unseen: [] })
   expect(complete).toBe(true)
   expect(processes.map(({ pid }) => pid)).toEqual([7, 8, 9, 10, 11, 12, 13])
 })
@@ -72,7 +66,7 @@ test('10,000 workers of one program fit, and leave out what is like their parent
 test('of more than fits those that listen stay', () => {
   const processes = Array.from({ length: 12_000 }, (_, i) => process(i + 1, [`--number=${i}`]))
   processes[11_999]!.listeningPorts = [5432]
-  const observation = fitted({ processes, complete: true, listComplete: true })
+  const observation = fitted({ processes, unseen: [] })
   expect(observation).toMatchObject({ complete: false, listComplete: false })
   expect(observation.processes.at(-1)?.pid).toBe(12_000)
   expect(observation.processes.length).toBeLessThanOrEqual(MAX_PROCESSES)

@@ -1,4 +1,9 @@
-import { cutCommandArgs, type ObservedProcess, type ProcessObservation } from './observed-process.ts'
+import {
+  cutCommandArgs,
+  type ObservedProcess,
+  type ProcessObservation,
+  processObservation,
+} from './observed-process.ts'
 
 /** The most processes of one observation. */
 export const MAX_PROCESSES = 10_000
@@ -12,19 +17,19 @@ const MAX_OBSERVATION_BYTES = 960 * 1_024
  * cut further. Only when that is not enough it is not complete: those that listen stay, and of the others the first.
  */
 export function fitted(
-  observation: ProcessObservation,
+  observation: Pick<ProcessObservation, 'processes' | 'unseen'>,
   maxBytes = MAX_OBSERVATION_BYTES,
 ): ProcessObservation {
-  const { complete, listComplete } = observation
+  const { unseen } = observation
   const fits = (all: readonly ObservedProcess[]): boolean =>
     all.length <= MAX_PROCESSES && sizeOf(all) <= maxBytes
   let { processes } = observation
   for (const shorten of [withCommands(1_024), withoutWorkers, withCommands(256), withCommands(64)]) {
-    if (fits(processes)) return { processes, complete, listComplete }
+    if (fits(processes)) return processObservation(processes, unseen)
     processes = shorten(processes)
   }
-  if (fits(processes)) return { processes, complete, listComplete }
-  return { processes: firstOf(processes, maxBytes), complete: false, listComplete: false }
+  if (fits(processes)) return processObservation(processes, unseen)
+  return processObservation(firstOf(processes, maxBytes), [...unseen, { what: 'overflow' }])
 }
 
 const withCommands =

@@ -5,6 +5,6 @@ export { localMachine, machineIdentity, machineIdFromHostname } from './machine-
 export type { MachineObservation, ObserveMachineOptions } from './observe-machine.ts'
 export { observeMachine } from './observe-machine.ts'
 export { observeProcesses } from './observe-processes.ts'
-export type { ObservedProcess, ProcessObservation } from './observed-process.ts'
+export type { ObservedProcess, ProcessObservation, Unseen } from './observed-process.ts'
 export type { ReportedMachine, ReportOnceOptions } from './report-once.ts'
 export { reportOnce } from './report-once.ts'

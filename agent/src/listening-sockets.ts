@@ -5,8 +5,8 @@ import { kernelText } from './kernel-file.ts'
 export interface ListeningPorts {
   /** Ports by pid, ascending. */
   byPid: Map<number, number[]>
-  /** False when a socket's process may be one that this user may not look into. */
-  complete: boolean
+  /** Ports, ascending, whose process may be one that this user may not look into. */
+  unclaimed: number[]
 }
 
 /**
@@ -16,7 +16,7 @@ export interface ListeningPorts {
 export async function listeningPorts(pids: readonly number[]): Promise<ListeningPorts> {
   const portOf = await socketsOf(pids)
   const byPid = new Map<number, number[]>()
-  const unclaimed = new Set(portOf.keys())
+  const unclaimed = new Map(portOf)
   let denied = false
   if (portOf.size > 0) {
     for (const pid of pids) {
@@ -30,17 +30,15 @@ export async function listeningPorts(pids: readonly number[]): Promise<Listening
           ports.add(port)
           unclaimed.delete(inode)
         }
-        if (ports.size > 0)
-          byPid.set(
-            pid,
-            [...ports].sort((a, b) => a - b),
-          )
+        if (ports.size > 0) byPid.set(pid, ascending(ports))
       }
     }
   }
   // A socket that nobody holds is the kernel's own (NFS), unless somebody could not be asked.
-  return { byPid, complete: !(denied && unclaimed.size > 0) }
+  return { byPid, unclaimed: denied ? ascending(new Set(unclaimed.values())) : [] }
 }
+
+const ascending = (ports: ReadonlySet<number>): number[] => [...ports].sort((a, b) => a - b)
 
 /** Ports by inode of a table such as /proc/net/tcp: listening TCP sockets, and UDP sockets with no peer. */
 export function parseSocketTable(text: string, protocol: 'tcp' | 'udp'): Map<string, number> {

@@ -3,8 +3,12 @@ import si from 'systeminformation'
 import { fitted } from './fitted-observation.ts'
 import { kernelText } from './kernel-file.ts'
 import { listeningPorts } from './listening-sockets.ts'
-import type { ObservedProcess, ProcessObservation } from './observed-process.ts'
-import { cutCommandArgs } from './observed-process.ts'
+import {
+  cutCommandArgs,
+  type ObservedProcess,
+  type ProcessObservation,
+  type Unseen,
+} from './observed-process.ts'
 import type { ProcessClock } from './process-files.ts'
 import { readProcess } from './process-files.ts'
 import { hideSecrets } from './secret-arguments.ts'
@@ -14,8 +18,8 @@ const READ_AT_ONCE = 32
 /**
  * Lists the processes of this machine, kernel threads left out, with the ports that they listen on, by pid.
  *
- * `complete` is false when /proc hides other users' processes, when a listening socket may belong to a
- * process that this user may not look into, and when there was more than fits into one event: see `fitted`.
+ * Unseen is what /proc hides of other users, which of them has a port that this user cannot place, and what is more
+ * than fits into one event: see `fitted`.
  */
 export async function observeProcesses(): Promise<ProcessObservation> {
   if (process.platform !== 'linux') return otherProcesses()
@@ -33,8 +37,10 @@ export async function observeProcesses(): Promise<ProcessObservation> {
   }
   const ports = await listeningPorts(processes.map((one) => one.pid))
   for (const one of processes) one.listeningPorts = ports.byPid.get(one.pid) ?? []
-  const listComplete = !(await hidesProcesses())
-  return fitted({ processes, complete: ports.complete && listComplete, listComplete })
+  const unseen: Unseen[] = []
+  if (await hidesProcesses()) unseen.push({ what: 'processes' })
+  if (ports.unclaimed.length > 0) unseen.push({ what: 'port-owners', ports: ports.unclaimed })
+  return fitted({ processes, unseen })
 }
 
 /** Whether the mount options of /proc keep other users' processes from this one. */
@@ -80,5 +86,5 @@ async function otherProcesses(): Promise<ProcessObservation> {
       residentBytes: one.memRss * 1_024,
     }
   })
-  return fitted({ processes, complete: false, listComplete: false })
+  return fitted({ processes, unseen: [{ what: 'ports' }] })
 }

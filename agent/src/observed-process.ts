@@ -18,13 +18,30 @@ export interface ObservedProcess {
   version?: string | undefined
 }
 
+/** What could not be seen of processes. */
+export type Unseen =
+  /** Which processes these ports belong to, in use by other users. */
+  | { what: 'port-owners'; ports: number[] }
+  /** Processes of other users. */
+  | { what: 'processes' }
+  /** Ports, of any process. */
+  | { what: 'ports' }
+  /** Processes beyond what one report holds. */
+  | { what: 'overflow' }
+
 /** A list of processes. */
 export interface ProcessObservation {
   processes: ObservedProcess[]
-  /** False when something could not be seen: then a process that is missing says nothing. */
+  unseen: Unseen[]
+  /** Whether all was seen: if not, a process that is missing says nothing. */
   complete: boolean
-  /** True when no process is missing, whatever is unknown of their ports. */
+  /** Whether no process is missing, whatever is unknown of their ports. */
   listComplete: boolean
+}
+
+export function processObservation(processes: ObservedProcess[], unseen: Unseen[]): ProcessObservation {
+  const listComplete = unseen.every(({ what }) => what === 'port-owners')
+  return { processes, unseen, complete: unseen.length === 0, listComplete }
 }
 
 /** The most bytes of command arguments that are kept of one process. */

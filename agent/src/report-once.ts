@@ -9,7 +9,7 @@ import {
 } from '@holdfast/sdk'
 import type { AttributeValue, ProbeFailure } from './facet-draft.ts'
 import { observeMachine } from './observe-machine.ts'
-import type { ProcessObservation } from './observed-process.ts'
+import type { ProcessObservation, Unseen } from './observed-process.ts'
 import { ProcessReports } from './process-reports.ts'
 
 /** What was reported, and what could not be seen. */
@@ -20,7 +20,12 @@ export interface ReportedMachine {
   facets: string[]
   /** How many processes were reported. */
   processes: number
+  /** Whether no process is missing, and which ports each has is known. */
   processesComplete: boolean
+  /** Whether no process is missing. */
+  processesListed: boolean
+  /** What could not be seen of processes. */
+  unseen: Unseen[]
   /** Probes that gave no answer: their facets were reported as incomplete. */
   failures: ProbeFailure[]
   /** A read at this revision sees the report. */
@@ -80,6 +85,8 @@ export async function reportOnce(
     facets: machine.facets.map((facet) => facet.facet),
     processes: seen.processes.length,
     processesComplete: seen.complete,
+    processesListed: seen.listComplete,
+    unseen: seen.unseen,
     failures: machine.failures,
     revision,
   }

@@ -1,4 +1,4 @@
-import type { EventPayload } from './event.ts'
+import type { EventPayload } from './event-options.ts'
 import { writeEvent } from './event-writer.ts'
 import { FlatWriter, varintSize } from './flat-writer.ts'
 

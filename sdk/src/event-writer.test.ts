@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Event } from '../../proto/gen/holdfast/v1/event.ts'
-import { event as events, type OutgoingEvent } from './event.ts'
+import { event as events } from './event.ts'
+import type { OutgoingEvent } from './event-options.ts'
 import { writeEvent } from './event-writer.ts'
 import { FlatWriter } from './flat-writer.ts'
 

@@ -7,23 +7,13 @@ import * as changes from './changes.ts'
 import type { CallOptions, ConnectOptions } from './connect-options.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionState } from './connection-state.ts'
-import { type Environment, readEnvironment } from './environment.ts'
+import { readEnvironment } from './environment.ts'
 import { DeadlineExceededError, UnavailableError } from './errors.ts'
-import * as events from './event.ts'
-import type { IngestStreamOptions } from './ingest-options.ts'
-import { IngestStream } from './ingest-stream.ts'
-import type { MachineInput } from './machine-ref.ts'
 import type { Paginator } from './paginator.ts'
 import * as reads from './reads.ts'
-import { RunningClient } from './running-client.ts'
+import { ReportingClient } from './reporting-client.ts'
 import { type WatchOptions, watchState } from './watch.ts'
 import type { WatchEvent } from './watch-event.ts'
-import { type Written, writeEvents } from './writes.ts'
-
-/** Where a report is from, when it is from this host. */
-type Here<Options extends { machine: MachineInput }> = Omit<Options, 'machine'> &
-  Partial<Pick<Options, 'machine'>> &
-  CallOptions
 
 /**
  * A client of one Holdfast server, or of several that share a database. One connection carries all its calls.
@@ -39,20 +29,20 @@ type Here<Options extends { machine: MachineInput }> = Omit<Options, 'machine'> 
  * await holdfast.started('offline-tasks', { version: '20110502' })
  * holdfast.close()
  */
-export class Holdfast extends RunningClient implements AsyncDisposable {
+export class Holdfast extends ReportingClient implements AsyncDisposable {
   readonly #connection: Connection
-  readonly #source: string
-  readonly #environment: Environment
 
   private constructor(options: ConnectOptions) {
     const environment = readEnvironment()
     const { address = environment.address, token = environment.token } = options
     const connection = new Connection({ ...options, address, token })
     const source = options.source ?? `sdk/${environment.machine}`
-    super(connection, options.owner ?? `${source} (pid ${process.pid})`)
-    this.#environment = environment
+    super(connection, {
+      source,
+      machine: environment.machine,
+      owner: options.owner ?? `${source} (pid ${process.pid})`,
+    })
     this.#connection = connection
-    this.#source = source
   }
 
   /**
@@ -104,91 +94,6 @@ export class Holdfast extends RunningClient implements AsyncDisposable {
   /** {@link close}, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
-  }
-
-  /**
-   * Reports that a service started on a machine. Durable, and visible to every read at the answer's revision,
-   * when the promise resolves. Tried again with the same id, it counts once.
-   *
-   * @param options.machine where. @defaultValue this host, by its name
-   * @throws EventRefusedError when the server will never take it.
-   * @example
-   * await holdfast.started('offline-tasks', { machine: 'worker-0', version: '20110502' })
-   */
-  async started(service: string, options: Here<events.StartedOptions> = {}): Promise<Written> {
-    return this.#write([events.event.started(service, this.#here(options))], options)
-  }
-
-  /** Reports that a service stopped on a machine. Otherwise as {@link started}. */
-  async stopped(service: string, options: Here<events.StoppedOptions> = {}): Promise<Written> {
-    return this.#write([events.event.stopped(service, this.#here(options))], options)
-  }
-
-  /**
-   * Reports that a service still runs. Moves its `observedTime`; makes a revision only when it was not known
-   * to run, or another version did. For many instances use {@link ingest}.
-   */
-  async heartbeat(service: string, options: Here<events.HeartbeatOptions> = {}): Promise<Written> {
-    return this.#write([events.event.heartbeat(service, this.#here(options))], options)
-  }
-
-  /**
-   * Reports a deployment. `succeeded` makes the version the deployed one on every machine named; `started` and
-   * `failed` are on the timeline only.
-   *
-   * @example
-   * await holdfast.deployed('airship', { version: '20110502', machines: ['web-0', 'web-1'] })
-   */
-  async deployed(service: string, options: events.DeployedOptions & CallOptions): Promise<Written> {
-    return this.#write([events.event.deployed(service, options)], options)
-  }
-
-  /**
-   * Reports what a look at a machine gave: facets, labels, processes. What changes nothing makes no revision.
-   *
-   * @example
-   * await holdfast.observe('web-0', { facets: { hardware: { 'host.cpu.logical.count': 8 } } })
-   */
-  async observe(machine: MachineInput, options: ObservationOptions): Promise<Written> {
-    const { processes, processesComplete, processesListed, processesIntervalMs, occurredAt } = options
-    const observed = [events.event.observed(machine, options)]
-    if (processes !== undefined) {
-      observed.push(
-        events.event.processes(machine, processes, {
-          occurredAt,
-          complete: processesComplete,
-          listComplete: processesListed,
-          intervalMs: processesIntervalMs,
-        }),
-      )
-    }
-    return this.#write(observed, options)
-  }
-
-  /** Reports that a machine is still there. Moves its `observedTime`; makes no revision unless the interval is new. */
-  async machineHeartbeat(
-    machine: MachineInput,
-    options: events.MachineHeartbeatOptions & CallOptions = {},
-  ): Promise<Written> {
-    return this.#write([events.event.machineHeartbeat(machine, options)], options)
-  }
-
-  /** Leaves a remark on the timeline; 1 byte to 64 KiB. Changes no state. */
-  async note(text: string, options: events.NoteOptions & CallOptions = {}): Promise<Written> {
-    return this.#write([events.event.note(text, options)], options)
-  }
-
-  /**
-   * Opens a stream for many events: batched, acknowledged when durable, resumed by itself. Dials when the first
-   * event is sent.
-   *
-   * @example
-   * await using stream = holdfast.ingest()
-   * for (const machine of machines) await stream.send(event.heartbeat('airship', { machine }))
-   */
-  ingest(options: IngestStreamOptions = {}): IngestStream {
-    const source = options.source ?? `${this.#source}/${process.pid}`
-    return new IngestStream(this.#connection, { ...options, source })
   }
 
   /**
@@ -279,26 +184,6 @@ export class Holdfast extends RunningClient implements AsyncDisposable {
   async getServerInfo(options: CallOptions = {}): Promise<GetServerInfoResponse> {
     return await reads.getServerInfo(this.#connection, options)
   }
-
-  async #write(outgoing: events.OutgoingEvent[], options: CallOptions): Promise<Written> {
-    return await writeEvents(this.#connection, this.#source, outgoing, options)
-  }
-
-  #here<Options extends { machine?: MachineInput | undefined }>(options: Options) {
-    return { ...options, machine: options.machine ?? this.#environment.machine }
-  }
-}
-
-/** What {@link Holdfast.observe} takes. */
-export interface ObservationOptions extends events.ObserveOptions, CallOptions {
-  /** The machine's processes, at most 10,000. Replaces the last list. @defaultValue the last list stays */
-  processes?: readonly events.ProcessInput[] | undefined
-  /** Whether the list is all there is; if not, absence means nothing. @defaultValue true */
-  processesComplete?: boolean | undefined
-  /** Whether no process is missing, though some of their ports may be. @defaultValue false */
-  processesListed?: boolean | undefined
-  /** How often they are looked at: what the freshness of the instances goes by. @defaultValue as before */
-  processesIntervalMs?: number | undefined
 }
 
 function unreachable(address: string, error: UnavailableError | DeadlineExceededError): UnavailableError {

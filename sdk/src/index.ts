@@ -68,22 +68,23 @@ export {
   UnavailableError,
 } from './errors.ts'
 // Reporting.
-export {
-  type DeployedOptions,
-  type DeploymentStatus,
-  type EventOptions,
-  type EventPayload,
-  event,
-  type HeartbeatOptions,
-  type MachineHeartbeatOptions,
-  type NoteOptions,
-  type ObserveOptions,
-  type OutgoingEvent,
-  type ProcessInput,
-  type StartedOptions,
-  type StoppedOptions,
-} from './event.ts'
-export { Holdfast, type ObservationOptions } from './holdfast.ts'
+export { event } from './event.ts'
+export type {
+  DeployedOptions,
+  DeploymentStatus,
+  EventOptions,
+  EventPayload,
+  HeartbeatOptions,
+  MachineHeartbeatOptions,
+  NoteOptions,
+  ObserveOptions,
+  OutgoingEvent,
+  ProcessesOptions,
+  ProcessInput,
+  StartedOptions,
+  StoppedOptions,
+} from './event-options.ts'
+export { Holdfast } from './holdfast.ts'
 export type { Acknowledged, IngestStats, IngestStreamOptions } from './ingest-options.ts'
 export { IngestStream } from './ingest-stream.ts'
 // Locking.
@@ -117,6 +118,7 @@ export type { Logger } from './logger.ts'
 export type { AliasKind, MachineInput, MachineRefInput } from './machine-ref.ts'
 export type { Page, Paginator } from './paginator.ts'
 export type { GetMachineOptions, ListOptions, PageOptions, ReadOptions, TimelineOptions } from './reads.ts'
+export type { ObservationOptions } from './reporting-client.ts'
 export { type AsOf, dateFromTimestamp, type Revision, revision, timestampFromDate } from './revision.ts'
 export type {
   FinishOptions,

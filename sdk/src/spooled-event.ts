@@ -1,6 +1,6 @@
 // For the agent's spool: an event as bytes that can be kept. Loads neither gRPC nor the client.
 import { Event } from '../../proto/gen/holdfast/v1/event.ts'
-import type { OutgoingEvent } from './event.ts'
+import type { OutgoingEvent } from './event-options.ts'
 import { dateFromTimestamp, timestampFromDate } from './revision.ts'
 import { uuidV7 } from './uuid.ts'
 

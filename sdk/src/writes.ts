@@ -6,7 +6,7 @@ import {
 import type { CallOptions } from './connect-options.ts'
 import type { Connection } from './connection.ts'
 import { HoldfastError } from './errors.ts'
-import type { OutgoingEvent } from './event.ts'
+import type { OutgoingEvent } from './event-options.ts'
 import { writeEvent } from './event-writer.ts'
 import type { FlatWriter } from './flat-writer.ts'
 import { type Revision, timestampFromDate } from './revision.ts'

@@ -99,7 +99,9 @@ describe.runIf(process.platform === 'linux')('observeProcesses', () => {
     await once(server, 'listening')
     try {
       const observation = await observeElsewhere<ProcessObservation>('processes', nobody)
-      expect(observation.complete).toBe(false)
+      const { port } = server.address() as { port: number }
+      expect(observation).toMatchObject({ complete: false, listComplete: true })
+      expect(observation.unseen).toEqual([{ what: 'port-owners', ports: expect.arrayContaining([port]) }])
       expect(observation.processes.find((one) => one.pid === process.pid)?.listeningPorts).toEqual([])
     } finally {
       server.close()

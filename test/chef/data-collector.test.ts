@@ -14,8 +14,7 @@ import { automate, type Message } from './messages.ts'
 let server: TestServer
 let holdfast: Holdfast
 beforeAll(async () => {
-  // The samples are some years old.
-  server = await testServer({ runRetentionDays: 36_500 })
+  server = await testServer()
   holdfast = await Holdfast.connect({ address: server.address })
 })
 afterAll(async () => {

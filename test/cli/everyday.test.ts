@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { availableParallelism, hostname } from 'node:os'
 import { machineIdFromHostname } from '@holdfast/agent/machine-identity'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { canRunAsNobody, nobody } from '../agent/observe-elsewhere.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
@@ -42,6 +45,26 @@ describe('the main job', () => {
     expect(table[0]).toMatch(/^MACHINE +STATE +CPUS +MEMORY +DISKS +ARCH +OS +SEEN$/)
     expect(table[1]).toMatch(new RegExp(`^${id} +active +\\d+ +[\\d.]+ GiB`))
   })
+
+  test.runIf(canRunAsNobody())(
+    'agent --once says what its user may not see, and what that means',
+    async () => {
+      const listener = createServer().listen(0, '127.0.0.1')
+      await once(listener, 'listening')
+      try {
+        const asNobody = ['--reuid', String(nobody.uid), '--regid', String(nobody.gid), '--clear-groups']
+        await using look = startProgram('setpriv', [...asNobody, program, 'agent', '--once'], env)
+        const { code, err } = await look.ended
+        expect({ code, err }).toMatchObject({
+          code: 0,
+          err: expect.stringMatching(/^holdfast: not seen: which processes have ports? \d/m),
+        })
+        expect(err).toContain('a finding vanishes when none of its service is left')
+      } finally {
+        listener.close()
+      }
+    },
+  )
 
   test('a second look that finds the same does not change the machine', async () => {
     // Not the ledger's head: what runs on the machine of the tests comes and goes.

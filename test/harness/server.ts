@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
@@ -8,6 +7,7 @@ import { type Config, loadConfig } from '../../server/src/config.ts'
 import { startServer } from '../../server/src/main.ts'
 import { type Clients, clientsOf } from './clients.ts'
 import { testDatabase } from './database.ts'
+import { databaseDirectory } from './database-directory.ts'
 import { tracked } from './tracked.ts'
 import { until, within } from './wait.ts'
 
@@ -142,7 +142,7 @@ export interface TestDataDir extends AsyncDisposable {
 }
 
 export async function testDataDir(): Promise<TestDataDir> {
-  const path = await mkdtemp(join(tmpdir(), 'holdfast-test-'))
+  const path = await databaseDirectory()
   const ended = tracked({ path }, `data directory ${path}`)
   const postmaster = async () => {
     const text = await readFile(join(path, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '')

@@ -3,6 +3,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openStore, type Store } from '../../server/src/store/store.ts'
 import { RunRetention } from '../../server/src/sweep/run-retention.ts'
+import { automate } from '../chef/messages.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 
 const log = pino({ level: 'silent' })
@@ -63,10 +64,23 @@ test('runs past their age or number go with their logs; the last success of ever
   expect((await holdfast.getRun(last)).title).toBe('last of web-0')
 })
 
+test('a converge of years ago that is imported today stays as long as one of today', async () => {
+  const { status } = await fetch(`${server.httpUrl}/chef/data-collector`, {
+    method: 'POST',
+    body: JSON.stringify(automate.failedConverge),
+  })
+  expect(status).toBeLessThan(300)
+  const imported = () => holdfast.listRuns({ filter: 'end_time < "2018-01-01T00:00:00Z"' }).toArray()
+  await step({ retentionDays: 1, maxRuns: 100_000 })
+  expect(await imported()).toMatchObject([{ name: `runs/${automate.failedConverge.run_id}` }])
+  await step({ retentionDays: 364, maxRuns: 100_000, now: () => new Date(Date.now() + YEAR_MS) })
+  expect(await imported()).toEqual([])
+})
+
 test('more runs than one statement looks at are gone through to the end', async () => {
   const insert = `insert into run (id, name, revision, create_revision, created_at, updated_at, started_at, ended_at, kind, state,
       service, version, environment, slot, author, title, parent, labels, body)
-    select -i, 'runs/' || i, 1, 1, now(), now(), '2020-01-01'::timestamptz, '2020-01-01', 4, 3,
+    select -i, 'runs/' || i, 1, 1, '2020-01-01'::timestamptz, '2020-01-01', '2020-01-01', '2020-01-01', 4, 3,
       '', '', 'production', 'main', '', 'bulk', '', '{}', '' from generate_series(1, 1201) i`
   await store.pool.query(insert)
   await step({ retentionDays: 400, maxRuns: 100_000 })

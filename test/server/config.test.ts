@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { ConfigError, configHelp, loadConfig } from '../../server/src/config.ts'
+import { loadConfig } from '../../server/src/config.ts'
+import { ConfigError } from '../../server/src/config-error.ts'
+import { relayListenerConfig } from '../../server/src/listener-config.ts'
+import { configHelp } from '../../server/src/settings.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-config-'))
 afterAll(() => rmSync(directory, { recursive: true }))
@@ -115,4 +118,18 @@ test('the help has every flag with its variable', () => {
   const lines = configHelp().split('\n')
   expect(lines.filter((line) => !/^ {2}--[a-z-]+ [A-Z:]+ .*\[[A-Z_]+\]$/.test(line))).toEqual([])
   expect(lines.join()).toContain('--token-file FILE')
+})
+
+test('what is wrong with the listener of a relay is told by the names of its flags', () => {
+  const wrong = (flags: Parameters<typeof relayListenerConfig>[0]) => () => relayListenerConfig(flags)
+  expect(wrong({ listen: '0.0.0.0:7422' })).toThrow(
+    '--listen: 0.0.0.0:7422 can be reached from other machines, which needs both TLS and a token: set --tls-cert-file, ' +
+      '--tls-key-file and --caller-token-file, or listen on loopback, such as 127.0.0.1:7422',
+  )
+  expect(wrong({ listen: '127.0.0.1:0', tlsCertFile: 'cert.pem' })).toThrow(
+    '--tls-cert-file and --tls-key-file go together',
+  )
+  expect(relayListenerConfig({ listen: '127.0.0.1:0' })).toEqual({
+    ...{ address: '127.0.0.1:0', tokens: undefined, tls: undefined },
+  })
 })

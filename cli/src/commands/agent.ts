@@ -5,6 +5,7 @@ import { dataDirOf, limitsOf, Spool, spoolDirOf } from '@holdfast/agent/spool'
 import type { CommandContext } from '../command-context.ts'
 import { describeFailure } from '../failure.ts'
 import { printable } from '../output/terminal-text.ts'
+import { unseenText } from '../output/unseen-text.ts'
 import { UsageError } from '../usage-error.ts'
 
 export interface AgentFlags {
@@ -65,7 +66,7 @@ export async function agentOnce(
   if (report === undefined) return
   for (const { probe, reason } of report.failures)
     context.warn(`not seen: ${printable(probe)} (${printable(reason)})`)
-  if (!report.processesComplete) context.warn('not all processes and their ports could be seen by this user')
+  for (const unseen of report.unseen) context.warn(`not seen: ${unseenText(unseen)}`)
   if (context.settings.output === 'json') {
     const { revision, ...rest } = report
     await context.print(`${JSON.stringify([{ ...rest, revision: String(revision) }], undefined, 2)}\n`)

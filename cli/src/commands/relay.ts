@@ -52,7 +52,8 @@ export async function relay(context: CommandContext, flags: RelayFlags): Promise
 }
 
 async function exposureOf(flags: RelayFlags) {
-  const { ConfigError, relayListenerConfig } = await import('../../../server/src/config.ts')
+  const { ConfigError } = await import('../../../server/src/config-error.ts')
+  const { relayListenerConfig } = await import('../../../server/src/listener-config.ts')
   try {
     return relayListenerConfig(flags)
   } catch (error) {

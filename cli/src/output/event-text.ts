@@ -19,7 +19,7 @@ export function eventText(entry: TimelineEntry): Cell {
       return words('observed', payload.value.facets.map(({ facet }) => facet).join(', '))
     case 'processesObserved': {
       // Those that matter are in what they changed, and the others are not kept.
-      return words('looked at the processes', payload.value.complete ? '' : '(not all could be seen)')
+      return words('looked at the processes', unseenOf(payload.value))
     }
     case 'instanceStarted':
       return words(payload.value.service, slot(payload.value.slot), 'started', payload.value.version)
@@ -115,4 +115,9 @@ function slot(name: string): string {
 
 function words(...parts: string[]): string {
   return parts.filter((part) => part !== '').join(' ')
+}
+
+function unseenOf({ complete, listComplete }: { complete: boolean; listComplete: boolean }): string {
+  if (complete) return ''
+  return listComplete ? '(not all ports could be seen)' : '(not all could be seen)'
 }

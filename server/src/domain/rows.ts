@@ -27,6 +27,8 @@ export interface ChangeRecord {
   body: Buffer
   /** The resource before this revision; undefined for a new one. */
   before: Buffer | undefined
+  /** Known when it is committed; until then the time at which it was decided. */
+  committedAt: Instant
 }
 
 /** A machine that a run is about, and what became of it. Kept beside the run, without history. */

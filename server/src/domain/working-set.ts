@@ -223,9 +223,7 @@ export class WorkingSet {
   #followLocks(isNew: boolean): (row: Row<'lock'> | Row<'hold'>) => void {
     let put: Row<'lock'> | Row<'hold'> | undefined
     this.#undo.push(() => {
-      if (put === undefined) return
-      if (isNew) this.locks.drop(put)
-      else this.locks.set(put)
+      if (put !== undefined) this.locks.takeBack(put, isNew)
     })
     return (row) => {
       put = row
@@ -276,7 +274,7 @@ export class WorkingSet {
     }
     this.changes.push({
       ...{ revision: this.#head, ordinal: this.#ordinal++, kind, name: resource.name },
-      ...{ resourceId: id, body, before },
+      ...{ resourceId: id, body, before, committedAt: this.now },
     })
   }
 

@@ -100,11 +100,8 @@ export class Feed {
       this.refresh()
       return
     }
-    const entries = entriesOf(
-      epoch,
-      { from, to },
-      changes.map((change) => ({ ...change, committedAt })),
-    )
+    for (const change of changes) change.committedAt = committedAt
+    const entries = entriesOf(epoch, { from, to }, changes)
     for (const entry of entries) this.#append(entry)
     for (const entry of entries) this.#follower?.changed(entry.changes)
     this.#wake()

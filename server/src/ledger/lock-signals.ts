@@ -1,5 +1,6 @@
 import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
 import { decodeBody } from '../domain/kind.ts'
+import { RecentMap } from '../domain/recent-map.ts'
 import type { FeedTail } from './feed.ts'
 import type { FeedChange } from './feed-entry.ts'
 
@@ -17,7 +18,7 @@ const KEPT = 2000
 export class LockSignals implements FeedTail {
   readonly #listeners = new Map<string, Set<LockListener>>()
   /** How locks stood after their last changes, by name; and of changes by other servers whose name was not read yet. */
-  readonly #lately = new Map<string, LastChange>()
+  readonly #lately = new RecentMap<string, LastChange>(KEPT)
   #unnamed: Buffer[] = []
   /** How many times locks have changed: whoever shows places in the queue looks whether this has moved. */
   version = 0
@@ -55,10 +56,10 @@ export class LockSignals implements FeedTail {
         if (this.#unnamed.length > 2 * KEPT) this.#unnamed = this.#unnamed.slice(-KEPT)
         continue
       }
-      if (name !== undefined) this.#keep(name, { revision, body })
+      if (name !== undefined) this.#lately.set(name, { revision, body })
       if (name !== undefined && !this.#listeners.has(name)) continue
       const lock = decodeBody('lock', body)
-      if (name === undefined) this.#keep(lock.name, { revision, body })
+      if (name === undefined) this.#lately.set(lock.name, { revision, body })
       for (const listener of [...(this.#listeners.get(lock.name) ?? [])]) listener.changed(lock)
     }
   }
@@ -75,20 +76,10 @@ export class LockSignals implements FeedTail {
   #last(name: string): LastChange | undefined {
     for (const body of this.#unnamed) {
       const { name: unnamed, revision } = decodeBody('lock', body)
-      this.#keep(unnamed, { revision, body })
+      this.#lately.set(unnamed, { revision, body })
     }
     this.#unnamed = []
     return this.#lately.get(name)
-  }
-
-  #keep(name: string, last: LastChange): void {
-    this.#lately.delete(name)
-    this.#lately.set(name, last)
-    if (this.#lately.size <= KEPT) return
-    for (const oldest of this.#lately.keys()) {
-      this.#lately.delete(oldest)
-      break
-    }
   }
 }
 

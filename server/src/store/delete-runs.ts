@@ -5,7 +5,10 @@ import type { Store } from './store.ts'
 
 /** Which runs are kept, whatever else: those that go on, and the last successful one of every target. */
 export interface RunRetention {
-  /** Runs that ended before may go. */
+  /**
+   * Runs that ended before, and were recorded before, may go. By their end alone an import of old runs would be gone
+   * within the hour.
+   */
   before: Date
   /** So may those beyond so many, the newest counted first. */
   keep: number
@@ -34,7 +37,7 @@ export async function deleteRuns(store: Store, { before, keep }: RunRetention): 
             exists (select 1 from run_target x where x.run_id = run.id) as has_targets
           from run
           where state <> ${Run_State.RUNNING}
-            and (ended_at < ${before.toISOString()}::timestamptz or (started_at, id) <= (
+            and (greatest(ended_at, created_at) < ${before.toISOString()}::timestamptz or (started_at, id) <= (
               select started_at, id from run order by started_at desc, id desc offset ${keep} limit 1))
             and (started_at, id) > (${after.started}::timestamptz, ${after.id}::int8)
           order by started_at, id limit ${BATCH}

@@ -1,4 +1,5 @@
 import type { KindName, LedgerMessage } from '../domain/kind.ts'
+import { RecentMap } from '../domain/recent-map.ts'
 import type { Row } from '../domain/rows.ts'
 
 type Held = Pick<Row<KindName>, 'revision' | 'resource' | 'body'>
@@ -14,12 +15,10 @@ const ROW_BYTES = 500
  * one connection: after a failover, when revisions may mean something else, there is a new one.
  */
 export class RowCache {
-  readonly #maxBytes: number
-  readonly #rows = new Map<bigint, Held>()
-  #bytes = 0
+  readonly #rows: RecentMap<bigint, Held>
 
   constructor(maxBytes = 32 << 20) {
-    this.#maxBytes = maxBytes
+    this.#rows = new RecentMap(maxBytes / 2, ({ body }) => body.length * DECODED_FACTOR + ROW_BYTES)
   }
 
   /** The resource of a row at this revision, if it is held. */
@@ -28,23 +27,8 @@ export class RowCache {
     return held?.revision === revision ? (held.resource as LedgerMessage[K]) : undefined
   }
 
-  /** Holds a row as it is committed, in place of the one that has not been touched for longest. */
+  /** Holds a row as it is committed, until much else was. */
   hold({ id, revision, resource, body }: Row<KindName>): void {
-    this.#drop(id)
     this.#rows.set(id, { revision, resource, body })
-    this.#bytes += weight(body)
-    for (const oldest of this.#rows.keys()) {
-      if (this.#bytes <= this.#maxBytes) break
-      this.#drop(oldest)
-    }
-  }
-
-  #drop(id: bigint): void {
-    const held = this.#rows.get(id)
-    if (held === undefined) return
-    this.#rows.delete(id)
-    this.#bytes -= weight(held.body)
   }
 }
-
-const weight = (body: Buffer): number => body.length * DECODED_FACTOR + ROW_BYTES

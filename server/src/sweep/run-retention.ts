@@ -7,7 +7,7 @@ import { Sweep } from './sweep.ts'
 export interface RunRetentionOptions {
   store: Store
   log: Logger
-  /** Runs that ended longer ago are deleted. */
+  /** Runs that ended, and were recorded, longer ago are deleted. */
   retentionDays: number
   /** Of more runs than these the oldest are deleted. */
   maxRuns: number

@@ -18,10 +18,22 @@ export function authentication({ address, tls, tokens }: Exposure): Authenticate
   return tokens === undefined ? loopbackAuthentication : bearerTokenAuthentication(tokens)
 }
 
+/** What to do about a listener: the names of what it needs, and an address where it needs none of them. */
+export interface ExposureAdvice {
+  needed: readonly [certFile: string, keyFile: string, tokenFile: string]
+  example: string
+}
+
+const serverAdvice: ExposureAdvice = {
+  needed: ['HOLDFAST_TLS_CERT_FILE', 'HOLDFAST_TLS_KEY_FILE', 'HOLDFAST_TOKEN_FILE'],
+  example: '127.0.0.1:7420',
+}
+
 /** What to do about an address beyond loopback without TLS and tokens. */
-export function exposureRefusal(address: string): string {
+export function exposureRefusal(address: string, { needed, example }: ExposureAdvice = serverAdvice): string {
+  const [certFile, keyFile, tokenFile] = needed
   return (
-    `${address} can be reached from other machines, which needs both TLS and a token: set HOLDFAST_TLS_CERT_FILE, ` +
-    'HOLDFAST_TLS_KEY_FILE and HOLDFAST_TOKEN_FILE, or listen on loopback, such as 127.0.0.1:7420'
+    `${address} can be reached from other machines, which needs both TLS and a token: ` +
+    `set ${certFile}, ${keyFile} and ${tokenFile}, or listen on loopback, such as ${example}`
   )
 }

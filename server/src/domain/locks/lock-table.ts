@@ -4,6 +4,7 @@ import { type Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/hold
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { type Instant, instantFromTimestamp } from '../instant.ts'
 import { decodeBody } from '../kind.ts'
+import { RecentMap } from '../recent-map.ts'
 import type { Row } from '../rows.ts'
 import { ScopeIndex } from './scope-index.ts'
 
@@ -37,10 +38,10 @@ export class LockTable {
   revision = 0n
   readonly #locks = new Map<string, LockRow>()
   readonly #lockScopes = new ScopeIndex<LockRow>()
-  readonly #byLease = new Map<string, Set<LockRow>>()
-  readonly #byRequest = new Map<string, LockRow>()
+  /** By lease, and of each by request id. */
+  readonly #byLease = new Map<string, Map<string, LockRow>>()
   /** Locks that have ended, encoded: so many of them as objects would keep the garbage collector busy. */
-  readonly #endedRequests = new Map<string, Buffer>()
+  readonly #ended = new RecentMap<string, Buffer>(ENDED_REQUESTS)
   readonly #holds = new Map<string, HoldRow>()
   readonly #holdScopes = new ScopeIndex<HoldRow>()
   readonly #delays = new Map<string, LockDelay>()
@@ -81,15 +82,14 @@ export class LockTable {
   }
 
   locksOf(lease: string): LockRow[] {
-    return [...(this.#byLease.get(lease) ?? [])]
+    return [...(this.#byLease.get(lease)?.values() ?? [])]
   }
 
   /** The lock of an earlier request of the same lease and id, also for some time after its end. */
   request(lease: string, requestId: string): Lock | undefined {
-    const key = requestKey(lease, requestId)
-    const row = this.#byRequest.get(key)
+    const row = this.#byLease.get(lease)?.get(requestId)
     if (row !== undefined) return row.resource
-    const ended = this.#endedRequests.get(key)
+    const ended = this.#ended.get(requestKey(lease, requestId))
     return ended && decodeBody('lock', ended)
   }
 
@@ -136,26 +136,29 @@ export class LockTable {
     else this.#setHold(row as HoldRow)
   }
 
-  /** Forgets a lock or hold that was never made after all. */
-  drop(row: Row<'lock'> | Row<'hold'>): void {
-    if (row.kind === 'lock') this.#removeLock(row as LockRow)
-    else this.#removeHold(row as HoldRow)
+  /** Takes back how a lock or hold came to stand: it is as it was before, or was never made. */
+  takeBack(row: Row<'lock'> | Row<'hold'>, wasMade: boolean): void {
+    if (row.kind === 'lock') {
+      const lock = row as LockRow
+      this.#ended.delete(requestKey(lock.resource.lease, lock.resource.requestId))
+      if (wasMade) this.#removeLock(lock)
+      else this.#setLock(lock)
+    } else if (wasMade) this.#removeHold(row as HoldRow)
+    else this.#setHold(row as HoldRow)
   }
 
   #setLock(row: LockRow): void {
     const lock = row.resource
     this.#removeLock(row)
-    this.#endedRequests.delete(requestKey(lock.lease, lock.requestId))
     if (lock.state === Lock_State.ENDED) {
       this.#keepEnded(row)
       return
     }
     this.#locks.set(lock.name, row)
     this.#lockScopes.add(lock.scopes, row)
-    this.#byRequest.set(requestKey(lock.lease, lock.requestId), row)
     const ofLease = this.#byLease.get(lock.lease)
-    if (ofLease === undefined) this.#byLease.set(lock.lease, new Set([row]))
-    else ofLease.add(row)
+    if (ofLease === undefined) this.#byLease.set(lock.lease, new Map([[lock.requestId, row]]))
+    else ofLease.set(lock.requestId, row)
     const due = dueOf(lock)
     if (due !== undefined) this.#due.set(row, due)
   }
@@ -168,20 +171,13 @@ export class LockTable {
     if (known === undefined) return
     this.#locks.delete(name)
     this.#lockScopes.delete(scopes, known)
-    this.#byRequest.delete(requestKey(lease, requestId))
     const ofLease = this.#byLease.get(lease)
-    if (ofLease?.delete(known) && ofLease.size === 0) this.#byLease.delete(lease)
+    if (ofLease?.delete(requestId) && ofLease.size === 0) this.#byLease.delete(lease)
     this.#due.delete(known)
   }
 
   #keepEnded({ resource: lock, body }: LockRow): void {
-    this.#endedRequests.set(requestKey(lock.lease, lock.requestId), body)
-    if (this.#endedRequests.size > ENDED_REQUESTS) {
-      for (const oldest of this.#endedRequests.keys()) {
-        this.#endedRequests.delete(oldest)
-        break
-      }
-    }
+    this.#ended.set(requestKey(lock.lease, lock.requestId), body)
     if (lock.lockDelay === undefined || lock.grantTime === undefined || !LOST.has(lock.endCause)) return
     const until = (instantFromTimestamp(lock.endTime!) + microsOf(lock.lockDelay)) as Instant
     this.#delays.set(lock.name, { lock, until })
