@@ -130,6 +130,9 @@ async function readBranch(
   const rows = await store.query<TimelineRow & { [column: string]: unknown }>(branch.rows.toQuery())
   if (rows.length > limit) return { rows, stop: rows.at(-1) }
   if (!filtered) return { rows, stop: undefined }
+  if (branch.many !== undefined && (await store.query(branch.many.toQuery())).length === 0) {
+    return { rows, stop: undefined }
+  }
   const [stop] = await store.query<TimelineKey & { [column: string]: unknown }>(branch.last.toQuery())
   return { rows, stop }
 }

@@ -44,11 +44,13 @@ export interface TimelineRow extends TimelineKey {
 
 /**
  * One way to the events of a page, newest first: `rows` gives up to limit + 1 that pass the filter among the
- * next `scan` events, `last` the last of these.
+ * next `scan` events, `last` the last of these. `many`, of a machine's, gives a row unless there are fewer, in which case
+ * nobody asks for the last: it is in the index, while `last` fetches them all again, for 0.6 ms of a machine's 500.
  */
 export interface TimelineBranch {
   rows: Sql
   last: Sql
+  many?: Sql
 }
 
 /** Where a branch begins, and how many events it looks at. */
@@ -77,7 +79,13 @@ export function eventBranch(query: TimelineQuery, { machine, service, scan }: Ti
       : (rare ?? (byService ? sql`e.service_id = ${service}` : sql`true`))
   const scanned = sql`select * from event e where ${about} and ${recorded(query)} and ${between(query, EVENT)}
     order by ${newestFirst(EVENT)} limit ${scan}`
-  return branch(query, { scanned, scan, service: byService ? undefined : service })
+  const statements = branch(query, { scanned, scan, service: byService ? undefined : service })
+  return machine === undefined
+    ? statements
+    : {
+        ...statements,
+        many: sql`select from event e where ${about} and ${within(query, EVENT)} offset ${scan - 1} limit 1`,
+      }
 }
 
 /**
@@ -91,7 +99,11 @@ export function targetBranch(query: TimelineQuery, { machine, service, scan }: T
       limit 1
     ) e where x.machine_id = ${machine!} and ${between(query, TARGET)} and ${recorded(query)}
     order by ${newestFirst(TARGET)} limit ${scan}`
-  return branch(query, { scanned, scan, service })
+  return {
+    ...branch(query, { scanned, scan, service }),
+    many: sql`select from event_target x where x.machine_id = ${machine!} and ${within(query, TARGET)}
+      offset ${scan - 1} limit 1`,
+  }
 }
 
 function branch(
@@ -134,15 +146,20 @@ const newestFirst = ({ time, source, id }: KeyColumns): Sql => sql`${time} desc,
 
 const recorded = ({ recordedUntil }: TimelineQuery): Sql => sql`e.recorded_at <= ${sqlTime(recordedUntil)}`
 
-function between({ start, end, after }: TimelineQuery, { time, source, id }: KeyColumns): Sql {
+/** By the time alone: chooses partitions and the place in the index. */
+function within({ start, end, after }: TimelineQuery, { time }: Pick<KeyColumns, 'time'>): Sql {
   const from = start === undefined ? sql`true` : sql`${time} >= ${sqlTime(start)}`
   const until = end === undefined ? sql`true` : sql`${time} < ${sqlTime(end)}`
-  if (after === undefined) return sql`${from} and ${until}`
-  const [lastTime, lastSource, lastId] = after as [string, string, string]
-  const last = sqlTime(BigInt(lastTime))
-  // The bound on the time alone chooses partitions and the place in the index; the rest orders one instant.
-  return sql`${from} and ${until} and ${time} <= ${last}
-    and (${time}, ${source}, ${id}) < (${last}, ${lastSource}::int8, ${lastId}::uuid)`
+  const next = after === undefined ? sql`true` : sql`${time} <= ${sqlTime(BigInt(after[0]!))}`
+  return sql`${from} and ${until} and ${next}`
+}
+
+function between(query: TimelineQuery, { time, source, id }: KeyColumns): Sql {
+  const bounds = within(query, { time })
+  if (query.after === undefined) return bounds
+  const [lastTime, lastSource, lastId] = query.after as [string, string, string]
+  // The bound on the time is said apart; the rest orders one instant.
+  return sql`${bounds} and (${time}, ${source}, ${id}) < (${sqlTime(BigInt(lastTime))}, ${lastSource}::int8, ${lastId}::uuid)`
 }
 
 /** Types that are few among all events: the index event_rare of the schema has them apart. */
