@@ -73,6 +73,7 @@ export async function spawnServer(options: SpawnOptions): Promise<SpawnedServer>
   const { databaseUrl, dataDir, address: wanted = '127.0.0.1:0' } = options
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
     HOLDFAST_ADDRESS: wanted,
     // Also when it is started again on its address: the default is one port for all.
     HOLDFAST_HTTP_ADDRESS: '127.0.0.1:0',

@@ -1,7 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
@@ -11,6 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { DataDirLock } from '../../server/src/store/embedded/data-dir-lock.ts'
 import { processStart } from '../../server/src/store/embedded/process-identity.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/src/store/embedded-postgres.ts'
+import { databaseDirectory } from '../harness/database-directory.ts'
 import { until } from '../transport/harness.ts'
 
 const log = pino({ level: 'silent' })
@@ -22,7 +22,7 @@ const running: EmbeddedPostgres[] = []
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'holdfast-pg-'))
+  root = await databaseDirectory()
   await chmod(root, 0o711)
   template = join(root, 'template')
   const postgres = await startEmbeddedPostgres({ dataDir: template, log })

@@ -25,7 +25,7 @@ async function refused(
   flags: string[] = [],
 ): Promise<{ code: number; err: string[] }> {
   const child = spawn(process.execPath, ['--conditions=holdfast-source', program, ...flags], {
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
     // run-server ends when its standard input does.
     stdio: ['pipe', 'pipe', 'pipe'],
   })
