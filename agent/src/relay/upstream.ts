@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { InvalidRequestError } from '@holdfast/sdk'
 import { type BatchSender, batchOfSome, sourceOfBatch } from '@holdfast/sdk/relayed-batch'
+import { Nudge } from '../nudge.ts'
 import type { Segment } from '../spool/journal.ts'
 import type { RelayJournal } from './relay-journal.ts'
 
@@ -26,9 +27,8 @@ export interface UpstreamOptions {
 export class Upstream {
   readonly #options: UpstreamOptions
   readonly #stopping = new AbortController()
+  readonly #nudge = new Nudge()
   #running: Promise<void> | undefined
-  #nudge: (() => void) | undefined
-  #nudged = false
 
   constructor(options: UpstreamOptions) {
     this.#options = options
@@ -40,8 +40,7 @@ export class Upstream {
 
   /** Something was kept: do not wait for the next round. */
   nudge(): void {
-    this.#nudged = true
-    this.#nudge?.()
+    this.#nudge.give()
   }
 
   async stop(): Promise<void> {
@@ -54,7 +53,7 @@ export class Upstream {
     const { signal } = this.#stopping
     for (let failures = 0; !signal.aborted; ) {
       let waitMs = idleMs
-      this.#nudged = false
+      this.#nudge.forget()
       try {
         await this.#drain()
         failures = 0
@@ -66,7 +65,7 @@ export class Upstream {
         await delay(waitMs, undefined, { signal }).catch(() => {})
         continue
       }
-      await this.#nudgedWithin(waitMs)
+      await this.#nudge.rest(waitMs, signal)
     }
   }
 
@@ -132,16 +131,5 @@ export class Upstream {
       if (!(error instanceof InvalidRequestError)) throw error
       putAside(error, batch)
     }
-  }
-
-  async #nudgedWithin(ms: number): Promise<void> {
-    if (this.#stopping.signal.aborted || this.#nudged) return
-    const timer = new AbortController()
-    const nudged = new Promise<void>((resolve) => {
-      this.#nudge = resolve
-    })
-    await Promise.race([nudged, delay(ms, undefined, { signal: timer.signal }).catch(() => {})])
-    timer.abort()
-    this.#nudge = undefined
   }
 }

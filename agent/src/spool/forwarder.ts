@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { EventRefusedError, Holdfast, IngestStats } from '@holdfast/sdk'
 import { decodeEvent } from '@holdfast/sdk/spooled-event'
+import { Nudge } from '../nudge.ts'
 import type { Segment } from './journal.ts'
 import { SpoolLimiter, type SpoolLimits } from './limit.ts'
 import type { Spool } from './spool.ts'
@@ -37,8 +37,8 @@ export class Forwarder {
   readonly #options: ForwarderOptions
   readonly #limiter: SpoolLimiter
   readonly #stopping = new AbortController()
+  readonly #nudge = new Nudge()
   #running: Promise<void> | undefined
-  #nudge: (() => void) | undefined
 
   constructor(options: ForwarderOptions) {
     this.#options = options
@@ -52,7 +52,7 @@ export class Forwarder {
 
   /** Something was appended: do not wait for the next round. */
   nudge(): void {
-    this.#nudge?.()
+    this.#nudge.give()
   }
 
   async stop(): Promise<void> {
@@ -160,6 +160,7 @@ export class Forwarder {
     const { onTrouble } = this.#options
     for (let failures = 0; !signal.aborted; ) {
       let waitMs = idleMs
+      this.#nudge.forget()
       try {
         await this.drain({ signal })
         failures = 0
@@ -168,8 +169,10 @@ export class Forwarder {
         waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** failures++) * (0.5 + Math.random() / 2)
         onTrouble?.(error, waitMs)
         this.#holdQuietly(waitMs)
+        // What came meanwhile does not make the server any better.
+        this.#nudge.forget()
       }
-      await this.#nudgedWithin(waitMs, signal)
+      await this.#nudge.rest(waitMs, signal)
     }
   }
 
@@ -180,17 +183,6 @@ export class Forwarder {
     } catch (error) {
       this.#options.onTrouble?.(error, waitMs)
     }
-  }
-
-  async #nudgedWithin(ms: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return
-    const timer = new AbortController()
-    const nudged = new Promise<void>((resolve) => {
-      this.#nudge = resolve
-    })
-    await Promise.race([nudged, delay(ms, undefined, { signal: timer.signal }).catch(() => {})])
-    timer.abort()
-    this.#nudge = undefined
   }
 }
 

@@ -6,8 +6,7 @@ import { holdScope } from '../output/lock-words.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Column } from '../output/table.ts'
-import { resolvePast } from '../past.ts'
-import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
+import { type ListingFlags, listOptions, printListing } from './listing.ts'
 
 /** `holdfast satisfy`. */
 export async function satisfy(
@@ -35,14 +34,7 @@ export async function revoke(
 /** `holdfast conditions`. */
 export async function conditions(context: CommandContext, flags: ListingFlags): Promise<undefined> {
   const holdfast = context.client()
-  const pages = holdfast
-    .listConditions({
-      filter: flags.filter,
-      orderBy: flags.orderBy,
-      pageSize: pageSizeFor(flags.limit),
-      asOf: await resolvePast(holdfast, flags.asOf),
-    })
-    .pages()
+  const pages = holdfast.listConditions(await listOptions(holdfast, flags)).pages()
   const listing = {
     noun: 'conditions',
     columns: columnsAt(new Date()),

@@ -6,20 +6,12 @@ import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Cell, Column } from '../output/table.ts'
 import type { Tone } from '../output/terminal-text.ts'
-import { resolvePast } from '../past.ts'
-import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
+import { type ListingFlags, listOptions, printListing } from './listing.ts'
 
 /** `holdfast findings`. */
 export async function findings(context: CommandContext, flags: ListingFlags): Promise<undefined> {
   const holdfast = context.client()
-  const pages = holdfast
-    .listFindings({
-      filter: flags.filter,
-      orderBy: flags.orderBy,
-      pageSize: pageSizeFor(flags.limit),
-      asOf: await resolvePast(holdfast, flags.asOf),
-    })
-    .pages()
+  const pages = holdfast.listFindings(await listOptions(holdfast, flags)).pages()
   const listing = {
     noun: 'findings',
     columns: findingColumns(new Date()),

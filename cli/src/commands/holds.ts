@@ -5,8 +5,7 @@ import { holdLift, holdScope, holdUntil } from '../output/lock-words.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Column } from '../output/table.ts'
-import { resolvePast } from '../past.ts'
-import { pageSizeFor, printListing } from './listing.ts'
+import { listOptions, printListing } from './listing.ts'
 import type { ScopedListingFlags } from './locks.ts'
 
 /** `holdfast holds`: those that stand, unless the flags say otherwise. */
@@ -14,11 +13,9 @@ export async function holds(context: CommandContext, flags: ScopedListingFlags):
   const holdfast = context.client()
   const pages = holdfast
     .listHolds({
+      ...(await listOptions(holdfast, flags)),
       scope: flags.scope,
       filter: flags.filter ?? (flags.all === true ? undefined : 'state = STANDING'),
-      orderBy: flags.orderBy,
-      pageSize: pageSizeFor(flags.limit),
-      asOf: await resolvePast(holdfast, flags.asOf),
     })
     .pages()
   const listing = {

@@ -6,20 +6,12 @@ import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import { stateWord } from '../output/state-word.ts'
 import type { Column } from '../output/table.ts'
-import { resolvePast } from '../past.ts'
-import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
+import { type ListingFlags, listOptions, printListing } from './listing.ts'
 
 /** `holdfast instances`. */
 export async function instances(context: CommandContext, flags: ListingFlags): Promise<undefined> {
   const holdfast = context.client()
-  const pages = holdfast
-    .listInstances({
-      filter: flags.filter,
-      orderBy: flags.orderBy,
-      pageSize: pageSizeFor(flags.limit),
-      asOf: await resolvePast(holdfast, flags.asOf),
-    })
-    .pages()
+  const pages = holdfast.listInstances(await listOptions(holdfast, flags)).pages()
   const listing = {
     noun: 'instances',
     columns: columnsAt(new Date()),

@@ -1,7 +1,8 @@
-import type { Page } from '@holdfast/sdk'
+import type { Holdfast, Page } from '@holdfast/sdk'
 import type { PastPoint } from '../as-of.ts'
 import type { CommandContext } from '../command-context.ts'
 import { type Column, Table } from '../output/table.ts'
+import { resolvePast } from '../past.ts'
 
 /** What every listing takes. */
 export interface ListingFlags {
@@ -27,6 +28,16 @@ const MAX_PAGE_SIZE = 250
 /** How many rows to ask for at once. */
 export function pageSizeFor(limit: number | undefined): number {
   return Math.min(limit ?? MAX_PAGE_SIZE, MAX_PAGE_SIZE)
+}
+
+/** What the flags ask of the SDK. */
+export async function listOptions(holdfast: Holdfast, flags: ListingFlags) {
+  return {
+    filter: flags.filter,
+    orderBy: flags.orderBy,
+    pageSize: pageSizeFor(flags.limit),
+    asOf: await resolvePast(holdfast, flags.asOf),
+  }
 }
 
 /**

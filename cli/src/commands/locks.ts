@@ -5,8 +5,7 @@ import { lockEnd, lockOwner, lockScopes } from '../output/lock-words.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Cell, Column } from '../output/table.ts'
-import { resolvePast } from '../past.ts'
-import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
+import { type ListingFlags, listOptions, printListing } from './listing.ts'
 
 /** What listings of what covers scopes take. */
 export interface ScopedListingFlags extends ListingFlags {
@@ -19,11 +18,9 @@ export async function locks(context: CommandContext, flags: ScopedListingFlags):
   const holdfast = context.client()
   const pages = holdfast
     .listLocks({
+      ...(await listOptions(holdfast, flags)),
       scope: flags.scope,
       filter: flags.filter ?? (flags.all === true ? undefined : 'state != ENDED'),
-      orderBy: flags.orderBy,
-      pageSize: pageSizeFor(flags.limit),
-      asOf: await resolvePast(holdfast, flags.asOf),
     })
     .pages()
   const listing = {

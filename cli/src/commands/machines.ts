@@ -6,20 +6,12 @@ import { freshnessWord } from '../output/freshness-word.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Cell, Column } from '../output/table.ts'
-import { resolvePast } from '../past.ts'
-import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
+import { type ListingFlags, listOptions, printListing } from './listing.ts'
 
 /** `holdfast machines`. */
 export async function machines(context: CommandContext, flags: ListingFlags): Promise<undefined> {
   const holdfast = context.client()
-  const pages = holdfast
-    .listMachines({
-      filter: flags.filter,
-      orderBy: flags.orderBy,
-      pageSize: pageSizeFor(flags.limit),
-      asOf: await resolvePast(holdfast, flags.asOf),
-    })
-    .pages()
+  const pages = holdfast.listMachines(await listOptions(holdfast, flags)).pages()
   const now = new Date()
   const listing = {
     noun: 'machines',

@@ -6,9 +6,8 @@ import { runKindWord, runStateWord } from '../output/run-words.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Column } from '../output/table.ts'
 import { shortened } from '../output/terminal-text.ts'
-import { resolvePast } from '../past.ts'
 import { allOf, quotedValue } from '../quoted-value.ts'
-import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
+import { type ListingFlags, listOptions, printListing } from './listing.ts'
 
 export interface RunsFlags extends Omit<ListingFlags, 'orderBy'> {
   machine?: string
@@ -27,13 +26,12 @@ export async function runs(
     value === undefined ? undefined : `${field} = ${quotedValue(shortName(value))}`
   const pages = holdfast
     .listRuns({
+      ...(await listOptions(holdfast, flags)),
       filter: allOf(
         allOf(asks('service', service), asks('machine', flags.machine)),
         allOf(asks('state', flags.state), flags.filter),
       ),
       search: flags.search,
-      pageSize: pageSizeFor(flags.limit),
-      asOf: await resolvePast(holdfast, flags.asOf),
     })
     .pages()
   const listing = { noun: 'runs', columns: COLUMNS, toJson: (run: Run) => Run.toJSON(run) }

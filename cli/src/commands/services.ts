@@ -4,20 +4,12 @@ import type { CommandContext } from '../command-context.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Column } from '../output/table.ts'
-import { resolvePast } from '../past.ts'
-import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
+import { type ListingFlags, listOptions, printListing } from './listing.ts'
 
 /** `holdfast services`. */
 export async function services(context: CommandContext, flags: ListingFlags): Promise<undefined> {
   const holdfast = context.client()
-  const pages = holdfast
-    .listServices({
-      filter: flags.filter,
-      orderBy: flags.orderBy,
-      pageSize: pageSizeFor(flags.limit),
-      asOf: await resolvePast(holdfast, flags.asOf),
-    })
-    .pages()
+  const pages = holdfast.listServices(await listOptions(holdfast, flags)).pages()
   const listing = {
     noun: 'services',
     columns: columnsAt(new Date()),

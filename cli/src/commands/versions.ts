@@ -7,9 +7,8 @@ import { shortName } from '../output/short-name.ts'
 import { stateWord } from '../output/state-word.ts'
 import type { Column } from '../output/table.ts'
 import { shortened, type Tone } from '../output/terminal-text.ts'
-import { resolvePast } from '../past.ts'
 import { allOf, quotedValue } from '../quoted-value.ts'
-import { type ListingFlags, pageSizeFor, printListing } from './listing.ts'
+import { type ListingFlags, listOptions, printListing } from './listing.ts'
 
 /** `holdfast versions`. */
 export async function versions(
@@ -21,9 +20,8 @@ export async function versions(
   const ofService = service === undefined ? undefined : `service = ${quotedValue(shortName(service))}`
   const pages = holdfast
     .listVersions({
+      ...(await listOptions(holdfast, flags)),
       filter: allOf(ofService, flags.filter),
-      pageSize: pageSizeFor(flags.limit),
-      asOf: await resolvePast(holdfast, flags.asOf),
     })
     .pages()
   const listing = {

@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
 import { byteaArray, int4Array, int8Array } from './binary-array.ts'
 import type { Store } from './store.ts'
-import { storeError } from './store-error.ts'
+import { inTransaction } from './transaction.ts'
 
 /** Of a log that grows past `HEAD + TAIL` so much of its beginning and of its end is kept. */
 export const KEPT_LOG_BYTES = { head: 48 << 20, tail: 16 << 20 } as const
@@ -41,12 +41,7 @@ export async function appendLogs(
   names: readonly string[],
   decide: (locked: LockedLogs) => LogChunk[],
 ): Promise<void> {
-  const client = await store.pool.connect().catch((error: unknown) => {
-    throw storeError(error)
-  })
-  let broken: Error | undefined
-  try {
-    await client.query('begin')
+  await inTransaction(store.pool, async (client) => {
     await client.query({
       name: 'begin-logs',
       text: `insert into run_log (run_id, size) select r.id, 0 from run r where r.name = any($1::text[])
@@ -97,14 +92,7 @@ export async function appendLogs(
         })
       }
     }
-    await client.query('commit')
-  } catch (error) {
-    broken = error as Error
-    await client.query('rollback').catch(() => {})
-    throw storeError(error)
-  } finally {
-    client.release(broken)
-  }
+  })
 }
 
 /** Those of the runs without a log here that are there all the same. */

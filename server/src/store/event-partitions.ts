@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { DAY_MS } from '../domain/instant.ts'
 import type { EventKey } from '../domain/load-keys.ts'
-import { storeError } from './store-error.ts'
+import { inTransaction } from './transaction.ts'
 
 /** A month of events, as `2026-11`. */
 export type Month = string
@@ -114,23 +114,11 @@ export class EventPartitions {
 
   /** Under the ledger's row, which is the first lock of every writing transaction: no deadlock with writers. */
   async #exclusively(work: (client: pg.PoolClient) => Promise<void>): Promise<void> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw storeError(error)
-    })
-    let broken: Error | undefined
-    try {
-      await client.query('begin')
+    await inTransaction(this.#pool, async (client) => {
       await client.query('select 1 from ledger where id = 1 for update')
       // Behind a reader that takes long, the tables are not waited for: no server writes meanwhile.
       await client.query(`set local lock_timeout = '3s'`)
       await work(client)
-      await client.query('commit')
-    } catch (error) {
-      broken = error as Error
-      await client.query('rollback').catch(() => {})
-      throw storeError(error)
-    } finally {
-      client.release(broken)
-    }
+    })
   }
 }

@@ -4,7 +4,7 @@ import { StoredLogChunk } from '../../../proto/gen/holdfast/internal/v1/run_log.
 import type { LogText } from '../domain/runs/log-text.ts'
 import { int4Array, int8Array, textArray } from './binary-array.ts'
 import type { Store } from './store.ts'
-import { storeError } from './store-error.ts'
+import { inTransaction } from './transaction.ts'
 
 /** One transaction indexes about so much of logs. */
 const STEP_BYTES = 1 << 20
@@ -47,12 +47,7 @@ export async function indexLogs(
   store: Store,
   textsOf: (piece: Uint8Array) => Promise<LogText[]>,
 ): Promise<boolean> {
-  const client = await store.pool.connect().catch((error: unknown) => {
-    throw storeError(error)
-  })
-  let broken: Error | undefined
-  try {
-    await client.query('begin; set local synchronous_commit = off')
+  const work = async (client: pg.ClientBase): Promise<boolean> => {
     const waiting = await waitingChunks(client)
     const texts: PieceText[] = []
     for (const piece of piecesOf(waiting)) {
@@ -62,15 +57,9 @@ export async function indexLogs(
       }
     }
     if (waiting.length > 0) await save(client, { waiting, texts })
-    await client.query('commit')
     return waiting.length > 0
-  } catch (error) {
-    broken = error as Error
-    await client.query('rollback').catch(() => {})
-    throw storeError(error)
-  } finally {
-    client.release(broken)
   }
+  return await inTransaction(store.pool, work, 'begin; set local synchronous_commit = off')
 }
 
 /** By run, in order. None while another server is at it. */

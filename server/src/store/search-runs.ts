@@ -1,8 +1,9 @@
+import type pg from 'pg'
 import type { SearchTerm } from '../domain/runs/search-terms.ts'
 import { isAskedFor, nextRuns, placeOf, type RunQuery, type RunRow, runColumns } from './run-rows.ts'
 import { joinSql, type Sql, sql } from './sql.ts'
 import type { Store } from './store.ts'
-import { storeError } from './store-error.ts'
+import { inTransaction } from './transaction.ts'
 
 /**
  * So many of the newest runs are looked through one by one before an index is asked. What is in one log of twenty fills
@@ -80,19 +81,6 @@ const isFound = (term: SearchTerm): Sql =>
 
 /** PostgreSQL takes reading the text of all logs for cheap, since it does not count what it takes to unpack it. */
 async function byIndex(store: Store, statement: Sql): Promise<RunRow[]> {
-  const client = await store.pool.connect().catch((error: unknown) => {
-    throw storeError(error)
-  })
-  let broken: Error | undefined
-  try {
-    await client.query('begin; set local enable_seqscan = off')
-    const { rows } = await client.query<RunRow>(statement.toQuery())
-    await client.query('commit')
-    return rows
-  } catch (error) {
-    broken = error as Error
-    throw storeError(error)
-  } finally {
-    client.release(broken)
-  }
+  const work = async (client: pg.ClientBase) => (await client.query<RunRow>(statement.toQuery())).rows
+  return await inTransaction(store.pool, work, 'begin; set local enable_seqscan = off')
 }
