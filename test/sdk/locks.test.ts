@@ -18,6 +18,7 @@ import { failOnLeaks } from '../harness/leaks.ts'
 import { spawnServer, type TestServer, testServer } from '../harness/server.ts'
 import { tcpProxy } from '../harness/tcp-proxy.ts'
 import { until, within } from '../harness/wait.ts'
+import { holdingLedger } from '../watch/held-ledger.ts'
 
 failOnLeaks()
 
@@ -106,6 +107,32 @@ describe('acquiring', () => {
     const error = await other.acquireLock('test/limit', { waitMs: 200 }).catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(AcquireTimedOutError)
     expect((error as AcquireTimedOutError).blockers[0]).toMatchObject({ resource: lock.name, reason: 'slow' })
+  })
+
+  test('a program that gives up and ends at once can wait until the server has heard of it', async () => {
+    const [holder, waiter] = [client(), client()]
+    await using _lock = await holder.acquireLock('test/heard')
+    const ender = new AbortController()
+    const queued = Promise.withResolvers<void>()
+    const options = { waitMs: 60_000, signal: ender.signal, onQueued: () => queued.resolve() }
+    const given = waiter.acquireLock('test/heard', options).catch((error: unknown) => error)
+    await queued.promise
+    let heard: Promise<void>
+    {
+      // Nobody can write, so that the server cannot have ended the request.
+      await using _ledger = await holdingLedger(server.url)
+      ender.abort(new Error('given up'))
+      expect(await given).toBe(ender.signal.reason)
+      heard = waiter.locksHeard()
+      expect(await Promise.race([heard, waiter.getServerInfo()])).toBeDefined()
+      await waiter.locksHeard({ timeoutMs: 1 })
+    }
+    await heard
+    waiter.close()
+    const { items } = (
+      await holder.listLocks({ scope: 'test/heard', filter: 'state = WAITING' }).pages().next()
+    ).value!
+    expect(items).toEqual([])
   })
 
   test('who gives up leaves the queue, and rejects with the reason of the signal', async () => {

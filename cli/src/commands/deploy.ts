@@ -4,7 +4,7 @@ import type { CommandContext } from '../command-context.ts'
 import { exitCode } from '../exit-code.ts'
 import { InterruptedError, Interruptions } from '../interruptions.ts'
 import { graceWithin, type TakeOutput, WrappedCommand } from '../wrapped-command.ts'
-import { handedOver, ownerHere, tellQueued } from './lock.ts'
+import { ownerHere, tellQueued } from './lock.ts'
 
 /** What `deploy` takes. */
 export interface DeployFlags {
@@ -96,7 +96,7 @@ export async function deploy(
       return exitCode.lockLost
     }
     if (!(error instanceof InterruptedError)) throw error
-    await handedOver(holdfast)
+    await holdfast.locksHeard()
     context.warn(`gave up waiting for ${service}`)
     return error.exitCode
   }

@@ -2,7 +2,6 @@ import { hostname, userInfo } from 'node:os'
 import {
   type AcquiredLock,
   type AcquireOptions,
-  type Holdfast,
   HoldfastError,
   type QueuedUpdate,
   StaleTokenError,
@@ -83,7 +82,7 @@ export async function lock(
     }
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error
-    await handedOver(holdfast)
+    await holdfast.locksHeard()
     context.warn(`gave up waiting for ${scope}`)
     return error.exitCode
   } finally {
@@ -135,14 +134,6 @@ async function letGo(context: CommandContext, held: AcquiredLock): Promise<ExitC
     context.warn(`the lock could not be released and passes with its TTL: ${error.detail}`)
     return undefined
   }
-}
-
-/**
- * Lets the server hear that the request is given up before this program ends: what was written before an answer
- * came has left this machine.
- */
-export async function handedOver(holdfast: Holdfast): Promise<void> {
-  await holdfast.getServerInfo({ timeoutMs: 1_000, maxAttempts: 1 }).catch(() => undefined)
 }
 
 /** `ada on deploy-1 (pid 4711)`. */

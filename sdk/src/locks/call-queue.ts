@@ -35,6 +35,11 @@ export class CallQueue {
     return false
   }
 
+  /** Whether there is a call that the server may not know of: it is not sent, or nothing was said of it. */
+  get isUnheard(): boolean {
+    return this.#others.length > 0 || this.#acquires.length > 0 || this.isOwed
+  }
+
   add(call: SessionCall): void {
     if (call.asked.$case === 'acquireLock') this.#acquires.push(call)
     else this.#others.push(call)

@@ -63,6 +63,17 @@ export abstract class LockingClient {
     return await locks.acquire(scope, options)
   }
 
+  /**
+   * Waits until the server knows of all that was asked about locks, also that a request was given up by its signal, which
+   * rejects before the server has heard of it. For a program that is about to end, and would leave a place in the line
+   * behind for as long as its lease. Never rejects; is soon over when the server is out of reach.
+   *
+   * @param options.timeoutMs the longest that it takes. @defaultValue 5,000
+   */
+  async locksHeard({ timeoutMs = 5_000 }: { timeoutMs?: number } = {}): Promise<void> {
+    await this.#loaded?.heard(timeoutMs)
+  }
+
   /** As {@link acquireLock} without waiting; undefined when it is held. @throws BlockedError when it is on hold */
   async tryAcquireLock(
     scope: ScopeInput | readonly ScopeInput[],

@@ -49,6 +49,10 @@ export class Locks implements Releaser, LeaseListener {
     connection.onClose(() => this.#close())
   }
 
+  heard(timeoutMs: number): Promise<void> {
+    return this.#session.heard(timeoutMs)
+  }
+
   /** Throws, or rejects. */
   acquire(scope: Scopes, options: AcquireOptions = {}): Promise<AcquiredLock> {
     return options.waitMs

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
 import { LockServiceDefinition, type SessionResponse } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import { backoffMs, streamBackoff } from '../backoff.ts'
@@ -20,6 +21,8 @@ const owedMs = 1000
 /** How long that may take it, which needs no database, until it is taken to be gone. */
 const pongMs = 2000
 const byeMs = 1000
+/** Between looks at whether the server has heard of everything, when a program is about to end. */
+const heardMs = 5
 
 /**
  * The one stream for the locks of a client. The calls of one turn of the event loop go out as one message. When
@@ -55,6 +58,13 @@ export class Session {
   /** Calls that are not settled. */
   get unsettled(): number {
     return this.#queue.size
+  }
+
+  /** Waits until the server has said something of every call, or the stream is lost, or the time is over. */
+  async heard(timeoutMs: number): Promise<void> {
+    const endMs = performance.now() + timeoutMs
+    while (this.#call !== undefined && this.#queue.isUnheard && performance.now() < endMs)
+      await delay(heardMs)
   }
 
   /** Makes a call that somebody else listens to. */
