@@ -35,8 +35,9 @@ export default defineConfig({
     // Of two processors: a good part of the time of a test is a wait, such as for a lease to run out.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Many times of what any takes: of a machine that is busy otherwise nobody is to hear.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     projects: [
       {
         extends: true,

@@ -1,15 +1,19 @@
+import { rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import pg from 'pg'
 import pino from 'pino'
 import type { TestProject } from 'vitest/node'
 import { startEmbeddedPostgres } from '../../server/src/store/embedded-postgres.ts'
 import { openStore } from '../../server/src/store/store.ts'
-import { databaseDirectory } from './database-directory.ts'
+import { runDirectory } from './database-directory.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** A PostgreSQL superuser's URL, for making databases. */
     adminUrl: string
+    /** Of all databases of the run. Removed after it. */
+    runDirectory: string
     /** A migrated database that nobody connects to: cloned for each test that wants one. */
     template: string
   }
@@ -18,9 +22,16 @@ declare module 'vitest' {
 /** One real PostgreSQL for all test files: `DATABASE_URL` if given, or an embedded one in a directory of its own. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const given = process.env.DATABASE_URL
-  const folder = given === undefined ? await databaseDirectory() : undefined
+  const directory = await runDirectory()
   const log = pino({ level: 'silent' })
-  const postgres = folder === undefined ? undefined : await startEmbeddedPostgres({ dataDir: folder, log })
+  const postgres =
+    given === undefined ? await startEmbeddedPostgres({ dataDir: join(directory, 'shared'), log }) : undefined
+  // An interrupted run ends without a teardown.
+  const abandon = (): void => {
+    postgres?.abandon()
+    rmSync(directory, { recursive: true, force: true })
+  }
+  process.once('exit', abandon)
   const adminUrl = given ?? postgres!.url
   const template = `holdfast_template_${process.pid}`
   const admin = new pg.Client({ connectionString: adminUrl })
@@ -35,11 +46,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   url.pathname = `/${template}`
   await (await openStore({ url: url.href, log })).close()
   project.provide('adminUrl', adminUrl)
+  project.provide('runDirectory', directory)
   project.provide('template', template)
   return async () => {
     await admin.query(`drop database if exists ${template} with (force)`)
     await admin.end()
     await postgres?.stop()
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true })
+    process.off('exit', abandon)
+    await rm(directory, { recursive: true, force: true })
   }
 }
