@@ -7,6 +7,7 @@
  *
  * What makes one page in a hundred slow is V8 marking its heap meanwhile: see cli/bin/holdfast and store/wire-row.ts.
  * Tried in its place: a young generation of 2 or 4 MB, p99 as before.
+ * Tried besides: shared buffers of 1 GB in place of 256 MB, PostgreSQL's CPU a page as before.
  *
  * Loading takes minutes: `--data DIR` keeps the database for the next run. `--quick` loads little.
  */

@@ -127,12 +127,12 @@ async function readBranch(
   branch: TimelineBranch,
   { limit, filtered }: { limit: number; filtered: boolean },
 ): Promise<{ rows: TimelineRow[]; stop: TimelineKey | undefined }> {
-  const rows = await store.query<TimelineRow & { [column: string]: unknown }>(branch.rows.toQuery())
+  const [rows, many] = await Promise.all([
+    store.query<TimelineRow & { [column: string]: unknown }>(branch.rows.toQuery()),
+    filtered && branch.many !== undefined ? store.query(branch.many.toQuery()) : undefined,
+  ])
   if (rows.length > limit) return { rows, stop: rows.at(-1) }
-  if (!filtered) return { rows, stop: undefined }
-  if (branch.many !== undefined && (await store.query(branch.many.toQuery())).length === 0) {
-    return { rows, stop: undefined }
-  }
+  if (!filtered || many?.length === 0) return { rows, stop: undefined }
   const [stop] = await store.query<TimelineKey & { [column: string]: unknown }>(branch.last.toQuery())
   return { rows, stop }
 }
