@@ -19,5 +19,5 @@ export function encode<M>(codec: Codec<M>, message: M): Buffer {
   shared = new BinaryWriter()
   const bytes = codec.encode(message, writer).finish()
   if (bytes.length <= KEEP_BYTES) shared = writer
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Buffer.from(bytes)
 }

@@ -10,14 +10,21 @@ const HEADER_BYTES = 20
 /** Microseconds between the Unix epoch and PostgreSQL's, 2000-01-01. */
 const POSTGRES_EPOCH_US = 946_684_800_000_000n
 
-function begin(oid: number, count: number, payloadBytes: number): Buffer {
+/** An array's bytes. Written by a DataView: `writeBigInt64BE` of a Buffer makes three bigints for each that it writes. */
+interface ArrayBytes {
+  buffer: Buffer
+  view: DataView
+}
+
+function begin(oid: number, count: number, payloadBytes: number): ArrayBytes {
   const buffer = Buffer.allocUnsafe(HEADER_BYTES + 4 * count + payloadBytes)
-  buffer.writeInt32BE(1, 0)
-  buffer.writeInt32BE(1, 4)
-  buffer.writeInt32BE(oid, 8)
-  buffer.writeInt32BE(count, 12)
-  buffer.writeInt32BE(1, 16)
-  return buffer
+  const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
+  view.setInt32(0, 1)
+  view.setInt32(4, 1)
+  view.setInt32(8, oid)
+  view.setInt32(12, count)
+  view.setInt32(16, 1)
+  return { buffer, view }
 }
 
 const empty = (oid: number): Buffer => {
@@ -30,51 +37,51 @@ function fixed<T>(
   oid: number,
   width: number,
   values: readonly (T | null)[],
-  write: (buffer: Buffer, value: T, offset: number) => void,
+  write: (bytes: ArrayBytes, value: T, offset: number) => void,
 ): Buffer {
   if (values.length === 0) return empty(oid)
-  const buffer = begin(oid, values.length, width * values.length)
+  const bytes = begin(oid, values.length, width * values.length)
   let at = HEADER_BYTES
   for (const value of values) {
     if (value === null) {
-      buffer.writeInt32BE(-1, at)
+      bytes.view.setInt32(at, -1)
       at += 4
       continue
     }
-    buffer.writeInt32BE(width, at)
-    write(buffer, value, at + 4)
+    bytes.view.setInt32(at, width)
+    write(bytes, value, at + 4)
     at += 4 + width
   }
-  return at === buffer.length ? buffer : buffer.subarray(0, at)
+  return at === bytes.buffer.length ? bytes.buffer : bytes.buffer.subarray(0, at)
 }
 
 export const int2Array = (values: readonly (number | null)[]): Buffer =>
-  fixed(Oid.int2, 2, values, (buffer, value, at) => buffer.writeInt16BE(value, at))
+  fixed(Oid.int2, 2, values, ({ view }, value, at) => view.setInt16(at, value))
 
 export const int4Array = (values: readonly (number | null)[]): Buffer =>
-  fixed(Oid.int4, 4, values, (buffer, value, at) => buffer.writeInt32BE(value, at))
+  fixed(Oid.int4, 4, values, ({ view }, value, at) => view.setInt32(at, value))
 
 /** Numbers must be safe integers. */
 export const int8Array = (values: readonly (number | bigint | null)[]): Buffer =>
-  fixed(Oid.int8, 8, values, (buffer, value, at) => {
+  fixed(Oid.int8, 8, values, ({ view }, value, at) => {
     if (typeof value === 'bigint') {
-      buffer.writeBigInt64BE(value, at)
+      view.setBigInt64(at, value)
       return
     }
     const high = Math.floor(value / 0x1_0000_0000)
-    buffer.writeInt32BE(high, at)
-    buffer.writeUInt32BE(value - high * 0x1_0000_0000, at + 4)
+    view.setInt32(at, high)
+    view.setUint32(at + 4, value - high * 0x1_0000_0000)
   })
 
 /** Times as microseconds since the Unix epoch. */
 export const timestamptzArray = (microseconds: readonly (bigint | null)[]): Buffer =>
-  fixed(Oid.timestamptz, 8, microseconds, (buffer, value, at) =>
-    buffer.writeBigInt64BE(value - POSTGRES_EPOCH_US, at),
+  fixed(Oid.timestamptz, 8, microseconds, ({ view }, value, at) =>
+    view.setBigInt64(at, value - POSTGRES_EPOCH_US),
   )
 
 /** UUIDs in their 36-character form, already checked. */
 export const uuidArray = (values: readonly (string | null)[]): Buffer =>
-  fixed(Oid.uuid, 16, values, (buffer, value, at) => {
+  fixed(Oid.uuid, 16, values, ({ buffer }, value, at) => {
     buffer.write(value.replaceAll('-', ''), at, 16, 'hex')
   })
 
@@ -82,10 +89,10 @@ export function byteaArray(values: readonly Uint8Array[]): Buffer {
   if (values.length === 0) return empty(Oid.bytea)
   let bytes = 0
   for (const value of values) bytes += value.length
-  const buffer = begin(Oid.bytea, values.length, bytes)
+  const { buffer, view } = begin(Oid.bytea, values.length, bytes)
   let at = HEADER_BYTES
   for (const value of values) {
-    buffer.writeInt32BE(value.length, at)
+    view.setInt32(at, value.length)
     buffer.set(value, at + 4)
     at += 4 + value.length
   }
@@ -96,17 +103,17 @@ export function textArray(values: readonly (string | null)[]): Buffer {
   if (values.length === 0) return empty(Oid.text)
   let bytes = 0
   for (const value of values) bytes += value === null ? 0 : Buffer.byteLength(value)
-  const buffer = begin(Oid.text, values.length, bytes)
+  const { buffer, view } = begin(Oid.text, values.length, bytes)
   // The null flag of the header is only a hint; elements of length -1 are null whatever it says.
   let at = HEADER_BYTES
   for (const value of values) {
     if (value === null) {
-      buffer.writeInt32BE(-1, at)
+      view.setInt32(at, -1)
       at += 4
       continue
     }
     const length = buffer.write(value, at + 4)
-    buffer.writeInt32BE(length, at)
+    view.setInt32(at, length)
     at += 4 + length
   }
   return buffer

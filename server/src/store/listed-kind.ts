@@ -1,4 +1,6 @@
+import { type Lock, Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { FilterFields } from '../domain/filter/field.ts'
+import { conjuncts, type Filter } from '../domain/filter/filter.ts'
 import {
   CONDITION_FIELDS,
   FINDING_FIELDS,
@@ -29,6 +31,8 @@ export interface Listing<K extends ListedKind> {
   indexed: ReadonlySet<string>
   /** Fields that, each equal to something, are what an index begins with that goes on with the name. */
   byName?: readonly (readonly string[])[]
+  /** For a filter that few rows pass: a condition that finds them, and holds of each that has not changed since. */
+  few?: (filter: Filter<KindMessage[K]>) => Sql | undefined
   /** The orders that all of a large table can be read in, as `order_by` has them; ascending serves both ways. */
   orders?: readonly string[]
 }
@@ -153,13 +157,24 @@ const CONDITIONS: Listing<'condition'> = {
   ]),
 }
 
+/** Whether a filter lets only locks through that are held or wait. */
+const excludesEnded = (filter: Filter<Lock>): boolean =>
+  conjuncts(filter).some((term) => {
+    const { test, negated } =
+      term.type === 'not' ? { test: term.term, negated: true } : { test: term, negated: false }
+    if (test.type !== 'test' || test.field.name !== 'state' || test.predicate.op !== 'equal') return false
+    const isEnded = BigInt(test.predicate.value) === BigInt(Lock_State.ENDED)
+    return isEnded === (test.negated !== negated)
+  })
+
 const LOCKS: Listing<'lock'> = {
   kind: 'lock',
   table: sql`lock`,
   collection: 'locks/',
   fields: LOCK_FIELDS,
   small: false,
-  indexed: new Set(['state']),
+  indexed: new Set(),
+  few: (filter) => (excludesEnded(filter) ? sql`t.id in (select id from live_lock_id)` : undefined),
   columns: new Map<string, FilterColumn>([
     ['name', text(sql`t.name`, 'locks/')],
     ['state', number(sql`t.state`)],

@@ -44,7 +44,10 @@ export function loadLocks(): Statement {
   const lately = `select c.resource_id from (
     select * from change where kind in (6, 7) order by revision desc limit 5000) c
     where c.committed_at > clock_timestamp() - interval '2 minutes'`
-  return allRead([all('lock', `t.state < 3 or t.id in (${lately})`), all('hold', 't.state < 2')])
+  return allRead([
+    all('lock', `t.id in (select id from live_lock_id union ${lately})`),
+    all('hold', 't.state < 2'),
+  ])
 }
 
 /**

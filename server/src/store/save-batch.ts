@@ -18,6 +18,7 @@ import { allDone, type Part } from './one-statement.ts'
 import { fromMicros, micros } from './pg-types.ts'
 import type { Statement } from './pipeline.ts'
 import { insertEvents, insertTargets } from './save-events.ts'
+import { saveLiveLocks } from './save-live-locks.ts'
 import { saveResources } from './save-resources.ts'
 
 /** Who writes a batch. */
@@ -54,7 +55,7 @@ export function saveBatch(state: WorkingSet, { writer, assumed }: Writing): Stat
   const targets = state.events.flatMap((event) => event.targets.map((machineId) => ({ machineId, event })))
   if (targets.length > 0) statements.push(insertTargets(targets))
 
-  statements.push(...saveResources(state))
+  statements.push(...saveResources(state), ...saveLiveLocks(state))
   const seen = Map.groupBy(
     [...state.observed].filter((row) => !state.dirty.has(row as unknown as Row<KindName>)),
     (row) => row.kind,

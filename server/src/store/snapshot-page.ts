@@ -12,7 +12,9 @@ const TABLES = Object.fromEntries(KIND_NAMES.map((kind) => [kind, new Sql([kind]
 
 /** What is over may be left out where it has not changed since; of the rest, who reads decides. */
 function mayStand(kind: KindName, revision: bigint): Sql {
-  if (kind === 'lock') return sql`(t.state < 3 or t.revision > ${revision})`
+  if (kind === 'lock')
+    return sql`t.id in (select id from live_lock_id
+      union select c.resource_id from change c where c.kind = 6 and c.kind in (6, 7) and c.revision > ${revision})`
   if (kind === 'hold') return sql`(t.state < 2 or t.revision > ${revision})`
   return sql`true`
 }

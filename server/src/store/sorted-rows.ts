@@ -130,11 +130,12 @@ function unchangedRows<K extends ListedKind>(
 ): Sql {
   const { column, value, toSql } = sortColumn(listing.columns.get(order.field)!)
   const direction = order.descending ? sql` desc` : sql``
+  const few = listing.few?.(filter) ?? sql`true`
   const key = start === undefined ? sql`true` : afterKey(column, { value: toSql(start.value), start, order })
   return sql`select ${rowColumns(at, listing.kind)}, ${value} as sort_value,
       (select l.head from ledger l where l.id = 1) as head from (
       select t.id from ${listing.table} t
-      where t.revision <= ${at.revision} and ${filterSql(filter, listing.columns)} and ${key}
+      where t.revision <= ${at.revision} and ${few} and ${filterSql(filter, listing.columns)} and ${key}
       order by ${column}${direction}, t.name${direction} limit ${limit + 1}
     ) p join ${listing.table} t on t.id = p.id
     order by ${column}${direction}, t.name${direction}`

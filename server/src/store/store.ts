@@ -13,6 +13,7 @@ import { FindingFreshness } from './migrations/finding-freshness.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
 import { ListIndexes } from './migrations/list-indexes.ts'
+import { LiveLocks } from './migrations/live-locks.ts'
 import { Locks } from './migrations/locks.ts'
 import { ReportIntervals } from './migrations/report-intervals.ts'
 import { RunSearch } from './migrations/run-search.ts'
@@ -92,6 +93,7 @@ export class Store {
             EventAuthor,
             AssumedBatches,
             ListIndexes,
+            LiveLocks,
           ],
           snapshot: false,
           transactional: true,

@@ -173,6 +173,7 @@ export function isSparseServed<K extends ListedKind>(
 ): boolean {
   return (
     listing.small ||
+    listing.few?.(filter) !== undefined ||
     conjuncts(filter).some(
       (term) =>
         term.type === 'test' &&
@@ -206,10 +207,11 @@ function foundRows<K extends ListedKind>(
   { position, want, inOrder }: { position: string[] | undefined; want: number; inOrder: boolean },
 ) {
   const { table, columns, kind } = listing
+  const few = listing.few?.(filter) ?? sql`true`
   const bounds = sql`${after(order, position)} and ${keyRange(listing, filter)}`
   const keys = joinSql(order.columns, ', ')
   const unchanged = sql`select t.id, ${keys} from ${table} t
-      where t.revision <= ${at.revision} and ${bounds} and ${filterSql(filter, columns)}`
+      where t.revision <= ${at.revision} and ${few} and ${bounds} and ${filterSql(filter, columns)}`
   return sql`
     with m as ${inOrder ? sql`` : sql`materialized`} (
       ${inOrder ? sql`(${unchanged} order by ${orderBy(order)} limit ${want})` : unchanged}

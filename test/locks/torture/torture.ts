@@ -3,6 +3,7 @@ import type { EmbeddedPostgres } from '../../../server/src/store/embedded-postgr
 import { type Faults, torment } from './faults.ts'
 import { readHistory } from './history.ts'
 import { checkHistory } from './history-check.ts'
+import { unlisted } from './live-locks.ts'
 import { meddle, type PersonFigures } from './person.ts'
 import { Random } from './random.ts'
 import { Replayer } from './replayer.ts'
@@ -91,6 +92,9 @@ export async function torture(options: {
   for (const client of clients) await client.end()
   const took = (performance.now() - begun) / 1000
 
+  const astray = await unlisted(postgres.url)
+  if (astray.length > 0)
+    throw new Error(`locks that live are not those on record as living: ${astray.join(', ')}`)
   const history = await readHistory(postgres.url)
   const checked = checkHistory(history)
   const figures = checkTold(told, checked)

@@ -3,9 +3,8 @@ import { Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { type Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { type Instant, instantFromTimestamp } from '../instant.ts'
-import { decodeBody } from '../kind.ts'
-import { RecentMap } from '../recent-map.ts'
 import type { Row } from '../rows.ts'
+import { EndedRequests } from './ended-requests.ts'
 import { ScopeIndex } from './scope-index.ts'
 
 type LockRow = Row<'lock'>
@@ -16,9 +15,6 @@ export interface LockDelay {
   lock: Lock
   until: Instant
 }
-
-/** Requests that have ended are known again for this many others: a retry is not a new request. */
-const ENDED_REQUESTS = 50_000
 
 /** Ends that the client did not choose: it may still be at work. */
 const LOST: ReadonlySet<Lock_EndCause> = new Set([
@@ -40,8 +36,7 @@ export class LockTable {
   readonly #lockScopes = new ScopeIndex<LockRow>()
   /** By lease, and of each by request id. */
   readonly #byLease = new Map<string, Map<string, LockRow>>()
-  /** Locks that have ended, encoded: so many of them as objects would keep the garbage collector busy. */
-  readonly #ended = new RecentMap<string, Buffer>(ENDED_REQUESTS)
+  readonly #ended = new EndedRequests()
   readonly #holds = new Map<string, HoldRow>()
   readonly #holdScopes = new ScopeIndex<HoldRow>()
   readonly #delays = new Map<string, LockDelay>()
@@ -88,9 +83,7 @@ export class LockTable {
   /** The lock of an earlier request of the same lease and id, also for some time after its end. */
   request(lease: string, requestId: string): Lock | undefined {
     const row = this.#byLease.get(lease)?.get(requestId)
-    if (row !== undefined) return row.resource
-    const ended = this.#ended.get(requestKey(lease, requestId))
-    return ended && decodeBody('lock', ended)
+    return row === undefined ? this.#ended.find(lease, requestId) : row.resource
   }
 
   get delays(): Iterable<LockDelay> {
@@ -140,7 +133,7 @@ export class LockTable {
   takeBack(row: Row<'lock'> | Row<'hold'>, wasMade: boolean): void {
     if (row.kind === 'lock') {
       const lock = row as LockRow
-      this.#ended.delete(requestKey(lock.resource.lease, lock.resource.requestId))
+      this.#ended.forget(lock.resource)
       if (wasMade) this.#removeLock(lock)
       else this.#setLock(lock)
     } else if (wasMade) this.#removeHold(row as HoldRow)
@@ -176,8 +169,9 @@ export class LockTable {
     this.#due.delete(known)
   }
 
-  #keepEnded({ resource: lock, body }: LockRow): void {
-    this.#ended.set(requestKey(lock.lease, lock.requestId), body)
+  #keepEnded(row: LockRow): void {
+    const lock = row.resource
+    this.#ended.keep(row)
     if (lock.lockDelay === undefined || lock.grantTime === undefined || !LOST.has(lock.endCause)) return
     const until = (instantFromTimestamp(lock.endTime!) + microsOf(lock.lockDelay)) as Instant
     this.#delays.set(lock.name, { lock, until })
@@ -215,5 +209,3 @@ function dueOf(lock: Lock): Instant | undefined {
   if (lock.maxHold === undefined) return undefined
   return (instantFromTimestamp(lock.grantTime!) + microsOf(lock.maxHold)) as Instant
 }
-
-const requestKey = (lease: string, requestId: string): string => `${lease}\n${requestId}`
