@@ -2,9 +2,9 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { IngestRequest } from '../../proto/gen/holdfast/v1/ingest_service.ts'
+import { FlatWriter } from '../../proto/wire/flat-writer.ts'
 import { event } from './event.ts'
 import { BatchWriter } from './event-batch.ts'
-import { FlatWriter } from './flat-writer.ts'
 
 const text = fc.string({ unit: 'grapheme', maxLength: 300 })
 const payload = fc.oneof(

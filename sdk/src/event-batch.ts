@@ -1,6 +1,6 @@
+import { FlatWriter, varintSize } from '../../proto/wire/flat-writer.ts'
 import type { EventPayload } from './event-options.ts'
 import { writeEvent } from './event-writer.ts'
-import { FlatWriter, varintSize } from './flat-writer.ts'
 
 /** An event whose blanks are filled in. */
 export interface NumberedEvent {

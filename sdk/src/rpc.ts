@@ -1,12 +1,12 @@
-import type { BinaryWriter } from '@bufbuild/protobuf/wire'
+import { encode } from '../../proto/wire/encode.ts'
+import type { FlatWriter } from '../../proto/wire/flat-writer.ts'
 import type { HoldfastError } from './errors.ts'
-import { FlatWriter } from './flat-writer.ts'
 import type { IdempotencyLevel } from './retry.ts'
 import { errorOfStatus, type FailedStatus } from './status.ts'
 
 interface Method<Request, Response> {
   name: string
-  requestType: { encode(message: Request, writer: FlatWriter): BinaryWriter }
+  requestType: { encode(message: Request, writer: FlatWriter): unknown }
   responseType: { decode(input: Uint8Array): Response }
   options: { idempotencyLevel?: IdempotencyLevel }
 }
@@ -39,23 +39,8 @@ export function rpc<Request, Response>(
     name,
     path: `/${name}`,
     idempotencyLevel: method.options.idempotencyLevel,
-    encode: (request) => encoded(method.requestType, request),
+    encode: (request) => encode(method.requestType, request),
     decode: (bytes) => method.responseType.decode(bytes),
     errorOf,
   }
-}
-
-/** A writer whose buffer has grown past this is let go, so that one large message does not stay in memory. */
-const KEEP_BYTES = 1 << 20
-
-let shared: FlatWriter | undefined
-
-/** A message as protobuf. One writer serves all: encoding does not wait. */
-function encoded<Request>(type: Method<Request, never>['requestType'], request: Request): Buffer {
-  const writer = shared ?? new FlatWriter(1024)
-  // Not shared while in use: an encoder that throws leaves it behind in the middle of a message.
-  shared = undefined
-  const bytes = type.encode(request, writer).finish()
-  if (bytes.length <= KEEP_BYTES) shared = writer
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

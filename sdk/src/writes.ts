@@ -3,12 +3,12 @@ import {
   type IngestBatchRequest,
   IngestServiceDefinition,
 } from '../../proto/gen/holdfast/v1/ingest_service.ts'
+import type { FlatWriter } from '../../proto/wire/flat-writer.ts'
 import type { CallOptions } from './connect-options.ts'
 import type { Connection } from './connection.ts'
 import { HoldfastError } from './errors.ts'
 import type { OutgoingEvent } from './event-options.ts'
 import { writeEvent } from './event-writer.ts'
-import type { FlatWriter } from './flat-writer.ts'
 import { type Revision, timestampFromDate } from './revision.ts'
 import { rpc } from './rpc.ts'
 import { errorOfRefusedEvent } from './status.ts'

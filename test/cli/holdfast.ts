@@ -37,7 +37,7 @@ export interface Running extends AsyncDisposable {
 /** Bundles the command line when the bundle is older than its sources. */
 export function buildOnce(): void {
   const built = statSync(join(root, 'cli/dist/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  const sources = globSync(['cli/build.mjs', '{cli,sdk,agent}/src/**/*.ts', 'proto/gen/**/*.ts'], {
+  const sources = globSync(['cli/build.mjs', '{cli,sdk,agent}/src/**/*.ts', 'proto/{gen,wire}/**/*.ts'], {
     cwd: root,
   })
   if (sources.every((path) => statSync(join(root, path)).mtimeMs < built)) return

@@ -1,5 +1,5 @@
 import { SessionCall as SessionCallMessage } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import { FlatWriter } from '../flat-writer.ts'
+import { FlatWriter } from '../../../proto/wire/flat-writer.ts'
 import { type Asked, type AttachedLease, noSecret, type Outcome, type SessionCall } from './session-call.ts'
 
 /** The server takes 1,000 unanswered calls. A tenth is kept for releases, which make room for acquires. */

@@ -1,13 +1,14 @@
 import type { Status } from '../../../proto/gen/google/rpc/status.ts'
 import { type Lock, Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
-import type {
-  AcquireLockRequest,
-  ReleaseLockRequest,
-  SessionAnswer,
-  SessionCall,
-  SessionRequest,
+import {
+  type AcquireLockRequest,
+  type ReleaseLockRequest,
+  type SessionAnswer,
+  type SessionCall,
+  type SessionRequest,
   SessionResponse,
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
+import { encode } from '../../../proto/wire/encode.ts'
 import { HoldfastError, invalidRequest } from '../domain/error.ts'
 import type { Standing } from '../domain/locks/acquire-lock.ts'
 import { AcquireLock } from '../domain/locks/acquire-lock.ts'
@@ -15,7 +16,7 @@ import { RevokeLease } from '../domain/locks/end-leases.ts'
 import type { LeaseKey } from '../domain/locks/lease.ts'
 import { ReleaseLock } from '../domain/locks/release-lock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { CallContext } from './handler.ts'
+import { type CallContext, Encoded } from './handler.ts'
 import type { LeaseCalls } from './lease-calls.ts'
 import { lockGrant, queuedAnswer } from './lock-answers.ts'
 import { acquisition, issuedNameViolation, leaseKey, leaseViolation } from './lock-request.ts'
@@ -61,12 +62,12 @@ export class LockSession {
     this.#context = context
   }
 
-  async *run(requests: AsyncIterable<SessionRequest>): AsyncGenerator<SessionResponse> {
+  async *run(requests: AsyncIterable<SessionRequest>): AsyncGenerator<Encoded> {
     const reading = this.#read(requests)
     try {
       for (;;) {
         if (!this.#answers.isEmpty) {
-          yield { answers: this.#answers.take() }
+          yield new Encoded(encode(SessionResponse, { answers: this.#answers.take() }))
         } else if (this.#over && this.#open === this.#waiting) {
           break
         } else {

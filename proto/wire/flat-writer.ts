@@ -55,8 +55,10 @@ export class FlatWriter extends BinaryWriter {
     this.#at = end
   }
 
-  override finish(): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(this.#buffer.subarray(0, this.#at))
+  /** A copy of what was written, which is forgotten. Short ones are parts of Node's pool. */
+  override finish(): Buffer<ArrayBuffer> {
+    const bytes = Buffer.allocUnsafe(this.#at)
+    this.#buffer.copy(bytes, 0, 0, this.#at)
     this.#at = 0
     this.#forks.length = 0
     return bytes
