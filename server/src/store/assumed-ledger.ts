@@ -12,8 +12,6 @@ import type { Statement, TextRow } from './pipeline.ts'
 const TRUST_AFTER = 2
 /** Leases that are known beyond this many are forgotten, and loaded again when they are asked for. */
 const MOST_LEASES = 20_000
-/** How far the database's clock may be from where it is assumed to be. */
-const CLOCK_TOLERANCE_MS = 1000
 /** Whether a lease is past its TTL is for the database to say. */
 const WHILE_IT_LIVES = (1n << 62n) as Instant
 
@@ -71,7 +69,7 @@ export class AssumedLedger {
     for (const id of state.endedLeases) this.#leases.delete(id)
   }
 
-  /** Takes in what the database answered to `conditions`. */
+  /** Takes in what the database answered to `condition`. */
   confirmed([clock]: TextRow): void {
     this.#tick(BigInt(clock!))
   }
@@ -84,11 +82,9 @@ export class AssumedLedger {
   }
 
   /** What must be true for a batch that was decided on the assumption; fails with DISPROVED, and gives the clock. */
-  conditions({ from, leases, now }: WorkingSet): Statement[] {
-    return [
-      { ...UNMOVED, values: [from.epoch, from.head, from.nextId, this.writer] },
-      { ...IN_TIME, values: [now, uuidArray([...leases.keys()])] },
-    ]
+  condition({ from, leases, now }: WorkingSet): Statement {
+    const { epoch, head, nextId } = from
+    return { ...ASSUME, values: [epoch, head, nextId, this.writer, now, uuidArray([...leases.keys()])] }
   }
 
   #know(lease: LeaseRow): void {
@@ -101,20 +97,10 @@ export class AssumedLedger {
   }
 }
 
-const UNMOVED = {
-  name: 'unmoved',
-  text: `select require(exists (select from ledger
-    where id = 1 and epoch = $1 and head = $2 and next_id = $3 and writer = $4 for update), 'the ledger has moved')`,
-}
-
-// A statement of its own, so that the clock is read after the ledger's row is locked.
-const IN_TIME = {
-  name: 'in-time',
-  text: `select ${micros('clock_timestamp()')} where require(
-    abs(extract(epoch from clock_timestamp() - ${fromMicros('$1')})) * 1000 < ${CLOCK_TOLERANCE_MS}
-    and not exists (select from unnest($2::uuid[]) u(id) where not exists (
-      select from lease l where l.id = u.id and l.ended_at is null and l.expires_at > clock_timestamp())),
-    'a lease is over, or the clock is not where it was')`,
+// The clock is read after the ledger's row is locked: see the function.
+const ASSUME = {
+  name: 'assume',
+  text: `select ${micros(`assume($1, $2, $3, $4, ${fromMicros('$5')}, $6)`)}`,
 }
 
 /** Whether an error of the database says that an assumption was wrong. */

@@ -36,7 +36,8 @@ function combined(verb: string, parts: readonly Part[], join: (texts: string[]) 
       before += values.length
       return text.replace(/\$(\d+)/g, (_, number: string) => `$${Number(number) + offset}`)
     })
-    statement = { name: `${verb}-${known.size}`, text: join(texts) }
+    // PostgreSQL copies the text at each execution.
+    statement = { name: `${verb}-${known.size}`, text: join(texts).replace(/\s+/g, ' ') }
     known.set(key, statement)
   }
   return { ...statement, values: parts.flatMap(({ values }) => values) }

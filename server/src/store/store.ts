@@ -6,6 +6,7 @@ import { HoldfastError } from '../domain/error.ts'
 import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { prepareTrigrams } from './log-trigrams.ts'
+import { AssumeFunction } from './migrations/assume-function.ts'
 import { AssumedBatches } from './migrations/assumed-batches.ts'
 import { DiscoveryRules } from './migrations/discovery-rules.ts'
 import { EventAuthor } from './migrations/event-author.ts'
@@ -94,6 +95,7 @@ export class Store {
             AssumedBatches,
             ListIndexes,
             LiveLocks,
+            AssumeFunction,
           ],
           snapshot: false,
           transactional: true,

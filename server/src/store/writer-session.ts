@@ -138,13 +138,13 @@ export class WriterSession {
    * and all must be revoked, the last one first.
    */
   async commitAssumed(state: WorkingSet): Promise<Instant | undefined> {
-    const sent = this.#send(...this.#assumed.conditions(state), ...this.#written(state, true))
+    const sent = this.#send(this.#assumed.condition(state), ...this.#written(state, true))
     state.locks.revision = state.head
     this.#assumed.left(state)
     try {
       const { rows } = await sent
-      this.#assumed.confirmed(rows[1]!)
-      return committedAt(rows.slice(2), state)
+      this.#assumed.confirmed(rows[0]!)
+      return committedAt(rows.slice(1), state)
     } catch (error) {
       this.#assumed.disproved()
       if (isDisproof(error)) return undefined
