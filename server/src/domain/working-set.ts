@@ -190,22 +190,18 @@ export class WorkingSet {
       this.#head += 1n
     }
     const found = this.find(kind, resource.name)
-    // First, so that it is undone last: when the row is again as it was.
-    const follow = kind === 'lock' || kind === 'hold' ? this.#followLocks(found === undefined) : undefined
     const seenAt = found !== undefined && found.observedAt > observedAt ? found.observedAt : observedAt
     const stamped = stamp(kind, resource, { revision: this.#head, now: this.nowTimestamp, seenAt })
     const body = encodeWithin(kind, stamped)
-    const before = found?.body
+    const before = found && { ...found }
     const row = found ?? this.#make(kind, stamped, body)
-    // What ends leaves the table of locks, and is still to be found by the rest of the batch.
-    if (follow !== undefined) this.#set(this.rows[kind] as Map<string, Row<K>>, resource.name, row)
-    this.#keep(row)
+    this.#touch(row, before)
     row.resource = stamped
     row.revision = this.#head
     row.body = body
     row.observedAt = seenAt
-    this.#record(row as unknown as Row<KindName>, before)
-    follow?.(row as unknown as Row<'lock'> | Row<'hold'>)
+    this.#record(row as unknown as Row<KindName>, before?.body)
+    if (isOfLocks(row)) this.locks.set(row)
     return row
   }
 
@@ -219,41 +215,26 @@ export class WorkingSet {
     })
   }
 
-  /** Gives what has the table of locks follow a put, and follow it back when the put is undone. */
-  #followLocks(isNew: boolean): (row: Row<'lock'> | Row<'hold'>) => void {
-    let put: Row<'lock'> | Row<'hold'> | undefined
-    this.#undo.push(() => {
-      if (put !== undefined) this.locks.takeBack(put, isNew)
-    })
-    return (row) => {
-      put = row
-      this.locks.set(row)
-    }
-  }
-
   #make<K extends KindName>(kind: K, resource: LedgerMessage[K], body: Buffer): Row<K> {
-    const row: Row<K> = {
-      id: this.takeId(),
-      kind,
-      createRevision: this.#head,
-      revision: this.#head,
-      resource,
-      body,
-      observedAt: NEVER,
-    }
-    this.#set(this.rows[kind] as Map<string, Row<K>>, resource.name, row)
-    return row
+    const revision = this.#head
+    return { id: this.takeId(), kind, createRevision: revision, revision, resource, body, observedAt: NEVER }
   }
 
-  /** Marks a row as changed, so that a refusal brings back what it was. */
-  #keep<K extends KindName>(row: Row<K>): void {
-    const { resource, revision, body, observedAt } = row
+  /** Marks a row as changed, so that a refusal brings back what it was `before`; undefined for one that is made. */
+  #touch<K extends KindName>(row: Row<K>, before: Row<K> | undefined): void {
+    const rows = this.rows[row.kind] as Map<string, Row<K>>
+    const { name } = row.resource
+    // What ends leaves the table of locks, and is still to be found by the rest of the batch.
+    const wasHere = rows.has(name)
     const changed = row as unknown as Row<KindName>
     const wasDirty = this.dirty.has(changed)
+    if (!wasHere) rows.set(name, row)
     this.dirty.add(changed)
     this.#undo.push(() => {
-      Object.assign(row, { resource, revision, body, observedAt })
       if (!wasDirty) this.dirty.delete(changed)
+      if (!wasHere) rows.delete(name)
+      Object.assign(row, before)
+      if (isOfLocks(row)) this.locks.takeBack(row, before === undefined)
     })
   }
 
@@ -310,3 +291,6 @@ export class WorkingSet {
     }
   }
 }
+
+const isOfLocks = (row: { kind: KindName }): row is Row<'lock'> | Row<'hold'> =>
+  row.kind === 'lock' || row.kind === 'hold'

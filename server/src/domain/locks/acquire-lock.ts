@@ -46,7 +46,7 @@ export interface Standing {
   granted: boolean
   /** How many requests that wait it must wait for, and itself. */
   place: number
-  blockers: Blocker[]
+  blockers: readonly Blocker[]
   revision: bigint
 }
 

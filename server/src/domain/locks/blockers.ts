@@ -11,18 +11,23 @@ import { overlaps, scopesText, scopeText } from './scope.ts'
 /** What is in the way of an attempt. */
 export interface InTheWay {
   /** Locks, earlier requests and delays: they pass by themselves. */
-  ahead: Blocker[]
+  ahead: readonly Blocker[]
   /** Holds and conditions that are not true: somebody must do something. */
-  refusing: Blocker[]
+  refusing: readonly Blocker[]
   /** How many requests that wait are before it. */
   waitersAhead: number
 }
 
+const NOTHING: InTheWay = { ahead: [], refusing: [], waitersAhead: 0 }
+
 /** Everything that is in the way of an attempt. */
 export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
+  const overlapping = state.locks.locksOverlapping(attempt.scopes)
+  const refused = refusing(state, attempt)
+  if (overlapping.size === 0 && refused.length === 0 && state.locks.delays.length === 0) return NOTHING
   const locks: Blocker[] = []
   const waiters: Blocker[] = []
-  for (const row of state.locks.locksOverlapping(attempt.scopes)) {
+  for (const row of overlapping) {
     if (!conflicts(row, attempt)) continue
     if (isHeld(row)) locks.push(lockBlocker(row.resource))
     else waiters.push(waiterBlocker(row.resource))
@@ -30,7 +35,7 @@ export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
   const delays = delaysInTheWay(state, attempt).map(delayBlocker)
   return {
     ahead: [...locks, ...delays, ...waiters],
-    refusing: refusing(state, attempt),
+    refusing: refused,
     waitersAhead: waiters.length,
   }
 }
@@ -43,10 +48,9 @@ export function mustWait(state: WorkingSet, attempt: Attempt): boolean {
 
 /** The holds and conditions that refuse an attempt, of which a request that waits dies. */
 export function refusing(state: WorkingSet, attempt: Attempt): Blocker[] {
-  return [
-    ...holdsInTheWay(state, attempt).map(holdBlocker),
-    ...unmetConditions(state, attempt).map(conditionBlocker),
-  ]
+  const holds = holdsInTheWay(state, attempt).map(holdBlocker)
+  if (attempt.requires.length === 0) return holds
+  return [...holds, ...unmetConditions(state, attempt).map(conditionBlocker)]
 }
 
 /** Two that are shared live side by side; what waits counts for who came later. */
@@ -72,7 +76,7 @@ function unmetConditions(state: WorkingSet, { requires }: Attempt): string[] {
 }
 
 function delaysInTheWay(state: WorkingSet, { scopes }: Attempt): LockDelay[] {
-  return [...state.locks.delays].filter(
+  return state.locks.delays.filter(
     ({ lock, until }) =>
       until > state.now && lock.scopes.some((scope) => scopes.some((other) => overlaps(scope, other))),
   )

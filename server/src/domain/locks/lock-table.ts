@@ -68,8 +68,9 @@ export class LockTable {
 
   /** Requests that wait for what overlaps, first come first. */
   waitersFor(scopes: readonly Scope[]): LockRow[] {
-    const waiters = [...this.locksOverlapping(scopes)].filter(isWaiting)
-    return waiters.sort((a, b) => (a.id < b.id ? -1 : 1))
+    const overlapping = this.locksOverlapping(scopes)
+    if (overlapping.size === 0) return []
+    return [...overlapping].filter(isWaiting).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
   holdsOverlapping(scopes: readonly Scope[]): ReadonlySet<HoldRow> {
@@ -86,8 +87,8 @@ export class LockTable {
     return row === undefined ? this.#ended.find(lease, requestId) : row.resource
   }
 
-  get delays(): Iterable<LockDelay> {
-    return this.#delays.values()
+  get delays(): LockDelay[] {
+    return this.#delays.size === 0 ? [] : [...this.#delays.values()]
   }
 
   forgetDelay({ lock }: LockDelay): void {
