@@ -4,7 +4,7 @@ import { storeError } from './store-error.ts'
 /**
  * Compacts up to the last revision committed before `before`: moves the ledger's compacted revision there, then
  * deletes what no read at or after it can ask for, which is every after-image that a later one, also not after
- * that revision, has replaced. Gives the new compacted revision, or undefined when nothing was due.
+ * that revision, has replaced, and all of locks that had ended and holds that were lifted by then. Gives the new compacted revision, or undefined when nothing was due.
  *
  * The ledger is held only while its row is written; the deletes go in parts beside the writers.
  */
@@ -20,6 +20,7 @@ export async function compactChanges(store: Store, before: Date): Promise<bigint
     })
     const compacted = rows[0]?.compacted
     if (compacted === undefined) return undefined
+    for (const kind of ['lock', 'hold'] as const) await forgetEnded(store, kind, compacted)
     for (;;) {
       const { rowCount } = await store.pool.query({
         text: `
@@ -38,5 +39,24 @@ export async function compactChanges(store: Store, before: Date): Promise<bigint
     return compacted
   } catch (error) {
     throw storeError(error)
+  }
+}
+
+const ENDED = { lock: 'state = 3', hold: 'state = 2' }
+
+/** Their last images go with their rows: nothing else leads to them. */
+async function forgetEnded(store: Store, kind: keyof typeof ENDED, compacted: bigint): Promise<void> {
+  for (;;) {
+    const { rows } = await store.pool.query<{ gone: boolean }>({
+      text: `
+        with gone as (
+          delete from ${kind} where id = any(array(
+            select id from ${kind} where ${ENDED[kind]} and revision <= $1 limit 10000))
+          returning id
+        ), images as (delete from change where resource_id in (select id from gone))
+        select exists (select from gone) as gone`,
+      values: [compacted],
+    })
+    if (rows[0]!.gone === false) return
   }
 }

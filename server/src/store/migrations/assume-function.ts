@@ -1,6 +1,6 @@
 import { Migration } from '@mikro-orm/migrations'
 
-/** What must be true of an assumed batch is asked by one call: two statements cost 40 µs a batch more. See AssumedLedger. */
+/** What must be true of an assumed batch is asked by one call: see AssumedLedger. */
 export class AssumeFunction extends Migration {
   override name = '2026-11-25-assume-function'
 
