@@ -124,7 +124,7 @@ test('FlatWriter writes every type as its base class does', () => {
           for (const [method, value] of calls) (writer[method] as (value: unknown) => unknown)(value)
         }
         for (const _ of forks) writer.join()
-        return writer.finish()
+        return new Uint8Array(writer.finish())
       }
       expect(write(new FlatWriter(16))).toEqual(write(new BinaryWriter()))
     }),
