@@ -1,6 +1,7 @@
 import type { WatchStateRequest } from '../../proto/gen/holdfast/v1/watch.ts'
 import { backoffMs, streamBackoff } from './backoff.ts'
 import type { Connection } from './connection.ts'
+import { behind } from './epoch-behind.ts'
 import { HoldfastError } from './errors.ts'
 import { onAbort } from './pause.ts'
 import { type Rpc, rpc } from './rpc.ts'
@@ -140,6 +141,8 @@ class Watch {
   #accept(message: WatchMessage): WatchEvent[] {
     const events = watchEvents(message)
     for (const event of events) {
+      const { ledgerEpoch } = event.position
+      if (this.#position && ledgerEpoch < this.#position.ledgerEpoch) throw behind(ledgerEpoch)
       this.#move(signalOf(event))
       if (this.#state === 'failed') {
         throw new HoldfastError(`the server sent ${event.type} where the contract does not allow it`, {

@@ -11,6 +11,7 @@ import {
   type Setting,
   settings,
 } from './settings.ts'
+import type { Replication } from './store/ensure-epoch.ts'
 import { splitAddress } from './transport/loopback.ts'
 
 /** What a server runs with. Everything in it has been checked. */
@@ -23,6 +24,8 @@ export interface Config extends ListenerConfig {
   dataDir: string
   /** Of an external PostgreSQL. Undefined: the embedded one. */
   databaseUrl: string | undefined
+  /** How the standbys of the external PostgreSQL follow that may be promoted. */
+  replication: Replication
   logLevel: LogLevel
   eventRetentionDays: number
   changeRetentionDays: number
@@ -63,6 +66,7 @@ export function loadConfig(sources: ConfigSources): Config {
     httpAddress,
     dataDir: resolve(read('data-dir') ?? defaultDataDir(sources.env)),
     databaseUrl: databaseUrlOf(read('database-url'), violations),
+    replication: replicationOf(read('replication') ?? 'asynchronous', violations),
     ...listener,
     logLevel: logLevelOf(read('log-level') ?? 'info', violations),
     eventRetentionDays: numberOf('event-retention-days', read, violations),
@@ -100,6 +104,12 @@ function databaseUrlOf(text: string | undefined, violations: string[]): string |
   if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return text
   violations.push('DATABASE_URL: is not a URL such as postgres://user:password@host:5432/database')
   return undefined
+}
+
+function replicationOf(text: string, violations: string[]): Replication {
+  if (text === 'synchronous' || text === 'asynchronous') return text
+  violations.push(`HOLDFAST_REPLICATION: ${JSON.stringify(text)} is neither synchronous nor asynchronous`)
+  return 'asynchronous'
 }
 
 function logLevelOf(text: string, violations: string[]): LogLevel {

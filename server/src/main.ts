@@ -68,7 +68,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       import('./store/store.ts'),
     ])
     const url = config.databaseUrl ?? postgres!.url
-    const store = await openStore({ url, log }).catch((error: unknown) => {
+    const store = await openStore({ url, log, replication: config.replication }).catch((error: unknown) => {
       throw unreachable(error, url)
     })
     cleanups.push(() => store.close())

@@ -14,6 +14,11 @@ export const settings = {
   ],
   'data-dir': ['HOLDFAST_DATA_DIR', 'DIR', 'where the embedded database lives'],
   'database-url': ['DATABASE_URL', 'URL', 'use this PostgreSQL (15 or newer) and not the embedded one'],
+  replication: [
+    'HOLDFAST_REPLICATION',
+    'MODE',
+    'synchronous: whichever standby is promoted has all that was acknowledged; or asynchronous (asynchronous)',
+  ],
   'token-file': ['HOLDFAST_TOKEN_FILE', 'FILE', 'who may call: one "name:token" or "token" a line'],
   'tls-cert-file': ['HOLDFAST_TLS_CERT_FILE', 'FILE', 'certificate chain, PEM'],
   'tls-key-file': ['HOLDFAST_TLS_KEY_FILE', 'FILE', 'private key, PEM'],

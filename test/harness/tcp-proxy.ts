@@ -11,19 +11,20 @@ export interface TcpProxy extends AsyncDisposable {
   heal(): void
   /** Cuts every connection, so that both ends see it. New ones pass. */
   cut(): void
+  /** Cuts every connection; new ones go there, as behind an address that was moved. */
+  moveTo(target: string): void
 }
 
-/** Starts a proxy to `host:port`. */
-export async function tcpProxy(target: string): Promise<TcpProxy> {
-  const at = target.lastIndexOf(':')
-  const [host, port] = [target.slice(0, at), Number(target.slice(at + 1))]
+/** Starts a proxy to `host:port`, or to the path of a Unix socket. */
+export async function tcpProxy(first: string): Promise<TcpProxy> {
+  let target = first
   const sockets = new Set<Socket>()
   let dropping = false
   const server = createServer((near) => {
     sockets.add(near)
     near.on('close', () => sockets.delete(near)).on('error', () => {})
     if (dropping) return void near.resume()
-    const far = connect(port, host)
+    const far = dial(target)
     sockets.add(far)
     far.on('close', () => sockets.delete(far)).on('error', () => {})
     pass(near, far)
@@ -49,10 +50,20 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
     cut() {
       for (const socket of sockets) socket.destroy()
     },
+    moveTo(next) {
+      target = next
+      for (const socket of sockets) socket.destroy()
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
       ended()
     },
   }
+}
+
+function dial(target: string): Socket {
+  if (target.startsWith('/')) return connect(target)
+  const at = target.lastIndexOf(':')
+  return connect(Number(target.slice(at + 1)), target.slice(0, at))
 }

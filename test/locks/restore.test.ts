@@ -13,6 +13,9 @@ import { until, within } from '../harness/wait.ts'
 
 failOnLeaks()
 
+/** Lives through a start of the database, and is what a new epoch waits for. */
+const TTL_MS = 12_000
+
 async function sdk({ address }: { address: string }): Promise<Holdfast> {
   const holdfast = await Holdfast.connect({ address })
   onTestFinished(() => holdfast.close())
@@ -37,21 +40,21 @@ test('L2 L7 L12 a database that was put back to an older copy begins a new epoch
     await using one = await testServer({ databaseUrl: url })
     await using two = await testServer({ databaseUrl: url })
     const [holder, other] = [await sdk(one), await sdk(two)]
-    const early = await holder.acquireLock('production/early', { ttlMs: 60_000 })
+    const early = await holder.acquireLock('production/early', { ttlMs: TTL_MS })
 
     await postgres.stop()
     const copy = join(directory.path, 'copy')
     await copyOf(join(directory.path, 'postgres'), copy)
     postgres = await start()
     await until('the database at the servers', async () => {
-      const lock = await holder.tryAcquireLock('production/probe', { ttlMs: 60_000 }).catch(() => undefined)
+      const lock = await holder.tryAcquireLock('production/probe', { ttlMs: TTL_MS }).catch(() => undefined)
       await lock?.release()
       return lock !== undefined
     })
-    const late = await holder.acquireLock('production/late', { ttlMs: 60_000 })
+    const late = await holder.acquireLock('production/late', { ttlMs: TTL_MS })
     let queued = false
     const waiting = other.acquireLock('production/late', {
-      ...{ ttlMs: 60_000, waitMs: 60_000, timeoutMs: 60_000 },
+      ...{ ttlMs: TTL_MS, waitMs: 60_000, timeoutMs: 60_000 },
       onQueued: () => {
         queued = true
       },

@@ -31,6 +31,7 @@ test('the defaults', () => {
     httpAddress: '127.0.0.1:7421',
     dataDir: '/state/holdfast',
     databaseUrl: undefined,
+    replication: 'asynchronous',
     tokens: undefined,
     tls: undefined,
     logLevel: 'info',
@@ -72,10 +73,11 @@ test('all that is wrong is told at once', () => {
       HOLDFAST_LOG_LEVEL: 'loud',
       HOLDFAST_EVENT_RETENTION_DAYS: '0',
       HOLDFAST_CHANGE_RETENTION_DAYS: '1.5',
+      HOLDFAST_REPLICATION: 'yes',
     },
     ['--database-url', 'mysql://u:hush@h/d'],
   )
-  expect(found).toHaveLength(7)
+  expect(found).toHaveLength(8)
   expect(found.join('\n')).not.toContain('hush')
 })
 

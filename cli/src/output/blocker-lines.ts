@@ -27,6 +27,8 @@ function stands(kind: Blocker['kind'], who: string): string {
       return 'is required and is not true'
     case 'lock-delay':
       return `rests after a lock${by} was lost,`
+    case 'new-epoch':
+      return 'is in a new epoch and grants nothing'
   }
 }
 

@@ -5,6 +5,7 @@ import { rpc } from '../rpc.ts'
 import { type FailedStatus, localStatus } from '../status.ts'
 import type { StreamCall } from '../stream-call.ts'
 import { LeaseClock } from './lease-clock.ts'
+import { failedStatusOf } from './lock-status.ts'
 
 /** A lease to keep alive. */
 export interface BeatenLease {
@@ -16,12 +17,19 @@ export interface BeatenLease {
   memory: SharedArrayBuffer
 }
 
+/** What the server says of a lease that is over. */
+export interface LeaseEnd {
+  /** Of its error, such as LEASE_EXPIRED. */
+  reason: string | undefined
+  text: string
+}
+
 /** Who hears of what becomes of heartbeats. */
 export interface BeaterListener {
   /** A beat was acknowledged; its clock is set. */
   beaten(lease: string): void
   /** The server says that the lease is over. */
-  dead(lease: string, text: string): void
+  dead(lease: string, end: LeaseEnd): void
   /** The stream was cut off, and is opened again. */
   cut(text: string, delayMs: number): void
 }
@@ -149,7 +157,8 @@ export class Beater {
       this.#listener.beaten(lease.name)
     } else if (this.#pulses.get(lease.name) === beat.pulse) {
       this.remove(lease.name)
-      this.#listener.dead(lease.name, result.error.message)
+      const { details, text } = failedStatusOf(result.error)
+      this.#listener.dead(lease.name, { reason: details.reason, text })
     }
   }
 

@@ -5,13 +5,13 @@ import { scopeText } from './scope.ts'
 /** One thing that stands in the way of a lock, and how it is lifted. */
 export interface Blocker {
   /**
-   * A lock that is held, a request that came earlier and waits, a hold, a condition that is not true, or the
-   * delay after a lock whose holder was lost.
+   * A lock that is held, a request that came earlier and waits, a hold, a condition that is not true, the delay
+   * after a lock whose holder was lost, or a new epoch, before which locks were granted that the database has lost.
    */
-  kind: 'lock' | 'waiter' | 'hold' | 'condition' | 'lock-delay'
-  /** `locks/{id}`, `holds/{id}` or `conditions/{id}`. */
+  kind: 'lock' | 'waiter' | 'hold' | 'condition' | 'lock-delay' | 'new-epoch'
+  /** `locks/{id}`, `holds/{id}` or `conditions/{id}`; `ledger` for a new epoch. */
   resource: string
-  /** What it covers, as people write it; empty for a condition. */
+  /** What it covers, as people write it; empty for a condition and a new epoch. */
   scopes: string[]
   /** Who holds, waits or put it up, as they call themselves. */
   who: string
@@ -31,6 +31,7 @@ const kinds: Record<number, Blocker['kind']> = {
   3: 'hold',
   4: 'condition',
   5: 'lock-delay',
+  6: 'new-epoch',
 }
 
 const words: Record<Blocker['kind'], string> = {
@@ -39,6 +40,7 @@ const words: Record<Blocker['kind'], string> = {
   hold: 'is on hold by',
   condition: 'is not true',
   'lock-delay': 'was lost by',
+  'new-epoch': 'is in a new epoch and grants nothing',
 }
 
 /** The blocker of a message. */

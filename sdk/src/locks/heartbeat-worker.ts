@@ -25,7 +25,7 @@ function askForToken(): Promise<string> {
 const token = setup.asksForToken ? askForToken : setup.token
 const beater = new Beater(() => new Connection({ ...setup.channel, token, ownSocket: true }), {
   beaten: (lease) => tell({ type: 'beaten', lease }),
-  dead: (lease, text) => tell({ type: 'dead', lease, text }),
+  dead: (lease, end) => tell({ type: 'dead', lease, end }),
   cut: (text, delayMs) => tell({ type: 'cut', text, delayMs }),
 })
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import type { ChannelOptions } from '../channel.ts'
 import type { Connection } from '../connection.ts'
-import type { BeatenLease, BeaterListener } from './beater.ts'
+import type { BeatenLease, BeaterListener, LeaseEnd } from './beater.ts'
 
 /** What the thread is started with. */
 export interface WorkerSetup {
@@ -20,7 +20,7 @@ export type ToWorker =
 /** What the thread tells. */
 export type FromWorker =
   | { type: 'beaten'; lease: string }
-  | { type: 'dead'; lease: string; text: string }
+  | { type: 'dead'; lease: string; end: LeaseEnd }
   | { type: 'cut'; text: string; delayMs: number }
   | { type: 'token' }
 
@@ -82,7 +82,7 @@ export class Heartbeats {
         this.#listener.beaten(message.lease)
         break
       case 'dead':
-        this.#listener.dead(message.lease, message.text)
+        this.#listener.dead(message.lease, message.end)
         break
       case 'cut': {
         const { text: status, delayMs } = message

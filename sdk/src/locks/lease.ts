@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { CreateLeaseResponse } from '../../../proto/gen/holdfast/v1/lock_service.ts'
+import { behind } from '../epoch-behind.ts'
 import { localStatus } from '../status.ts'
 import { uuidV7 } from '../uuid.ts'
 import type { AcquiredLock } from './acquired-lock.ts'
 import type { BeatenLease } from './beater.ts'
 import { durationOf } from './duration.ts'
 import { LeaseClock } from './lease-clock.ts'
-import type { Loss } from './lock-errors.ts'
+import type { Loss, LossCause } from './lock-errors.ts'
 import { type Outcome, SessionCall } from './session-call.ts'
 
 /** Who hears of a lease. */
@@ -16,6 +17,8 @@ export interface LeaseListener {
   opened(lease: Lease): void
   /** It is over: nothing under it is held. */
   over(lease: Lease, loss: Loss): void
+  /** The epoch of the ledger at the server. False when this client has seen a later one. */
+  entered(ledgerEpoch: bigint): boolean
   /** One of its locks is not among those that the server still knows: why is to be found out. */
   missing(lock: AcquiredLock): void
 }
@@ -129,12 +132,18 @@ export class Lease {
     if (!outcome.ok) {
       const error = this.#fail(outcome)
       this.#settleOpening?.reject(error)
-      this.end({ cause: 'expired', endReason: outcome.status.text })
+      this.end({ cause: causeOf(outcome.status.details.reason), endReason: outcome.status.text })
       return
     }
     if (outcome.answer.$case !== 'createLease') return
     const { locks, ledgerEpoch } = outcome.answer.value as CreateLeaseResponse
     this.clock.acknowledge(sentNs)
+    if (!this.#listener.entered(ledgerEpoch)) {
+      const error = behind(ledgerEpoch)
+      this.#settleOpening?.reject(error)
+      this.end({ cause: 'epoch-changed', endReason: error.message })
+      return
+    }
     const first = this.#standing === 'opening'
     if (!first && ledgerEpoch !== this.#ledgerEpoch) {
       this.end({ cause: 'epoch-changed' })
@@ -168,6 +177,10 @@ export class Lease {
     this.#timer = setTimeout(() => this.heard(), Math.max(1, Math.ceil(delayMs))).unref()
   }
 }
+
+/** Why the server says that a lease is over, by the reason of its error. */
+export const causeOf = (reason: string | undefined): LossCause =>
+  reason === 'EPOCH_CHANGED' ? 'epoch-changed' : 'expired'
 
 /** What calls under a lease that is over are settled with. */
 export function leaseOverStatus({ cause, endReason }: Loss) {

@@ -7,7 +7,7 @@ import type { AcquireOptions } from './acquire-options.ts'
 import type { AcquiredLock, Releaser } from './acquired-lock.ts'
 import { Acquisition } from './acquisition.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { Lease, type LeaseListener, leaseOverStatus } from './lease.ts'
+import { causeOf, Lease, type LeaseListener, leaseOverStatus } from './lease.ts'
 import { LeaseExpiredError, LockHeldError, type Loss } from './lock-errors.ts'
 import { getLock } from './lock-reads.ts'
 import type { ScopeInput } from './scope.ts'
@@ -33,6 +33,8 @@ export class Locks implements Releaser, LeaseListener {
   readonly #session: Session
   readonly #heartbeats: Heartbeats
   readonly #leases = new Map<number, Lease>()
+  /** The latest that any server was in. */
+  #ledgerEpoch = 0n
   #busy = 0
   #idleSinceMs = 0
   #idle: NodeJS.Timeout | undefined
@@ -44,7 +46,7 @@ export class Locks implements Releaser, LeaseListener {
     this.#session = new Session(connection, (lock) => this.#changed(lock))
     this.#heartbeats = new Heartbeats(connection, {
       beaten: (name) => this.#find(name)?.heard(),
-      dead: (name, endReason) => this.#find(name)?.end({ cause: 'expired', endReason }),
+      dead: (name, { reason, text }) => this.#find(name)?.end({ cause: causeOf(reason), endReason: text }),
     })
     connection.onClose(() => this.#close())
   }
@@ -156,6 +158,12 @@ export class Locks implements Releaser, LeaseListener {
 
   opened(lease: Lease): void {
     this.#heartbeats.add(lease.beaten)
+  }
+
+  entered(ledgerEpoch: bigint): boolean {
+    if (ledgerEpoch < this.#ledgerEpoch) return false
+    this.#ledgerEpoch = ledgerEpoch
+    return true
   }
 
   over(lease: Lease, loss: Loss): void {

@@ -10,7 +10,7 @@ import type {
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import { type HoldfastError, refuseViolations } from '../domain/error.ts'
 import { DescribeLease } from '../domain/locks/describe-lease.ts'
-import { leaseExpired } from '../domain/locks/lease.ts'
+import { leaseExpired, leaseOfOldEpoch } from '../domain/locks/lease.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { durationOf, leaseAnswer } from './lock-answers.ts'
 import { hashOf, leaseDraft, leaseViolation } from './lock-request.ts'
@@ -31,9 +31,9 @@ export class LeaseCalls {
   async create(request: CreateLeaseRequest, principal: string): Promise<CreateLeaseResponse> {
     const draft = leaseDraft(request, principal)
     const opened = await this.#ledger.leases.open(draft)
-    if (opened === undefined) throw leaseExpired(draft.id)
+    if (opened === undefined) throw await this.#endOf(draft.id)
     const locks: Lock[] = opened.isNew ? [] : await this.#ledger.submit(new DescribeLease(draft.id))
-    return leaseAnswer(draft, opened, { locks, ledgerEpoch: this.#ledger.feed.epoch })
+    return leaseAnswer(draft, opened, { locks, ledgerEpoch: opened.epoch })
   }
 
   async keepAlive({ beats }: KeepAliveRequest): Promise<KeepAliveResponse> {
@@ -49,6 +49,10 @@ export class LeaseCalls {
     const id = lease.slice('leases/'.length).toLowerCase()
     const ttlMs = await this.#ledger.leases.beat({ id, secretHash: hashOf(secret) })
     if (ttlMs !== undefined) return { lease, ttl: durationOf(ttlMs), error: undefined }
-    return { lease, ttl: undefined, error: this.#rpcStatus(leaseExpired(id)) }
+    return { lease, ttl: undefined, error: this.#rpcStatus(await this.#endOf(id)) }
+  }
+
+  async #endOf(id: string): Promise<HoldfastError> {
+    return (await this.#ledger.leases.isOfOldEpoch(id)) ? leaseOfOldEpoch(id) : leaseExpired(id)
   }
 }

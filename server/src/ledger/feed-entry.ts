@@ -3,6 +3,9 @@ import type { Instant } from '../domain/instant.ts'
 import { decodeResource, type KindName, wireBody } from '../domain/kind.ts'
 import { changesMessage, type ToldRevision } from './changes-message.ts'
 
+/** An entry holds about this much as it is stored, and about so many changes, since facets may be compressed. */
+const ENTRY_BYTES = 512 * 1024
+const ENTRY_CHANGES = 500
 /**
  * A message is cut at about this, between revisions only. A stream holds up to 16 of them for a client that does
  * not read, since grpc-js counts messages and not bytes.
@@ -115,4 +118,28 @@ function typeSeenBy(filter: FeedFilter, { kind, body, before }: FeedChange): Cha
   if (filter.key === '' || filter.matches(decodeResource(kind, body))) return Change_Type.PUT
   if (before === undefined || !filter.matches(decodeResource(kind, before))) return undefined
   return Change_Type.REMOVED
+}
+
+/** Cuts changes into entries of a size that fits a message, between revisions only. */
+export function entriesOf(
+  epoch: bigint,
+  span: { from: bigint; to: bigint },
+  changes: readonly FeedChange[],
+): FeedEntry[] {
+  const entries: FeedEntry[] = []
+  let { from } = span
+  let begin = 0
+  let bytes = 0
+  for (const [i, change] of changes.entries()) {
+    const next = changes[i + 1]
+    bytes += change.body.length
+    const fits = bytes < ENTRY_BYTES && i + 1 - begin < ENTRY_CHANGES
+    if (next !== undefined && (fits || next.revision === change.revision)) continue
+    const to = next === undefined ? span.to : change.revision
+    entries.push(new FeedEntry(epoch, { from, to }, changes.slice(begin, i + 1)))
+    from = to
+    begin = i + 1
+    bytes = 0
+  }
+  return entries
 }

@@ -1,17 +1,14 @@
 import type { Logger } from 'pino'
 import { epochChanged, revisionCompacted } from '../domain/lost-position.ts'
-import { beginEpoch } from '../store/begin-epoch.ts'
+import { beginEpoch, type KnownCommit, lacksCommit } from '../store/begin-epoch.ts'
 import { type LedgerHead, readChanges, readLedgerHead, type StoredChange } from '../store/read-changes.ts'
 import type { Store } from '../store/store.ts'
-import { type FeedChange, FeedEntry } from './feed-entry.ts'
+import { entriesOf, type FeedChange, type FeedEntry } from './feed-entry.ts'
 import type { Commit } from './group-writer.ts'
 
 /** A page of the change table is about this much, and a number of changes within these bounds. */
 const PAGE_BYTES = 1 << 20
 const PAGE_CHANGES = { least: 20, most: 1000 }
-/** An entry holds about this much as it is stored, and about so many changes, since facets may be compressed. */
-const ENTRY_BYTES = 512 * 1024
-const ENTRY_CHANGES = 500
 /** So many of the newest entries keep their encodings. */
 const NEW_ENTRIES = 16
 /** So many listeners are woken in one turn of the event loop. */
@@ -51,6 +48,9 @@ export class Feed {
   #pageChanges = 100
   #epoch = 0n
   #head = 0n
+  #timeline = 0
+  /** The last commit that is in it. */
+  #last: KnownCommit | undefined
   #tailing: Promise<void> | undefined
   #tailAgain = false
   #timer: NodeJS.Timeout | undefined
@@ -81,9 +81,10 @@ export class Feed {
   }
 
   async start(): Promise<void> {
-    const { epoch, head } = await readLedgerHead(this.#store)
+    const { epoch, head, timeline } = await readLedgerHead(this.#store)
     this.#epoch = epoch
     this.#head = head
+    this.#timeline = timeline
     this.#schedule()
   }
 
@@ -172,6 +173,8 @@ export class Feed {
     this.#entries.push(entry)
     this.#bytes += entry.bytes
     this.#head = entry.to
+    const { committedAt } = entry.changes.at(-1)!
+    this.#last = { epoch: entry.epoch, revision: entry.to, committedAt }
     this.#entries.at(-1 - NEW_ENTRIES)?.release()
     while (this.#bytes > this.#memoryBytes && this.#entries.length > 1) {
       this.#bytes -= this.#entries.shift()!.bytes
@@ -184,7 +187,7 @@ export class Feed {
         this.#tailAgain = false
         const known = this.#head
         let ledger = await readLedgerHead(this.#store)
-        if (ledger.epoch === this.#epoch && ledger.head < known) {
+        if (await this.#hasLost(ledger, known)) {
           this.#log.error(
             { known, head: ledger.head },
             'the database has lost revisions; beginning a new epoch',
@@ -216,8 +219,18 @@ export class Feed {
     }
   }
 
+  /** Whether the database does not have what is in this feed: it has less, or after a failover something else. */
+  async #hasLost(ledger: LedgerHead, known: bigint): Promise<boolean> {
+    if (ledger.epoch !== this.#epoch) return false
+    if (ledger.head < known) return true
+    if (ledger.timeline === this.#timeline) return false
+    const lost = this.#last !== undefined && (await lacksCommit(this.#store, this.#last))
+    if (!lost) this.#timeline = ledger.timeline
+    return lost
+  }
+
   /** Goes on from the head when what is in between cannot be told: it is of another epoch, or no longer kept. */
-  #leaveBehind({ epoch, head, compacted }: LedgerHead): boolean {
+  #leaveBehind({ epoch, head, compacted, timeline }: LedgerHead): boolean {
     if (epoch === this.#epoch && this.#head >= compacted) return false
     this.#log.warn(
       { from: { epoch: this.#epoch, head: this.#head }, to: { epoch, head, compacted } },
@@ -227,6 +240,8 @@ export class Feed {
     this.#bytes = 0
     this.#epoch = epoch
     this.#head = head
+    this.#timeline = timeline
+    this.#last = undefined
     this.#follower?.gap()
     this.#wake()
     return true
@@ -272,28 +287,4 @@ export class Feed {
     for (const listener of some) listener.wake()
     if (this.#waking.length > 0) setImmediate(() => this.#wakeSome())
   }
-}
-
-/** Cuts changes into entries of a size that fits a message, between revisions only. */
-function entriesOf(
-  epoch: bigint,
-  span: { from: bigint; to: bigint },
-  changes: ConstructorParameters<typeof FeedEntry>[2],
-): FeedEntry[] {
-  const entries: FeedEntry[] = []
-  let { from } = span
-  let begin = 0
-  let bytes = 0
-  for (const [i, change] of changes.entries()) {
-    const next = changes[i + 1]
-    bytes += change.body.length
-    const fits = bytes < ENTRY_BYTES && i + 1 - begin < ENTRY_CHANGES
-    if (next !== undefined && (fits || next.revision === change.revision)) continue
-    const to = next === undefined ? span.to : change.revision
-    entries.push(new FeedEntry(epoch, { from, to }, changes.slice(begin, i + 1)))
-    from = to
-    begin = i + 1
-    bytes = 0
-  }
-  return entries
 }

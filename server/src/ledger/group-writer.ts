@@ -5,6 +5,7 @@ import type { Instant } from '../domain/instant.ts'
 import { LoadKeys } from '../domain/load-keys.ts'
 import type { ChangeRecord } from '../domain/rows.ts'
 import type { WorkingSet } from '../domain/working-set.ts'
+import type { KnownCommit } from '../store/begin-epoch.ts'
 import { monthsToWrite } from '../store/event-partitions.ts'
 import type { Store } from '../store/store.ts'
 import { storeError } from '../store/store-error.ts'
@@ -69,6 +70,8 @@ export class GroupWriter {
   #onIdle: (() => void) | undefined
   /** The furthest point this process has acknowledged: a database behind it has lost revisions. */
   #acknowledged = { epoch: 0n, head: 0n }
+  /** The last commit of this process: a database with another one in its place has lost it. */
+  #committed: KnownCommit | undefined
 
   constructor({ store, log, onCommit, batchBytes = 1 << 20, queueBytes = 32 << 20 }: GroupWriterOptions) {
     this.#store = store
@@ -105,7 +108,8 @@ export class GroupWriter {
 
   /** Whether the table of locks has anything due. */
   hasDueLocks(now: Instant): boolean {
-    return this.#session?.locks === undefined || this.#session.locks.hasDue(now)
+    const session = this.#session
+    return session?.locks === undefined || session.broken || session.locks.hasDue(now)
   }
 
   get #isBusy(): boolean {
@@ -217,7 +221,7 @@ export class GroupWriter {
     const state = await session.begin(keys, partitions)
     if (state.epoch === this.#acknowledged.epoch && state.head < this.#acknowledged.head) {
       await session.rollback()
-      await session.ensureEpoch({ force: true })
+      await this.#enterEpoch(session, true)
       throw new HoldfastError(
         'STORE_UNAVAILABLE',
         'the database has lost revisions and began a new epoch; try again',
@@ -234,7 +238,9 @@ export class GroupWriter {
     const { epoch, from, head: to, changes } = state
     this.#acknowledged = { epoch, head: to }
     for (const answer of answers) answer()
-    if (to > from.head) this.#onCommit({ epoch, from: from.head, to, committedAt, changes })
+    if (to === from.head) return
+    this.#committed = { epoch, revision: to, committedAt }
+    this.#onCommit({ epoch, from: from.head, to, committedAt, changes })
   }
 
   async #openSession(): Promise<WriterSession> {
@@ -244,10 +250,23 @@ export class GroupWriter {
     }
     if (this.#session === undefined) {
       const session = await this.#store.openWriter()
-      await session.ensureEpoch()
+      try {
+        await this.#enterEpoch(session)
+      } catch (error) {
+        await session.close()
+        throw error
+      }
       this.#session = session
     }
     return this.#session
+  }
+
+  async #enterEpoch(session: WriterSession, lost = false): Promise<void> {
+    const { replication } = this.#store
+    const { epoch, began, wentOn } = await session.ensureEpoch({ replication, known: this.#committed, lost })
+    if (began !== undefined) this.#log.warn({ epoch }, `the database begins a new epoch: ${began}`)
+    if (wentOn)
+      this.#log.warn({ epoch }, 'the database was failed over to a synchronous standby; the epoch goes on')
   }
 
   async #recover(batch: Pending[], error: unknown): Promise<void> {

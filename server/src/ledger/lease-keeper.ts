@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { beatLeases, type LeaseDraft, type OpenedLease, openLease } from '../store/leases.ts'
+import { beatLeases, isOfOldEpoch, type LeaseDraft, type OpenedLease, openLease } from '../store/leases.ts'
 import type { Store } from '../store/store.ts'
 
 /** A heartbeat of one lease. */
@@ -43,6 +43,11 @@ export class LeaseKeeper {
       this.#queue.push({ beat, resolve, reject })
       if (!this.#running) void this.#run()
     })
+  }
+
+  /** Whether a lease that is not alive ended with an epoch of the ledger. */
+  isOfOldEpoch(id: string): Promise<boolean> {
+    return isOfOldEpoch(this.#store, id)
   }
 
   async #run(): Promise<void> {

@@ -27,6 +27,7 @@ export const LedgerEntity = defineEntity({
     system_identifier: p.string(),
     timeline: p.integer(),
     writer: p.bigint(),
+    grants_from: p.datetime(),
   },
 })
 

@@ -19,6 +19,8 @@ export interface OpenedLease {
   /** False when it was open already. */
   isNew: boolean
   principal: string
+  /** The ledger's. */
+  epoch: bigint
 }
 
 /**
@@ -27,13 +29,20 @@ export interface OpenedLease {
  */
 export async function openLease(store: Store, draft: LeaseDraft): Promise<OpenedLease | undefined> {
   const { id, secretHash, ttlMs, owner, principal } = draft
-  const rows = await store.query<{ expires: bigint; created: bigint; is_new: boolean; principal: string }>({
+  const rows = await store.query<{
+    expires: bigint
+    created: bigint
+    is_new: boolean
+    principal: string
+    epoch: bigint
+  }>({
     name: 'open-lease',
     text: `insert into lease as l (id, secret_hash, ttl_ms, expires_at, created_at, owner, principal)
       values ($1, $2, $3::int4, clock_timestamp() + $3::int4 * interval '1 millisecond', clock_timestamp(), $4, $5)
       on conflict (id) do update set ttl_ms = excluded.ttl_ms, expires_at = excluded.expires_at
-        where l.secret_hash = excluded.secret_hash and l.ended_at is null
-      returning ${micros('expires_at')} as expires, ${micros('created_at')} as created, xmax = 0 as is_new, principal`,
+        where l.secret_hash = excluded.secret_hash and l.ended_at is null and not l.epoch_over
+      returning ${micros('expires_at')} as expires, ${micros('created_at')} as created, xmax = 0 as is_new, principal,
+        (select epoch from ledger where id = 1) as epoch`,
     values: [id, secretHash, ttlMs, owner, principal],
   })
   const row = rows[0]
@@ -43,6 +52,7 @@ export async function openLease(store: Store, draft: LeaseDraft): Promise<Opened
     createdAt: row.created as Instant,
     isNew: row.is_new,
     principal: row.principal,
+    epoch: row.epoch,
   }
 }
 
@@ -57,11 +67,25 @@ export async function beatLeases(
     name: 'beat-leases',
     text: `update lease l set expires_at = clock_timestamp() + l.ttl_ms * interval '1 millisecond'
       from unnest($1::uuid[], $2::bytea[]) u(id, secret_hash)
-      where l.id = u.id and l.secret_hash = u.secret_hash and l.ended_at is null
+      where l.id = u.id and l.secret_hash = u.secret_hash and l.ended_at is null and not l.epoch_over
       returning l.id::text, l.ttl_ms`,
     values: [uuidArray(sorted.map(({ id }) => id)), byteaArray(sorted.map(({ secretHash }) => secretHash))],
   })
   return new Map(rows.map(({ id, ttl_ms }) => [id, ttl_ms]))
+}
+
+/**
+ * Whether a lease that is not alive ended with an epoch. It may be lost altogether: leases are kept for a day after they
+ * ended, so within a day of an epoch's begin one that nobody knows is taken for lost with the epoch before.
+ */
+export async function isOfOldEpoch(store: Store, id: string): Promise<boolean> {
+  const rows = await store.query({
+    name: 'old-epoch',
+    text: `select from ledger g left join lease l on l.id = $1 where g.id = 1
+      and case when l.id is null then g.grants_from > clock_timestamp() - interval '1 day' else l.epoch_over end`,
+    values: [id],
+  })
+  return rows.length > 0
 }
 
 export interface LeaseClock {
@@ -84,7 +108,7 @@ const OUTAGE = `greatest(500, least(3000, l.ttl_ms / 10)) * interval '1 millisec
 
 /**
  * Notes that heartbeats are served, and finds the leases that are due. After an outage, in which nobody could beat,
- * every lease first gets its whole TTL anew. So it does when the clock of the database was set forward, which looks the
+ * every lease of this epoch first gets its whole TTL anew. So it does when the clock of the database was set forward, which looks the
  * same; when it was set back, no lease keeps more than its TTL. One transaction, so that no server expires what another
  * one is about to extend.
  */
@@ -96,7 +120,7 @@ export async function readLeaseClock(store: Store): Promise<LeaseClock> {
       now as (update lease_clock c set served_at = clock_timestamp() from before b where c.id = 1
         returning c.served_at, c.served_at - b.served_at as gap),
       amnesty as (update lease l set expires_at = n.served_at + l.ttl_ms * interval '1 millisecond'
-        from now n where l.ended_at is null and case when n.gap >= interval '0' then n.gap > ${OUTAGE}
+        from now n where l.ended_at is null and not l.epoch_over and case when n.gap >= interval '0' then n.gap > ${OUTAGE}
           else l.expires_at > n.served_at + l.ttl_ms * interval '1 millisecond' end
           and n.gap not between interval '-500 milliseconds' and interval '500 milliseconds')
       select ${micros('n.served_at')} as now, (select epoch from ledger where id = 1) as epoch from now n`,

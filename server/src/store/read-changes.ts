@@ -9,12 +9,14 @@ export interface LedgerHead {
   epoch: bigint
   head: bigint
   compacted: bigint
+  /** Of the database, when its last writer found it. */
+  timeline: number
 }
 
 export async function readLedgerHead(store: Store): Promise<LedgerHead> {
-  const rows = await store.query<{ epoch: bigint; head: bigint; compacted: bigint }>({
+  const rows = await store.query<{ epoch: bigint; head: bigint; compacted: bigint; timeline: number }>({
     name: 'ledger-head',
-    text: 'select epoch, head, compacted from ledger where id = 1',
+    text: 'select epoch, head, compacted, timeline from ledger where id = 1',
   })
   return rows[0]!
 }

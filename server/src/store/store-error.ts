@@ -1,7 +1,8 @@
 import { HoldfastError } from '../domain/error.ts'
 
-/** SQLSTATE classes and codes that mean the database is away or going, and that the same call may pass later. */
-const PASSING = /^(08|53|57P|40001$|40P01$|55P03$|25P03$)/
+/** SQLSTATE classes and codes that mean the database is away or going, or a standby that
+ * may be promoted, and that the same call may pass later. */
+const PASSING = /^(08|53|57P|40001$|40P01$|55P03$|25P03$|25006$)/
 const SYSTEM = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

@@ -3,12 +3,14 @@ import { MikroORM } from '@mikro-orm/postgresql'
 import pg from 'pg'
 import type { Logger } from 'pino'
 import { HoldfastError } from '../domain/error.ts'
+import type { Replication } from './ensure-epoch.ts'
 import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { prepareTrigrams } from './log-trigrams.ts'
 import { AssumeFunction } from './migrations/assume-function.ts'
 import { AssumedBatches } from './migrations/assumed-batches.ts'
 import { DiscoveryRules } from './migrations/discovery-rules.ts'
+import { Epochs } from './migrations/epochs.ts'
 import { EventAuthor } from './migrations/event-author.ts'
 import { FindingFreshness } from './migrations/finding-freshness.ts'
 import { Findings } from './migrations/findings.ts'
@@ -34,11 +36,14 @@ export interface StoreOptions {
   log: Logger
   /** The most connections for reads. @defaultValue 10 */
   readers?: number | undefined
+  /** How the standbys follow that may be promoted. @defaultValue asynchronous */
+  replication?: Replication | undefined
 }
 
 /** The database: its schema brought up to date, a pool for reads, and sessions for the ledger's writer. */
 export class Store {
   readonly url: string
+  readonly replication: Replication
   readonly orm: MikroORM
   readonly pool: pg.Pool
   readonly partitions: EventPartitions
@@ -48,12 +53,14 @@ export class Store {
 
   private constructor(fields: {
     url: string
+    replication: Replication
     orm: MikroORM
     pool: pg.Pool
     postgresVersion: string
     searchesParts: boolean
   }) {
     this.url = fields.url
+    this.replication = fields.replication
     this.orm = fields.orm
     this.pool = fields.pool
     this.postgresVersion = fields.postgresVersion
@@ -61,7 +68,7 @@ export class Store {
     this.partitions = new EventPartitions(this.pool)
   }
 
-  static async open({ url, log, readers = 10 }: StoreOptions): Promise<Store> {
+  static async open({ url, log, readers = 10, replication = 'asynchronous' }: StoreOptions): Promise<Store> {
     const pool = new pg.Pool({
       connectionString: url,
       max: readers,
@@ -96,6 +103,7 @@ export class Store {
             ListIndexes,
             LiveLocks,
             AssumeFunction,
+            Epochs,
           ],
           snapshot: false,
           transactional: true,
@@ -106,7 +114,7 @@ export class Store {
         pool: { min: 0, max: 4 },
       })
       const searchesParts = await migrate(orm, pool, log)
-      return new Store({ url, orm, pool, postgresVersion, searchesParts })
+      return new Store({ url, replication, orm, pool, postgresVersion, searchesParts })
     } catch (error) {
       await pool.end()
       throw error

@@ -5,11 +5,11 @@ import type { LoadKeys } from '../domain/load-keys.ts'
 import { LockTable } from '../domain/locks/lock-table.ts'
 import { WorkingSet } from '../domain/working-set.ts'
 import { AssumedLedger, isDisproof } from './assumed-ledger.ts'
-import { EPOCH_LEAP } from './begin-epoch.ts'
+import { type EpochCheck, ensureEpoch, type LedgerEpoch } from './ensure-epoch.ts'
 import type { EventPartitions } from './event-partitions.ts'
 import { addLoaded, loadBatch, loadedRow, positionIn } from './load-batch.ts'
 import { loadLocks } from './load-locks.ts'
-import { pgTypes } from './pg-types.ts'
+import { micros, pgTypes } from './pg-types.ts'
 import { Pipeline, type PipelineResult, type Statement, type TextRow } from './pipeline.ts'
 import { RowCache } from './row-cache.ts'
 import { saveBatch } from './save-batch.ts'
@@ -30,6 +30,8 @@ export class WriterSession {
   readonly #assumed = new AssumedLedger()
   #now = 0n as Instant
   #epoch = 0n
+  /** Before this time no lock is granted. */
+  #grantsFrom = 0n as Instant
   #failure: Error | undefined
 
   private constructor(client: pg.Client) {
@@ -52,8 +54,9 @@ export class WriterSession {
       idle_in_transaction_session_timeout: 10_000,
       // A batch has some fifteen statements, the same ones each time, all of them lookups by key: planning anew
       // costs more than running, and a plan made while a table was small must not scan it when it is large.
+      // And no timeout: PostgreSQL acknowledges a commit whose wait for a synchronous standby it cuts off.
       options:
-        '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off',
+        '-c statement_timeout=0 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off',
     } as pg.ClientConfig)
     const session = new WriterSession(client)
     await client.connect()
@@ -80,7 +83,8 @@ export class WriterSession {
       .filter(({ length }) => length > 0)
       .map(loadedRow)
     const ledger = positionIn(rows)
-    const locks = known ?? new LockTable()
+    if (ledger.epoch !== this.#epoch) await this.#enter(ledger.epoch)
+    const locks = known ?? new LockTable(this.#grantsFrom)
     const state = new WorkingSet(ledger, ledger.now, randomUUID, { locks })
     addLoaded(state, rows, this.#cache)
     if (known === undefined)
@@ -88,7 +92,6 @@ export class WriterSession {
     locks.revision = ledger.head
     this.#locks = locks
     this.#now = ledger.now
-    this.#epoch = ledger.epoch
 
     const machines = [...state.rows.machine.values()].map(({ resource }) => resource)
     for (const again of [keys.afterMachines(machines), keys.withLocks(state)]) {
@@ -158,33 +161,29 @@ export class WriterSession {
     return [saveBatch(state, { writer: this.#assumed.writer, assumed })]
   }
 
+  /** Goes over into an epoch that another server has begun. */
+  async #enter(epoch: bigint): Promise<void> {
+    const { rows } = await this.#run<{ at: bigint }>({
+      text: `select ${micros('grants_from')} as at from ledger where id = 1`,
+    })
+    this.#epoch = epoch
+    this.#grantsFrom = rows[0]!.at as Instant
+    this.#locks?.closeUntil(this.#grantsFrom)
+  }
+
   async rollback(): Promise<void> {
     await this.#run({ text: 'rollback' })
   }
 
-  /** Begins a new epoch if this database is not the one the ledger last knew. Gives the epoch. */
-  async ensureEpoch({ force = false } = {}): Promise<bigint> {
+  /** Begins a new epoch if this database may have lost revisions. */
+  async ensureEpoch(check: EpochCheck): Promise<LedgerEpoch> {
     await this.#run({ text: 'begin' })
     await this.#run({ text: LOCK.text })
-    const { rows } = await this.#run<{ epoch: bigint }>({
-      text: `
-        update ledger set
-          epoch = epoch + c.begins,
-          head = head + c.begins * ${EPOCH_LEAP},
-          next_id = next_id + c.begins * ${EPOCH_LEAP},
-          system_identifier = c.s,
-          timeline = c.t
-        from (select d.s, d.t, case when l.system_identifier = '' or (not $1 and (l.system_identifier, l.timeline) = (d.s, d.t))
-                then 0 else 1 end as begins
-              from ledger l, (select system_identifier::text as s,
-                ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int as t
-              from pg_control_system()) d where l.id = 1) c
-        where id = 1
-        returning epoch`,
-      values: [force],
-    })
+    const entered = await ensureEpoch(this.#client, check)
     await this.#run({ text: 'commit' })
-    return rows[0]!.epoch
+    this.#epoch = entered.epoch
+    this.#grantsFrom = entered.grantsFrom
+    return entered
   }
 
   async close(): Promise<void> {

@@ -343,9 +343,9 @@ export interface Lease {
 export interface Blocker {
   /** What it is. */
   kind: Blocker_Kind;
-  /** `locks/{id}`, `holds/{id}` or `conditions/{id}`. */
+  /** `locks/{id}`, `holds/{id}` or `conditions/{id}`; `ledger` for a new epoch. */
   resource: string;
-  /** What it covers; empty for a condition. */
+  /** What it covers; empty for a condition and a new epoch. */
   scopes: Scope[];
   /** Who holds, waits or put it up, as they call themselves. */
   who: string;
@@ -377,6 +377,8 @@ export const Blocker_Kind = {
   CONDITION: 4,
   /** LOCK_DELAY - The delay after a lock whose holder was lost, during which it may still be at work. */
   LOCK_DELAY: 5,
+  /** NEW_EPOCH - A new epoch: locks that the database has lost may still be thought to be held. */
+  NEW_EPOCH: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -389,6 +391,7 @@ export namespace Blocker_Kind {
   export type HOLD = typeof Blocker_Kind.HOLD;
   export type CONDITION = typeof Blocker_Kind.CONDITION;
   export type LOCK_DELAY = typeof Blocker_Kind.LOCK_DELAY;
+  export type NEW_EPOCH = typeof Blocker_Kind.NEW_EPOCH;
   export type UNRECOGNIZED = typeof Blocker_Kind.UNRECOGNIZED;
 }
 
@@ -412,6 +415,9 @@ export function blocker_KindFromJSON(object: any): Blocker_Kind {
     case 5:
     case "KIND_LOCK_DELAY":
       return Blocker_Kind.LOCK_DELAY;
+    case 6:
+    case "KIND_NEW_EPOCH":
+      return Blocker_Kind.NEW_EPOCH;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -433,6 +439,8 @@ export function blocker_KindToJSON(object: Blocker_Kind): string {
       return "KIND_CONDITION";
     case Blocker_Kind.LOCK_DELAY:
       return "KIND_LOCK_DELAY";
+    case Blocker_Kind.NEW_EPOCH:
+      return "KIND_NEW_EPOCH";
     case Blocker_Kind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

@@ -24,7 +24,8 @@ const NOTHING: InTheWay = { ahead: [], refusing: [], waitersAhead: 0 }
 export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
   const overlapping = state.locks.locksOverlapping(attempt.scopes)
   const refused = refusing(state, attempt)
-  if (overlapping.size === 0 && refused.length === 0 && state.locks.delays.length === 0) return NOTHING
+  const quiet = state.locks.delays.length === 0 && !isClosed(state)
+  if (overlapping.size === 0 && refused.length === 0 && quiet) return NOTHING
   const locks: Blocker[] = []
   const waiters: Blocker[] = []
   for (const row of overlapping) {
@@ -34,7 +35,7 @@ export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
   }
   const delays = delaysInTheWay(state, attempt).map(delayBlocker)
   return {
-    ahead: [...locks, ...delays, ...waiters],
+    ahead: [...(isClosed(state) ? [epochBlocker(state)] : []), ...locks, ...delays, ...waiters],
     refusing: refused,
     waitersAhead: waiters.length,
   }
@@ -42,6 +43,7 @@ export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
 
 /** Whether anything that passes by itself is in the way. */
 export function mustWait(state: WorkingSet, attempt: Attempt): boolean {
+  if (isClosed(state)) return true
   for (const row of state.locks.locksOverlapping(attempt.scopes)) if (conflicts(row, attempt)) return true
   return delaysInTheWay(state, attempt).length > 0
 }
@@ -80,6 +82,21 @@ function delaysInTheWay(state: WorkingSet, { scopes }: Attempt): LockDelay[] {
     ({ lock, until }) =>
       until > state.now && lock.scopes.some((scope) => scopes.some((other) => overlaps(scope, other))),
   )
+}
+
+const isClosed = ({ locks, now }: WorkingSet): boolean => locks.closedUntil > now
+
+function epochBlocker({ locks }: WorkingSet): Blocker {
+  return {
+    kind: Blocker_Kind.NEW_EPOCH,
+    resource: 'ledger',
+    scopes: [],
+    who: '',
+    reason: 'the database was restored or failed over, and who held locks before may not know yet',
+    sinceTime: undefined,
+    untilTime: timestampFromInstant(locks.closedUntil),
+    remedy: 'it passes by itself',
+  }
 }
 
 function lockBlocker(lock: Lock): Blocker {

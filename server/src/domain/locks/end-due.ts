@@ -2,12 +2,13 @@ import { Hold_LiftCause } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import type { Command } from '../command.ts'
+import type { Instant } from '../instant.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import type { Row } from '../rows.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { liftHold } from './hold-changes.ts'
 import { type End, endLock, leasesWaitingFor, promote } from './lock-changes.ts'
-import { isHeld, isWaiting } from './lock-table.ts'
+import { isHeld, isWaiting, type LockTable } from './lock-table.ts'
 
 const END_OF_WAIT = { cause: Lock_EndCause.WAIT_TIMED_OUT, by: '', reason: 'it waited to its limit' }
 const END_OF_HOLD = { cause: Lock_EndCause.MAX_HOLD, by: '', reason: 'it was held as long as it may be' }
@@ -43,7 +44,8 @@ export class EndDue implements Command<number> {
       const due = [...table.locks.dueAt(table.now)].flatMap(({ resource }) =>
         'scopes' in resource ? resource.scopes : resource.scope === undefined ? [] : [resource.scope],
       )
-      return leasesWaitingFor(table, [...delayed, ...due, ...table.locks.unsettled])
+      const opened = table.locks.isToOpen(table.now) ? allWaitedFor(table.locks) : []
+      return leasesWaitingFor(table, [...delayed, ...due, ...opened, ...table.locks.unsettled])
     })
   }
 
@@ -74,12 +76,19 @@ export class EndDue implements Command<number> {
 const isOfAnotherEpoch = (row: Row<'lock'>, epoch: bigint): boolean =>
   isHeld(row) && row.resource.ledgerEpoch !== epoch
 
+const allWaitedFor = (table: LockTable): Scope[] =>
+  [...table.locks].filter(isWaiting).flatMap(({ resource }) => resource.scopes)
+
 function end(state: WorkingSet, row: Row<'lock'>, how: End): void {
   state.revise(() => endLock(state, row, how))
 }
 
 function settle(state: WorkingSet): void {
   const freed: Scope[] = state.locks.takeUnsettled()
+  if (state.locks.isToOpen(state.now)) {
+    state.locks.closeUntil(0n as Instant)
+    freed.push(...allWaitedFor(state.locks))
+  }
   for (const delay of [...state.locks.delays]) {
     if (delay.until > state.now) continue
     state.locks.forgetDelay(delay)

@@ -43,6 +43,13 @@ export const leaseExpired = (id: string): HoldfastError =>
     { metadata: { lease: leaseName(id) } },
   )
 
+export const leaseOfOldEpoch = (id: string): HoldfastError =>
+  new HoldfastError(
+    'EPOCH_CHANGED',
+    `${leaseName(id)} ended with its epoch: the database was restored or failed over, and cannot vouch for the locks under it; open a new lease and acquire anew`,
+    { metadata: { lease: leaseName(id) } },
+  )
+
 export const wrongSecret = (id: string): HoldfastError =>
   new HoldfastError(
     'PERMISSION_DENIED',

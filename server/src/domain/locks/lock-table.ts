@@ -42,8 +42,29 @@ export class LockTable {
   readonly #delays = new Map<string, LockDelay>()
   /** What has a time at which something becomes of it: locks that wait or may be held so long, and holds. */
   readonly #due = new Map<LockRow | HoldRow, Instant>()
+  /** In a new epoch: until when nothing is granted, since locks that were lost may still be thought to be held. */
+  #closedUntil: Instant
   /** Scopes that may be free while somebody waits for them: freed without the leases of those who wait at hand. */
   #unsettled: Scope[] = []
+
+  constructor(closedUntil = 0n as Instant) {
+    this.#closedUntil = closedUntil
+  }
+
+  /** Until when nothing is granted; 0 when that is over. */
+  get closedUntil(): Instant {
+    return this.#closedUntil
+  }
+
+  /** Has nothing granted until then. */
+  closeUntil(at: Instant): void {
+    this.#closedUntil = at
+  }
+
+  /** Whether the time in which nothing is granted is over, and nobody has looked who waits since. */
+  isToOpen(now: Instant): boolean {
+    return this.#closedUntil !== 0n && this.#closedUntil <= now
+  }
 
   /** A lock that is held or waits. */
   lock(name: string): LockRow | undefined {
@@ -118,7 +139,7 @@ export class LockTable {
 
   /** Whether there is anything for `EndDue` to do at a time. */
   hasDue(now: Instant): boolean {
-    if (this.#unsettled.length > 0) return true
+    if (this.#unsettled.length > 0 || this.isToOpen(now)) return true
     for (const at of this.#due.values()) if (at <= now) return true
     for (const { until } of this.#delays.values()) if (until <= now) return true
     return false
