@@ -109,7 +109,7 @@ function discovered(refs: MachineRef[]): Part[] {
     int2Array(strong.map(({ kind }) => kind)),
     textArray(strong.map(({ value }) => value)),
   ]
-  const found = `finding f where f.machine_id in (
+  const found = `finding where finding.machine_id in (
     select m.id from machine m where m.name = any($1::text[]) union
     select a.machine_id from unnest($2::int2[], $3::text[]) k(kind, value)
     join machine_alias a on a.kind = k.kind and a.value = k.value)`
@@ -118,12 +118,12 @@ function discovered(refs: MachineRef[]): Part[] {
     {
       name: 'found-instances',
       text: `${resource('instance')} from instance
-        where name in (select 'instances/' || substr(f.name, 10) from ${found})`,
+        where name in (select 'instances/' || substr(finding.name, 10) from ${found})`,
       values,
     },
     {
       name: 'found-services',
-      text: `${resource('service')} from service where name in (select 'services/' || f.service from ${found})`,
+      text: `${resource('service')} from service where name in (select 'services/' || finding.service from ${found})`,
       values,
     },
   ]

@@ -4,7 +4,7 @@ import { ResourceKind } from '../domain/kind.ts'
 import type { LeaseRow } from '../domain/locks/lease.ts'
 import type { WorkingSet } from '../domain/working-set.ts'
 import { uuidArray } from './binary-array.ts'
-import { currentRow, LoadedKind, type LoadedRow, select } from './loaded-row.ts'
+import { currentBody, currentRow, LoadedKind, type LoadedRow, select } from './loaded-row.ts'
 import { allRead, type Part } from './one-statement.ts'
 import { micros } from './pg-types.ts'
 import type { Statement } from './pipeline.ts'
@@ -21,7 +21,7 @@ export const lockChanges = (revision: bigint): Part[] =>
       id: 't.id',
       revision: 't.revision',
       create_revision: 't.create_revision',
-      body: 't.body',
+      body: currentBody(kind, 't'),
       detail: `'${FOLLOWED}'`,
     })} from ${kind} t where t.id in (
       select c.resource_id from change c where c.kind = ${ResourceKind[kind]} and c.kind in (6, 7) and c.revision > $1::int8)`,
@@ -36,7 +36,7 @@ export function loadLocks(): Statement {
       id: 't.id',
       revision: 't.revision',
       create_revision: 't.create_revision',
-      body: 't.body',
+      body: currentBody(kind, 't'),
       detail: `'${FOLLOWED}'`,
     })} from ${kind} t where ${where}`,
     values: [],

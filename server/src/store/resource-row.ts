@@ -3,8 +3,9 @@ import { type Instant, NEVER, timestampFromInstant } from '../domain/instant.ts'
 import { decodeBody, isObserved, type KindMessage, type KindName } from '../domain/kind.ts'
 import { revisionCompacted } from '../domain/lost-position.ts'
 import { freshnessOf } from './freshness.ts'
+import { currentBody } from './loaded-row.ts'
 import type { ReadPoint } from './read-point.ts'
-import { type Sql, sql, sqlMicros } from './sql.ts'
+import { Sql, sql, sqlMicros } from './sql.ts'
 import type { WireRow } from './wire-row.ts'
 
 /** A resource as it was at a revision. */
@@ -25,7 +26,7 @@ export interface ResourceRow {
  * from the newest change before. One statement sees one state of both, so nothing falls in between.
  */
 export function rowColumns(at: ReadPoint, kind: KindName): Sql {
-  return sql`${stateColumns(at, kind)}, encode(${bodyAt(at.revision)}, 'base64') as body`
+  return sql`${stateColumns(at, kind)}, encode(${bodyAt(at.revision, kind)}, 'base64') as body`
 }
 
 /** The columns of a ResourceRow but its body. */
@@ -38,7 +39,10 @@ export function stateColumns({ revision, now }: ReadPoint, kind: KindName): Sql 
   return sql`t.name, t.revision <= ${revision} as current, ${seen} as observed_at, ${fresh} as freshness`
 }
 
-export const bodyAt = (revision: bigint): Sql => sql`case when t.revision <= ${revision} then t.body else (
+export const bodyAt = (
+  revision: bigint,
+  kind: KindName,
+): Sql => sql`case when t.revision <= ${revision} then ${new Sql([currentBody(kind, 't')], [])} else (
   select c.body from change c where c.resource_id = t.id and c.revision <= ${revision} order by c.revision desc limit 1
 ) end`
 

@@ -43,11 +43,15 @@ const time = <K extends KindName>(value: Value<K, Timestamp | undefined>): Colum
 
 const fixed = <K extends KindName>(column: Column<K>): Column<K> => ({ ...column, fixed: true })
 
-const base: Columns<KindName> = {
+const identity: Columns<KindName> = {
   id: fixed(int8((_, { id }) => id)),
   name: fixed(text(({ name }) => name)),
   revision: int8((_, { revision }) => revision),
   create_revision: fixed(int8((_, { createRevision }) => createRevision)),
+}
+
+const base: Columns<KindName> = {
+  ...identity,
   body: bytea((_, { body }) => body),
 }
 
@@ -149,8 +153,9 @@ export const COLUMNS: { readonly [K in KindName]: Columns<K> } = {
   },
   rule: { ...base, ...times },
   condition: { ...base, ...times, satisfied_by: text(({ satisfiedBy }) => satisfiedBy) },
+  // Its body is its last after-image: see `currentBody`.
   lock: {
-    ...base,
+    ...identity,
     ...times,
     state: int2(({ state }) => state),
     mode: fixed(int2(({ mode }) => mode)),

@@ -36,7 +36,7 @@ export async function snapshotPage(
   { kind, revision, afterName, limit }: SnapshotQuery,
 ): Promise<{ name: string; body: Buffer }[]> {
   const rows = await store.query<{ name: string; body: Buffer | null }>(
-    sql`select t.name, ${bodyAt(revision)} as body from ${TABLES[kind]} t
+    sql`select t.name, ${bodyAt(revision, kind)} as body from ${TABLES[kind]} t
       where ${mayStand(kind, revision)} and t.name > ${afterName}::text and t.create_revision <= ${revision}
       order by t.name limit ${limit}`.toQuery(),
   )
