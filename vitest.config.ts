@@ -38,6 +38,8 @@ export default defineConfig({
     // Many times of what any takes: of a machine that is busy otherwise nobody is to hear.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Sources are loaded by Node itself, as users have them: half a second less for each file than through Vite.
+    server: { deps: { external: [/\/(server|sdk|agent|cli|bench)\/src\/(?!.*\.test\.ts)/, /\/proto\//] } },
     projects: [
       {
         extends: true,
