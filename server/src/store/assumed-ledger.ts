@@ -5,8 +5,9 @@ import type { LeaseRow } from '../domain/locks/lease.ts'
 import type { LedgerPosition } from '../domain/rows.ts'
 import type { WorkingSet } from '../domain/working-set.ts'
 import { uuidArray } from './binary-array.ts'
+import { allDone, type Part } from './one-statement.ts'
 import { fromMicros, micros } from './pg-types.ts'
-import type { Statement, TextRow } from './pipeline.ts'
+import type { Statement } from './pipeline.ts'
 
 /** So many batches in a row must have followed one of this writer's own before it assumes anything. */
 const TRUST_AFTER = 2
@@ -69,9 +70,9 @@ export class AssumedLedger {
     for (const id of state.endedLeases) this.#leases.delete(id)
   }
 
-  /** Takes in what the database answered to `condition`. */
-  confirmed([clock]: TextRow): void {
-    this.#tick(BigInt(clock!))
+  /** Takes in when what was assumed was found true. */
+  confirmed(clock: Instant): void {
+    this.#tick(clock)
   }
 
   /** What was assumed is not so. */
@@ -81,8 +82,8 @@ export class AssumedLedger {
     this.#leases.clear()
   }
 
-  /** What must be true for a batch that was decided on the assumption; fails with DISPROVED, and gives the clock. */
-  condition({ from, leases, now }: WorkingSet): Statement {
+  /** What must be true for a batch that was decided on the assumption. */
+  assumption({ from, leases, now }: WorkingSet): Assumption {
     const { epoch, head, nextId } = from
     return { ...ASSUME, values: [epoch, head, nextId, this.writer, now, uuidArray([...leases.keys()])] }
   }
@@ -97,11 +98,18 @@ export class AssumedLedger {
   }
 }
 
-// The clock is read after the ledger's row is locked: see the function.
+/** Locks the ledger, and gives its `clock` then; fails as `isDisproof` tells when something is not as it was assumed. */
+export type Assumption = Part & { as: string }
+
 const ASSUME = {
   name: 'assume',
-  text: `select ${micros(`assume($1, $2, $3, $4, ${fromMicros('$5')}, $6)`)}`,
+  text: `select assume($1, $2, $3, $4, ${fromMicros('$5')}, $6) as clock`,
+  as: 'true_then',
 }
+
+/** The assumption alone, of a batch that leaves nothing to write. */
+export const onlyAssumed = (assumption: Assumption): Statement =>
+  allDone([assumption], `select null, ${micros('clock')} from ${assumption.as}`)
 
 /** Whether an error of the database says that an assumption was wrong. */
 export const isDisproof = (error: unknown): boolean => (error as { code?: unknown }).code === 'HF001'

@@ -3,6 +3,7 @@ import type { Instant } from '../domain/instant.ts'
 import { type KindName, type ObservedKind, ResourceKind } from '../domain/kind.ts'
 import type { EventRecord, Row, SourceRow } from '../domain/rows.ts'
 import type { WorkingSet } from '../domain/working-set.ts'
+import type { Assumption } from './assumed-ledger.ts'
 import {
   byteaArray,
   int2Array,
@@ -25,22 +26,23 @@ import { saveResources } from './save-resources.ts'
 export interface Writing {
   /** The writer's number in the ledger. */
   writer: bigint
-  /** Whether the batch was decided before the ledger was locked: then it counts from now, and not from its own time. */
-  assumed: boolean
+  /** What must be true of a batch that was decided before the ledger was locked. It counts from then, not from its own time. */
+  assumption?: Assumption | undefined
 }
 
 /**
  * The statement that writes what a batch decided: each table set-wise, all of them in one round trip. Gives the time from
- * which it counts.
+ * which it counts; and for one on an assumption, when that was found true.
  */
-export function saveBatch(state: WorkingSet, { writer, assumed }: Writing): Statement {
+export function saveBatch(state: WorkingSet, { writer, assumption }: Writing): Statement {
   const statements: Part[] = [
+    ...(assumption === undefined ? [] : [assumption]),
     {
-      name: assumed ? 'save-ledger-now' : 'save-ledger',
+      name: assumption === undefined ? 'save-ledger' : 'save-ledger-then',
       text: `update ledger set head = $1, next_id = $2, writer = $3,
-          last_time = ${assumed ? 'greatest(last_time, clock_timestamp())' : fromMicros('$4')}
+          last_time = ${assumption === undefined ? fromMicros('$4') : `greatest(last_time, (select clock from ${assumption.as}))`}
         where id = 1 returning head, last_time`,
-      values: [state.head, state.nextId, writer, ...(assumed ? [] : [state.now])],
+      values: [state.head, state.nextId, writer, ...(assumption === undefined ? [state.now] : [])],
       as: 'moved',
     },
     {
@@ -70,7 +72,8 @@ export function saveBatch(state: WorkingSet, { writer, assumed }: Writing): Stat
   if (state.endedLeases.size > 0) statements.push(endLeases([...state.endedLeases], state.now))
   const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
   if (sources.length > 0) statements.push(...saveSources(sources, state.now))
-  return allDone(statements, `select ${micros('last_time')} from moved`)
+  const clock = assumption === undefined ? '' : `, (select ${micros('clock')} from ${assumption.as})`
+  return allDone(statements, `select ${micros('last_time')}${clock} from moved`)
 }
 
 const endLeases = (ids: string[], now: Instant): Part => ({

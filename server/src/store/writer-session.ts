@@ -4,7 +4,7 @@ import type { Instant } from '../domain/instant.ts'
 import type { LoadKeys } from '../domain/load-keys.ts'
 import { LockTable } from '../domain/locks/lock-table.ts'
 import { WorkingSet } from '../domain/working-set.ts'
-import { AssumedLedger, isDisproof } from './assumed-ledger.ts'
+import { AssumedLedger, type Assumption, isDisproof, onlyAssumed } from './assumed-ledger.ts'
 import { type EpochCheck, ensureEpoch, type LedgerEpoch } from './ensure-epoch.ts'
 import type { EventPartitions } from './event-partitions.ts'
 import { addLoaded, loadBatch, loadedRow, positionIn } from './load-batch.ts'
@@ -105,7 +105,7 @@ export class WriterSession {
 
   /** Writes what the batch decided, and commits. When this resolves, it is durable. Gives the time from which it counts. */
   async commit(state: WorkingSet): Promise<Instant> {
-    const { rows, command } = await this.#send(...this.#written(state, false), COMMIT)
+    const { rows, command } = await this.#send(...this.#written(state), COMMIT)
     if (command !== 'COMMIT') throw new Error(`the transaction ended with ${command}`)
     state.locks.revision = state.head
     this.#assumed.left(state)
@@ -141,13 +141,15 @@ export class WriterSession {
    * and all must be revoked, the last one first.
    */
   async commitAssumed(state: WorkingSet): Promise<Instant | undefined> {
-    const sent = this.#send(this.#assumed.condition(state), ...this.#written(state, true))
+    const assumption = this.#assumed.assumption(state)
+    const [statement = onlyAssumed(assumption)] = this.#written(state, assumption)
+    const sent = this.#send(statement)
     state.locks.revision = state.head
     this.#assumed.left(state)
     try {
       const { rows } = await sent
-      this.#assumed.confirmed(rows[0]!)
-      return committedAt(rows.slice(1), state)
+      this.#assumed.confirmed(BigInt(rows[0]![1]!) as Instant)
+      return committedAt(rows, state)
     } catch (error) {
       this.#assumed.disproved()
       if (isDisproof(error)) return undefined
@@ -156,9 +158,8 @@ export class WriterSession {
   }
 
   /** What a batch leaves to write. What only looked leaves nothing, and nothing to wait for on the disk. */
-  #written(state: WorkingSet, assumed: boolean): Statement[] {
-    if (state.isUntouched) return []
-    return [saveBatch(state, { writer: this.#assumed.writer, assumed })]
+  #written(state: WorkingSet, assumption?: Assumption): Statement[] {
+    return state.isUntouched ? [] : [saveBatch(state, { writer: this.#assumed.writer, assumption })]
   }
 
   /** Goes over into an epoch that another server has begun. */
@@ -201,7 +202,7 @@ export class WriterSession {
 }
 
 const committedAt = ([row]: TextRow[], { now }: WorkingSet): Instant =>
-  row === undefined ? now : (BigInt(row[0]!) as Instant)
+  row?.[0] == null ? now : (BigInt(row[0]) as Instant)
 
 const BEGIN: Statement = { name: 'begin', text: 'begin', values: [] }
 const LOCK: Statement = { name: 'lock', text: 'select from ledger where id = 1 for update', values: [] }
