@@ -52,6 +52,7 @@ test('locks that have ended and holds that were lifted go with their history, an
   expect(await left()).toHaveLength(6)
 
   await compact()
+  expect((await sql(server.url, 'select bucket from live_lock where members = 0')).rows).toEqual([])
   expect(await left()).toEqual([standing.name, held.name].sort())
   await expect(holdfast.getLock(ended.name)).rejects.toThrow(NotFoundError)
   await expect(holdfast.acquireLock('name:other')).rejects.toThrow(/for ever/)

@@ -4,7 +4,8 @@ import { storeError } from './store-error.ts'
 /**
  * Compacts up to the last revision committed before `before`: moves the ledger's compacted revision there, then
  * deletes what no read at or after it can ask for, which is every after-image that a later one, also not after
- * that revision, has replaced, and all of locks that had ended and holds that were lifted by then. Gives the new compacted revision, or undefined when nothing was due.
+ * that revision, has replaced, and all of locks that had ended and holds that were lifted by then. Gives the new
+ * compacted revision, or undefined when nothing was due.
  *
  * The ledger is held only while its row is written; the deletes go in parts beside the writers.
  */
@@ -20,6 +21,7 @@ export async function compactChanges(store: Store, before: Date): Promise<bigint
     })
     const compacted = rows[0]?.compacted
     if (compacted === undefined) return undefined
+    await store.pool.query('delete from live_lock where members = 0')
     for (const kind of ['lock', 'hold'] as const) await forgetEnded(store, kind, compacted)
     for (;;) {
       const { rowCount } = await store.pool.query({

@@ -36,26 +36,16 @@ export function saveLiveLocks(state: WorkingSet): Part[] {
   return [
     {
       name: 'live-locks',
-      text: `select u.bucket, (coalesce(l.members, 0) | u.begun) & ~u.ended as members
+      text: `insert into live_lock (bucket, members)
+        select u.bucket, (coalesce(l.members, 0) | u.begun) & ~u.ended
         from unnest($1::int8[], $2::int8[], $3::int8[]) u(bucket, begun, ended)
-        left join live_lock l on l.bucket = u.bucket`,
+        left join live_lock l on l.bucket = u.bucket
+        on conflict (bucket) do update set members = excluded.members`,
       values: [
         int8Array([...buckets.keys()]),
         int8Array(all.map(({ begun }) => members(begun))),
         int8Array(all.map(({ ended }) => members(ended))),
       ],
-      as: 'living',
-    },
-    {
-      name: 'live-locks-gone',
-      text: 'delete from live_lock where bucket in (select bucket from living where members = 0)',
-      values: [],
-    },
-    {
-      name: 'live-locks-left',
-      text: `insert into live_lock (bucket, members) select bucket, members from living where members <> 0
-        on conflict (bucket) do update set members = excluded.members`,
-      values: [],
     },
   ]
 }
