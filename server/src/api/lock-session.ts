@@ -9,6 +9,7 @@ import {
   SessionResponse,
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import { encode } from '../../../proto/wire/encode.ts'
+import { ChurningMap } from '../domain/churning-map.ts'
 import { HoldfastError, invalidRequest } from '../domain/error.ts'
 import type { Standing } from '../domain/locks/acquire-lock.ts'
 import { AcquireLock } from '../domain/locks/acquire-lock.ts'
@@ -55,7 +56,7 @@ export class LockSession {
   readonly #leases = new Map<string, LeaseKey>()
   #lease: LeaseKey | undefined
   /** Locks whose end is told, each with what ends the listening. */
-  readonly #followed = new Map<string, () => void>()
+  readonly #followed = new ChurningMap<string, () => void>()
 
   constructor(parts: SessionParts, context: CallContext) {
     this.#parts = parts

@@ -1,4 +1,5 @@
 import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
+import { ChurningMap } from '../domain/churning-map.ts'
 import { decodeBody } from '../domain/kind.ts'
 import { RecentMap } from '../domain/recent-map.ts'
 import type { FeedTail } from './feed.ts'
@@ -16,7 +17,7 @@ const KEPT = 2000
 
 /** Tells of locks as they change, whichever server changed them. */
 export class LockSignals implements FeedTail {
-  readonly #listeners = new Map<string, Set<LockListener>>()
+  readonly #listeners = new ChurningMap<string, Set<LockListener>>()
   /** How locks stood after their last changes, by name; and of changes by other servers whose name was not read yet. */
   readonly #lately = new RecentMap<string, LastChange>(KEPT)
   #unnamed: Buffer[] = []

@@ -2,6 +2,7 @@ import type { Duration } from '../../../../proto/gen/google/protobuf/duration.ts
 import { Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { type Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
+import { ChurningMap } from '../churning-map.ts'
 import { type Instant, instantFromTimestamp } from '../instant.ts'
 import type { Row } from '../rows.ts'
 import { EndedRequests } from './ended-requests.ts'
@@ -32,16 +33,16 @@ const LOST: ReadonlySet<Lock_EndCause> = new Set([
 export class LockTable {
   /** All changes up to here are in it. */
   revision = 0n
-  readonly #locks = new Map<string, LockRow>()
+  readonly #locks = new ChurningMap<string, LockRow>()
   readonly #lockScopes = new ScopeIndex<LockRow>()
   /** By lease, and of each by request id. */
-  readonly #byLease = new Map<string, Map<string, LockRow>>()
+  readonly #byLease = new ChurningMap<string, ChurningMap<string, LockRow>>()
   readonly #ended = new EndedRequests()
   readonly #holds = new Map<string, HoldRow>()
   readonly #holdScopes = new ScopeIndex<HoldRow>()
   readonly #delays = new Map<string, LockDelay>()
   /** What has a time at which something becomes of it: locks that wait or may be held so long, and holds. */
-  readonly #due = new Map<LockRow | HoldRow, Instant>()
+  readonly #due = new ChurningMap<LockRow | HoldRow, Instant>()
   /** In a new epoch: until when nothing is granted, since locks that were lost may still be thought to be held. */
   #closedUntil: Instant
   /** Scopes that may be free while somebody waits for them: freed without the leases of those who wait at hand. */
@@ -171,9 +172,12 @@ export class LockTable {
     }
     this.#locks.set(lock.name, row)
     this.#lockScopes.add(lock.scopes, row)
-    const ofLease = this.#byLease.get(lock.lease)
-    if (ofLease === undefined) this.#byLease.set(lock.lease, new Map([[lock.requestId, row]]))
-    else ofLease.set(lock.requestId, row)
+    let ofLease = this.#byLease.get(lock.lease)
+    if (ofLease === undefined) {
+      ofLease = new ChurningMap()
+      this.#byLease.set(lock.lease, ofLease)
+    }
+    ofLease.set(lock.requestId, row)
     const due = dueOf(lock)
     if (due !== undefined) this.#due.set(row, due)
   }

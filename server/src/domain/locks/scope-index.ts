@@ -1,4 +1,5 @@
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
+import { ChurningMap } from '../churning-map.ts'
 import { ANY, DIMENSIONS } from './scope.ts'
 
 /**
@@ -6,7 +7,7 @@ import { ANY, DIMENSIONS } from './scope.ts'
  * the dimensions in which they have values; one that asks meets those of a kind under the values that both have.
  */
 export class ScopeIndex<T> {
-  readonly #named = new Map<string, Set<T>>()
+  readonly #named = new ChurningMap<string, Set<T>>()
   /** By `maskOf`. */
   readonly #boxes: (Boxes<T> | undefined)[] = []
 
@@ -62,9 +63,9 @@ const NONE: ReadonlySet<never> = new Set()
 class Boxes<T> {
   readonly #mask: number
   /** By those of their values that someone has asked by, which are the bits of the index; the first to ask has it made. */
-  readonly #by: (Map<string, Set<T>> | undefined)[] = []
+  readonly #by: (ChurningMap<string, Set<T>> | undefined)[] = []
   /** Every box, by all its values: what the others are made of. */
-  readonly #all = new Map<string, { scope: Scope; items: Set<T> }>()
+  readonly #all = new ChurningMap<string, { scope: Scope; items: Set<T> }>()
 
   constructor(mask: number) {
     this.#mask = mask
@@ -96,10 +97,10 @@ class Boxes<T> {
     return this.#of(part).get(key)
   }
 
-  #of(part: number): Map<string, Set<T>> {
+  #of(part: number): ChurningMap<string, Set<T>> {
     let items = this.#by[part]
     if (items === undefined) {
-      items = new Map()
+      items = new ChurningMap()
       for (const box of this.#all.values()) {
         for (const item of box.items) put(items, keyOf(part, box.scope), item)
       }
@@ -109,13 +110,13 @@ class Boxes<T> {
   }
 }
 
-function put<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
+function put<T>(sets: ChurningMap<string, Set<T>>, key: string, item: T): void {
   const items = sets.get(key)
   if (items === undefined) sets.set(key, new Set([item]))
   else items.add(item)
 }
 
-function take<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
+function take<T>(sets: ChurningMap<string, Set<T>>, key: string, item: T): void {
   const items = sets.get(key)
   if (items?.delete(item) && items.size === 0) sets.delete(key)
 }
