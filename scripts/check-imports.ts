@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { violationsOf } from './import-arrows.ts'
 
 const root = join(import.meta.dirname, '..')
-const folders = '{proto/gen,proto/wire,server,sdk,agent,cli,examples}/**/*.ts'
+const folders = '{proto/gen,runtime,server,sdk,agent,cli,examples}/**/*.ts'
 const paths = globSync(folders, { cwd: root, exclude: ['**/node_modules/**', '**/dist/**'] }).sort()
 const violations = paths.flatMap((path) => violationsOf(path, readFileSync(join(root, path), 'utf8')))
 for (const { path, line, message } of violations) console.error(`${path}:${line}: ${message}`)

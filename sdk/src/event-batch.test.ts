@@ -2,7 +2,7 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { IngestRequest } from '../../proto/gen/holdfast/v1/ingest_service.ts'
-import { FlatWriter } from '../../proto/wire/flat-writer.ts'
+import { FlatWriter } from '../../runtime/flat-writer.ts'
 import { event } from './event.ts'
 import { BatchWriter } from './event-batch.ts'
 

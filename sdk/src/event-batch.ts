@@ -1,4 +1,4 @@
-import { FlatWriter, varintSize } from '../../proto/wire/flat-writer.ts'
+import { FlatWriter, varintSize } from '../../runtime/flat-writer.ts'
 import type { EventPayload } from './event-options.ts'
 import { writeEvent } from './event-writer.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Event } from '../../proto/gen/holdfast/v1/event.ts'
-import { FlatWriter } from '../../proto/wire/flat-writer.ts'
+import { FlatWriter } from '../../runtime/flat-writer.ts'
 import { event as events } from './event.ts'
 import type { OutgoingEvent } from './event-options.ts'
 import { writeEvent } from './event-writer.ts'

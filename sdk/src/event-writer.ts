@@ -1,5 +1,5 @@
 import { Event, MachineObserved } from '../../proto/gen/holdfast/v1/event.ts'
-import type { FlatWriter } from '../../proto/wire/flat-writer.ts'
+import type { FlatWriter } from '../../runtime/flat-writer.ts'
 
 // Tags of Event.machine_observed, MachineObserved.facets, ObservedFacet.{facet,attributes,complete},
 // Struct.fields with its key and value, Value.{null,number,string,bool,struct,list}_value and ListValue.values:

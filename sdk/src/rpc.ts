@@ -1,5 +1,5 @@
-import { encode } from '../../proto/wire/encode.ts'
-import type { FlatWriter } from '../../proto/wire/flat-writer.ts'
+import { encode } from '../../runtime/encode.ts'
+import type { FlatWriter } from '../../runtime/flat-writer.ts'
 import type { HoldfastError } from './errors.ts'
 import type { IdempotencyLevel } from './retry.ts'
 import { errorOfStatus, type FailedStatus } from './status.ts'

@@ -3,7 +3,7 @@ import {
   type IngestBatchRequest,
   IngestServiceDefinition,
 } from '../../proto/gen/holdfast/v1/ingest_service.ts'
-import type { FlatWriter } from '../../proto/wire/flat-writer.ts'
+import type { FlatWriter } from '../../runtime/flat-writer.ts'
 import type { CallOptions } from './connect-options.ts'
 import type { Connection } from './connection.ts'
 import { HoldfastError } from './errors.ts'

@@ -37,9 +37,12 @@ export interface Running extends AsyncDisposable {
 /** Bundles the command line when the bundle is older than its sources. */
 export function buildOnce(): void {
   const built = statSync(join(root, 'cli/dist/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  const sources = globSync(['cli/build.mjs', '{cli,sdk,agent}/src/**/*.ts', 'proto/{gen,wire}/**/*.ts'], {
-    cwd: root,
-  })
+  const sources = globSync(
+    ['cli/build.mjs', '{cli,sdk,agent}/src/**/*.ts', 'proto/gen/**/*.ts', 'runtime/**/*.ts'],
+    {
+      cwd: root,
+    },
+  )
   if (sources.every((path) => statSync(join(root, path)).mtimeMs < built)) return
   const { status, stderr } = spawnSync(process.execPath, ['cli/build.mjs'], { cwd: root, encoding: 'utf8' })
   if (status !== 0) throw new Error(`the command line cannot be built: ${stderr}`)

@@ -1,5 +1,6 @@
 import { SessionCall as SessionCallMessage } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import { FlatWriter } from '../../../proto/wire/flat-writer.ts'
+import { ChurningMap } from '../../../runtime/churning-map.ts'
+import { FlatWriter } from '../../../runtime/flat-writer.ts'
 import { type Asked, type AttachedLease, noSecret, type Outcome, type SessionCall } from './session-call.ts'
 
 /** The server takes 1,000 unanswered calls. A tenth is kept for releases, which make room for acquires. */
@@ -14,7 +15,7 @@ const maxMessageBytes = 256 * 1024
  */
 export class CallQueue {
   readonly #writer = new FlatWriter(16 * 1024)
-  readonly #sent = new Map<number, SessionCall>()
+  readonly #sent = new ChurningMap<number, SessionCall>()
   /** Everything but acquires goes first: it makes room. */
   #others: SessionCall[] = []
   #acquires: SessionCall[] = []

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { CreateLeaseResponse } from '../../../proto/gen/holdfast/v1/lock_service.ts'
+import { ChurningMap } from '../../../runtime/churning-map.ts'
 import { behind } from '../epoch-behind.ts'
 import { localStatus } from '../status.ts'
 import { uuidV7 } from '../uuid.ts'
@@ -32,7 +33,7 @@ export class Lease {
   readonly secret = randomBytes(32)
   readonly ttlMs: number
   readonly clock: LeaseClock
-  readonly locks = new Map<string, AcquiredLock>()
+  readonly locks = new ChurningMap<string, AcquiredLock>()
   readonly opened: Promise<void>
   readonly #owner: string
   readonly #listener: LeaseListener

@@ -8,8 +8,8 @@ import {
   type SessionRequest,
   SessionResponse,
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import { encode } from '../../../proto/wire/encode.ts'
-import { ChurningMap } from '../domain/churning-map.ts'
+import { ChurningMap } from '../../../runtime/churning-map.ts'
+import { encode } from '../../../runtime/encode.ts'
 import { HoldfastError, invalidRequest } from '../domain/error.ts'
 import type { Standing } from '../domain/locks/acquire-lock.ts'
 import { AcquireLock } from '../domain/locks/acquire-lock.ts'

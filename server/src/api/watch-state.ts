@@ -6,7 +6,7 @@ import {
   type WatchStateRequest,
   WatchStateResponse,
 } from '../../../proto/gen/holdfast/v1/watch.ts'
-import { encode } from '../../../proto/wire/encode.ts'
+import { encode } from '../../../runtime/encode.ts'
 import { refuseViolations } from '../domain/error.ts'
 import { compileWatchFilter, type WatchFilter } from '../domain/filter/watch-filter.ts'
 import { decodeResource, KIND_NAMES, type KindName } from '../domain/kind.ts'

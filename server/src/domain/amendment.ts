@@ -1,7 +1,7 @@
 import { Event } from '../../../proto/gen/holdfast/v1/event.ts'
 import type { Scope } from '../../../proto/gen/holdfast/v1/scope.ts'
 import { TimelineEntry_Effect } from '../../../proto/gen/holdfast/v1/timeline.ts'
-import { encode } from '../../../proto/wire/encode.ts'
+import { encode } from '../../../runtime/encode.ts'
 import { EventType } from './event-type.ts'
 import { ANY } from './locks/scope.ts'
 import type { WorkingSet } from './working-set.ts'

@@ -4,7 +4,7 @@ import {
   PackedObservation,
 } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
 import { Event } from '../../../proto/gen/holdfast/v1/event.ts'
-import { encode } from '../../../proto/wire/encode.ts'
+import { encode } from '../../../runtime/encode.ts'
 import { EventType } from './event-type.ts'
 
 type Payload = NonNullable<Event['payload']>

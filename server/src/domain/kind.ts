@@ -7,7 +7,7 @@ import { Facet, Machine } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { Run } from '../../../proto/gen/holdfast/v1/run.ts'
 import { Condition, Instance, Service } from '../../../proto/gen/holdfast/v1/service.ts'
 import type { Resource } from '../../../proto/gen/holdfast/v1/watch.ts'
-import { encode } from '../../../proto/wire/encode.ts'
+import { encode } from '../../../runtime/encode.ts'
 
 /**
  * The kinds of resource: what every list of kinds is made from. A new kind has a line here, a table of its name

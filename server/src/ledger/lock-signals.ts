@@ -1,5 +1,5 @@
 import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
-import { ChurningMap } from '../domain/churning-map.ts'
+import { ChurningMap } from '../../../runtime/churning-map.ts'
 import { decodeBody } from '../domain/kind.ts'
 import { RecentMap } from '../domain/recent-map.ts'
 import type { FeedTail } from './feed.ts'

@@ -3,7 +3,7 @@ import { type Hold, Hold_LiftCause, Hold_State } from '../../../proto/gen/holdfa
 import { type Lock, Lock_EndCause, Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../proto/gen/holdfast/v1/scope.ts'
 import { type TimelineEntry, TimelineEntry_Effect } from '../../../proto/gen/holdfast/v1/timeline.ts'
-import { encode } from '../../../proto/wire/encode.ts'
+import { encode } from '../../../runtime/encode.ts'
 import { API_SOURCE } from '../domain/amendment.ts'
 import { matcher } from '../domain/filter/matches.ts'
 import { type Instant, timestampFromInstant } from '../domain/instant.ts'

@@ -2,7 +2,7 @@ import type { Duration } from '../../../../proto/gen/google/protobuf/duration.ts
 import { Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { type Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
-import { ChurningMap } from '../churning-map.ts'
+import { ChurningMap } from '../../../../runtime/churning-map.ts'
 import { type Instant, instantFromTimestamp } from '../instant.ts'
 import type { Row } from '../rows.ts'
 import { EndedRequests } from './ended-requests.ts'

@@ -1,5 +1,5 @@
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
-import { ChurningMap } from '../churning-map.ts'
+import { ChurningMap } from '../../../../runtime/churning-map.ts'
 import { ANY, DIMENSIONS } from './scope.ts'
 
 /**

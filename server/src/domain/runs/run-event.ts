@@ -1,7 +1,7 @@
 import { Event } from '../../../../proto/gen/holdfast/v1/event.ts'
 import type { Run } from '../../../../proto/gen/holdfast/v1/run.ts'
 import { TimelineEntry_Effect } from '../../../../proto/gen/holdfast/v1/timeline.ts'
-import { encode } from '../../../../proto/wire/encode.ts'
+import { encode } from '../../../../runtime/encode.ts'
 import { API_SOURCE } from '../amendment.ts'
 import { EventType } from '../event-type.ts'
 import { idOf } from '../resource-name.ts'

@@ -38,6 +38,11 @@ export class ChurningMap<K, V> {
     return true
   }
 
+  clear(): void {
+    this.#map = new Map()
+    this.#gone = 0
+  }
+
   /** In the order in which they came. */
   values(): Iterable<V> {
     return this.#map.values()
