@@ -5,12 +5,12 @@ import type { Instant } from '../domain/instant.ts'
 import { LoadKeys } from '../domain/load-keys.ts'
 import type { ChangeRecord } from '../domain/rows.ts'
 import type { WorkingSet } from '../domain/working-set.ts'
-import type { KnownCommit } from '../store/begin-epoch.ts'
 import { monthsToWrite } from '../store/event-partitions.ts'
 import type { Store } from '../store/store.ts'
 import { storeError } from '../store/store-error.ts'
 import type { WriterSession } from '../store/writer-session.ts'
 import { CommandQueue, type Pending } from './command-queue.ts'
+import { KeptSession } from './kept-session.ts'
 
 /** What one transaction changed: the revisions after `from`, up to `to`. */
 export interface Commit {
@@ -34,7 +34,7 @@ export interface GroupWriterOptions {
 
 /** So many batches may be on their way to the database at once, each decided on what the one before leaves. */
 const MOST_UNDER_WAY = 3
-/** With nothing under way so many commands are split in three: one part is decided while another is written. */
+/** With nothing under way so many commands are split into as many: one part is decided while another is written. */
 const SPLIT_FROM = 32
 
 /** A batch that was decided on an assumption, on its way to the database. */
@@ -60,7 +60,7 @@ export class GroupWriter {
   readonly #onCommit: (commit: Commit) => void
   readonly #batchBytes: number
   readonly #queue: CommandQueue
-  #session: WriterSession | undefined
+  readonly #session: KeptSession
   #woken = false
   /** Whether a batch is being written that nothing may go beside. */
   #alone = false
@@ -70,14 +70,13 @@ export class GroupWriter {
   #onIdle: (() => void) | undefined
   /** The furthest point this process has acknowledged: a database behind it has lost revisions. */
   #acknowledged = { epoch: 0n, head: 0n }
-  /** The last commit of this process: a database with another one in its place has lost it. */
-  #committed: KnownCommit | undefined
 
   constructor({ store, log, onCommit, batchBytes = 1 << 20, queueBytes = 32 << 20 }: GroupWriterOptions) {
     this.#store = store
     this.#log = log
     this.#onCommit = onCommit
     this.#batchBytes = batchBytes
+    this.#session = new KeptSession({ store, log })
     this.#queue = new CommandQueue({ mostBytes: queueBytes, onCommand: () => this.#wake() })
   }
 
@@ -91,7 +90,7 @@ export class GroupWriter {
 
   /** Connects, and finds out whether this database is the one the ledger last knew. */
   async start(): Promise<void> {
-    await this.#openSession()
+    await this.#session.open()
   }
 
   /** Refuses new commands, finishes those that wait, and closes the connection. */
@@ -102,13 +101,12 @@ export class GroupWriter {
         this.#onIdle = resolve
       })
     }
-    await this.#session?.close()
-    this.#session = undefined
+    await this.#session.discard()
   }
 
   /** Whether the table of locks has anything due. */
   hasDueLocks(now: Instant): boolean {
-    const session = this.#session
+    const session = this.#session.current
     return session?.locks === undefined || session.broken || session.locks.hasDue(now)
   }
 
@@ -128,9 +126,10 @@ export class GroupWriter {
 
   #advance(): void {
     while (!this.#alone && this.#queue.length > 0 && this.#underWay.length < MOST_UNDER_WAY) {
-      const session = this.#session?.mayAssume && this.#queue.isAtHand ? this.#session : undefined
+      const { current } = this.#session
+      const session = current?.mayAssume && this.#queue.isAtHand ? current : undefined
       const splits = session !== undefined && this.#underWay.length === 0 && this.#queue.length >= SPLIT_FROM
-      const most = splits ? Math.ceil(this.#queue.length / 3) : Number.POSITIVE_INFINITY
+      const most = splits ? Math.ceil(this.#queue.length / MOST_UNDER_WAY) : Number.POSITIVE_INFINITY
       const batch = this.#queue.take(this.#batchBytes, most)
       if (session === undefined || !this.#assume(batch, session)) void this.#writeAlone(batch)
     }
@@ -213,7 +212,7 @@ export class GroupWriter {
   }
 
   async #write(batch: Pending[]): Promise<void> {
-    const session = await this.#openSession()
+    const session = await this.#session.open()
     const { partitions } = this.#store
     const keys = keysOf(batch)
     await partitions.ensure(monthsToWrite(keys.events))
@@ -221,7 +220,7 @@ export class GroupWriter {
     const state = await session.begin(keys, partitions)
     if (state.epoch === this.#acknowledged.epoch && state.head < this.#acknowledged.head) {
       await session.rollback()
-      await this.#enterEpoch(session, true)
+      await this.#session.enterEpoch(session, true)
       throw new HoldfastError(
         'STORE_UNAVAILABLE',
         'the database has lost revisions and began a new epoch; try again',
@@ -239,45 +238,19 @@ export class GroupWriter {
     this.#acknowledged = { epoch, head: to }
     for (const answer of answers) answer()
     if (to === from.head) return
-    this.#committed = { epoch, revision: to, committedAt }
+    this.#session.committed({ epoch, revision: to, committedAt })
     this.#onCommit({ epoch, from: from.head, to, committedAt, changes })
-  }
-
-  async #openSession(): Promise<WriterSession> {
-    if (this.#session?.broken) {
-      await this.#session.close()
-      this.#session = undefined
-    }
-    if (this.#session === undefined) {
-      const session = await this.#store.openWriter()
-      try {
-        await this.#enterEpoch(session)
-      } catch (error) {
-        await session.close()
-        throw error
-      }
-      this.#session = session
-    }
-    return this.#session
-  }
-
-  async #enterEpoch(session: WriterSession, lost = false): Promise<void> {
-    const { replication } = this.#store
-    const { epoch, began, wentOn } = await session.ensureEpoch({ replication, known: this.#committed, lost })
-    if (began !== undefined) this.#log.warn({ epoch }, `the database begins a new epoch: ${began}`)
-    if (wentOn)
-      this.#log.warn({ epoch }, 'the database was failed over to a synchronous standby; the epoch goes on')
   }
 
   async #recover(batch: Pending[], error: unknown): Promise<void> {
     const failed = storeError(error)
     if (failed instanceof HoldfastError) {
       this.#log.warn({ err: error, commands: batch.length }, 'a batch could not be written')
-      await this.#discardSession()
+      await this.#session.discard()
       for (const { reject } of batch) reject(failed)
       return
     }
-    await this.#discardSession()
+    await this.#session.discard()
     const stale = this.#store.partitions.forgetIfDropped(error)
     if (batch.length === 1 && !stale) {
       batch[0]!.reject(error)
@@ -289,16 +262,10 @@ export class GroupWriter {
       try {
         await this.#write([pending])
       } catch (cause) {
-        await this.#discardSession()
+        await this.#session.discard()
         pending.reject(storeError(cause))
       }
     }
-  }
-
-  async #discardSession(): Promise<void> {
-    const session = this.#session
-    this.#session = undefined
-    await session?.close()
   }
 }
 

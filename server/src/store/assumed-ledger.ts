@@ -57,7 +57,7 @@ export class AssumedLedger {
   found(writer: bigint, state: WorkingSet): void {
     this.#trust = writer === this.writer ? this.#trust + 1 : 0
     this.#position = undefined
-    this.#tick(state.now)
+    this.confirmed(state.now)
     for (const lease of state.leases.values()) {
       if (lease.alive) this.#know(lease)
     }
@@ -72,7 +72,7 @@ export class AssumedLedger {
 
   /** Takes in when what was assumed was found true. */
   confirmed(clock: Instant): void {
-    this.#tick(clock)
+    this.#clock = { database: clock, local: performance.now() }
   }
 
   /** What was assumed is not so. */
@@ -91,10 +91,6 @@ export class AssumedLedger {
   #know(lease: LeaseRow): void {
     if (this.#leases.size >= MOST_LEASES) this.#leases.clear()
     this.#leases.set(lease.id, { ...lease, expiresAt: WHILE_IT_LIVES })
-  }
-
-  #tick(database: bigint): void {
-    this.#clock = { database, local: performance.now() }
   }
 }
 

@@ -16,7 +16,7 @@ export class LiveLocks extends Migration {
         members bigint not null
       ) with (fillfactor = 50);
       create view live_lock_id as
-        select l.bucket * 64 + i as id from live_lock l, generate_series(0, 63) i 
+        select l.bucket * 64 + i as id from live_lock l, generate_series(0, 63) i
         where l.members <> 0 and (l.members >> i) & 1 = 1;
       insert into live_lock (bucket, members)
         select id / 64, bit_or(1::bigint << (id % 64)::int) from lock where state < 3 group by 1;
