@@ -86,5 +86,8 @@ async function sideBySide(
   return figures(what, results)
 }
 
-const figures = (what: string, results: Figures[][]): Figures[] =>
-  sides.map((side, index) => report.figure(`${side.name}: ${what}, ${watchers} watchers`, results[index]!))
+function figures(what: string, results: Figures[][]): Figures[] {
+  return sides.map((side, index) =>
+    report.figure(`${side.name}: ${what}, ${watchers} watchers`, results[index]!),
+  )
+}
