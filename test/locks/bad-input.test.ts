@@ -50,6 +50,16 @@ test('an invalid `when` is refused as the hold is placed, with the position of t
   await expect(placing).rejects.toThrow(/when.*at character 3/s)
 })
 
+test('a hold until a time that nobody can write is refused, as it is placed and as it is amended', async () => {
+  const { placeHold, amendHold } = lockCallsOf(server)
+  const untilTime = { seconds: 8_640_000_000_001n, nanos: 0 }
+  const draft = { scope: scope('production/airship'), reason: 'x' }
+  await expect(placeHold({ ...draft, untilTime })).rejects.toThrow('until_time: must be a time')
+  const { hold } = await placeHold({ ...draft, scope: scope('staging/airship') })
+  const until = { $case: 'untilTime' as const, value: untilTime }
+  await expect(amendHold({ name: hold!.name, until })).rejects.toThrow('until_time: must be a time')
+})
+
 test('a force without a reason is refused', async () => {
   const { force, getLock } = lockCallsOf(server)
   const error = await force(await getLock(standing), '').then(

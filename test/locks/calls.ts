@@ -1,4 +1,6 @@
 import {
+  AmendHoldRequest,
+  type AmendHoldResponse,
   LiftHoldRequest,
   type LiftHoldResponse,
   PlaceHoldRequest,
@@ -31,6 +33,8 @@ export function lockCallsOf({ locks, holds }: Clients) {
     },
     placeHold: (fields: Partial<PlaceHoldRequest>) =>
       called<PlaceHoldResponse>((done) => holds.placeHold(PlaceHoldRequest.fromPartial(fields), done)),
+    amendHold: (fields: Partial<AmendHoldRequest>) =>
+      called<AmendHoldResponse>((done) => holds.amendHold(AmendHoldRequest.fromPartial(fields), done)),
     liftHold: (fields: Partial<LiftHoldRequest>) =>
       called<LiftHoldResponse>((done) => holds.liftHold(LiftHoldRequest.fromPartial(fields), done)),
   }

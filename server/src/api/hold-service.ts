@@ -5,6 +5,7 @@ import { RevokeCondition, SatisfyCondition } from '../domain/locks/conditions.ts
 import { AmendHold, LiftHold, PlaceHold } from '../domain/locks/holds.ts'
 import { normalScope, scopeViolations } from '../domain/locks/scope.ts'
 import { proseViolation, textViolation, wordViolation } from '../domain/resource-name.ts'
+import { timeViolation } from '../domain/rfc3339.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
@@ -29,6 +30,7 @@ export function holdService({
       check([
         ...scopeViolations('scope', scope),
         proseViolation('reason', reason, REASON_REQUIRED),
+        timeViolation('until_time', untilTime),
         untilTime !== undefined && untilCondition !== ''
           ? { field: 'until_time', description: 'cannot be together with until_condition; put up two holds' }
           : undefined,
@@ -52,6 +54,7 @@ export function holdService({
       check([
         issuedNameViolation('name', 'holds', name),
         proseViolation('reason', reason, REASON),
+        timeViolation('until_time', untilTime),
         until?.$case === 'untilCondition' ? wordViolation('until_condition', untilCondition) : undefined,
         until?.$case === 'untilLifted' && !until.value
           ? { field: 'until_lifted', description: 'must be true where it is given' }

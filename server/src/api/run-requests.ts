@@ -1,4 +1,3 @@
-import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import { type LogEntry, Run_Kind, Run_State, RunTarget_Outcome } from '../../../proto/gen/holdfast/v1/run.ts'
 import type {
   FinishRunRequest,
@@ -6,7 +5,6 @@ import type {
   StartRunRequest,
 } from '../../../proto/gen/holdfast/v1/run_service.ts'
 import type { FieldViolation } from '../domain/error.ts'
-import { instantFromTimestamp } from '../domain/instant.ts'
 import {
   idViolation,
   labelViolations,
@@ -14,7 +12,7 @@ import {
   runNameViolation,
   textViolation,
 } from '../domain/resource-name.ts'
-import { isWritable } from '../domain/rfc3339.ts'
+import { timeViolation } from '../domain/rfc3339.ts'
 import { searchTerms } from '../domain/runs/search-terms.ts'
 import { issuedNameViolation, leaseViolation } from './lock-request.ts'
 
@@ -144,9 +142,3 @@ export function searchViolation(search: string): FieldViolation | undefined {
 
 const MAX_SEARCH_TERMS = 8
 const MAX_OFFSET = 1n << 50n
-
-function timeViolation(field: string, time: Timestamp | undefined): FieldViolation | undefined {
-  if (time === undefined) return undefined
-  const valid = time.nanos >= 0 && time.nanos <= 999_999_999 && isWritable(instantFromTimestamp(time))
-  return valid ? undefined : { field, description: 'must be a time in the years 1 to 9999' }
-}

@@ -4,7 +4,7 @@ import type { FieldViolation } from '../domain/error.ts'
 import { compileTimelineFilter } from '../domain/filter/timeline-filter.ts'
 import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import { encodePageToken } from '../domain/page-token.ts'
-import { isWritable } from '../domain/rfc3339.ts'
+import { timeViolation } from '../domain/rfc3339.ts'
 import { listTimeline, TIMELINE_KEY_LENGTH } from '../store/list-timeline.ts'
 import { resolveRecordedUntil } from '../store/read-point.ts'
 import type { Store } from '../store/store.ts'
@@ -46,11 +46,6 @@ export function timelineReads(store: Store): Pick<Handlers<typeof StateServiceSe
       return encodePage({ ...page, nextPageToken })
     },
   }
-}
-
-function timeViolation(field: string, time: Timestamp | undefined): FieldViolation | undefined {
-  if (time === undefined || isWritable(instantFromTimestamp(time))) return undefined
-  return { field, description: 'must be a time in the years 1 to 9999' }
 }
 
 function orderViolation(

@@ -40,6 +40,13 @@ test('one of each type, filled in, is valid', () => {
   for (const event of events) expect(eventViolations(sent(event)), event.payload?.$case).toEqual([])
 })
 
+test('a start of a process at a time that no reader can write is refused', () => {
+  const creationTime = { seconds: 8_640_000_000_001n, nanos: 0 }
+  expect(fields(report('instanceStarted', { ...place, process: { creationTime } }))).toEqual([
+    'instance_started.process.creation_time',
+  ])
+})
+
 test('everything that is wrong is told at once, with the path of each field', () => {
   const event = report(
     'instanceStarted',

@@ -15,6 +15,7 @@ import {
   textViolation,
   wordViolation,
 } from './resource-name.ts'
+import { timeViolation } from './rfc3339.ts'
 
 /** The most bytes of one encoded event. */
 export const MAX_EVENT_BYTES = 1024 * 1024
@@ -59,17 +60,8 @@ export function eventViolations(event: IncomingEvent): FieldViolation[] {
       field: 'occurred_time',
       description: 'is required: when it happened, by the clock of its source',
     })
-  } else if (
-    time.nanos < 0 ||
-    time.nanos > 999_999_999 ||
-    time.seconds < -62_135_596_800n ||
-    time.seconds > 253_402_300_799n
-  ) {
-    checks.push({
-      field: 'occurred_time',
-      description: 'is not a valid timestamp (years 1 to 9999, nanos 0 to 999999999)',
-    })
   }
+  checks.push(timeViolation('occurred_time', time))
   payloadChecks(event, checks)
   return present(checks)
 }
@@ -275,6 +267,7 @@ function intervalViolation(field: string, interval: Duration | undefined): Field
 
 function processChecks(field: string, process: Process | undefined, checks: Check[]): void {
   if (process === undefined) return
+  checks.push(timeViolation(`${field}.creation_time`, process.creationTime))
   const bytes = process.commandArgs.reduce((sum, arg) => sum + Buffer.byteLength(arg), 0)
   if (bytes > 4096)
     checks.push({

@@ -39,3 +39,11 @@ test('every time of the years 1 to 9999 is read back as it was written', () => {
     }),
   )
 })
+
+test.each([
+  [-(2n ** 62n), '0001-01-01T00:00:00.000000Z'],
+  [2n ** 62n, '9999-12-31T23:59:59.999999Z'],
+  [2n ** 72n, '9999-12-31T23:59:59.999999Z'],
+])('%d µs, which a resource may hold, is written as the nearest time that can be', (micros, written) => {
+  expect(formatRfc3339(micros as Instant)).toBe(written)
+})

@@ -1,4 +1,6 @@
-import type { Instant } from './instant.ts'
+import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
+import type { FieldViolation } from './error.ts'
+import { type Instant, instantFromTimestamp } from './instant.ts'
 
 const RFC3339 =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/
@@ -9,6 +11,15 @@ const LAST = 253_402_300_799_999_999n
 
 /** Whether a time lies in the years that can be stored and written. */
 export const isWritable = (instant: Instant): boolean => instant >= FIRST && instant <= LAST
+
+/** A time as a client sent it, if it sent one. One that cannot be written would break every later read of it. */
+export function timeViolation(field: string, time: Timestamp | undefined): FieldViolation | undefined {
+  if (time === undefined) return undefined
+  const valid = time.nanos >= 0 && time.nanos <= 999_999_999 && isWritable(instantFromTimestamp(time))
+  return valid
+    ? undefined
+    : { field, description: 'must be a time in the years 1 to 9999, its nanos 0 to 999999999' }
+}
 
 /** The time in an RFC 3339 text, cut to microseconds; undefined when it is none, or not in the years 1 to 9999. */
 export function parseRfc3339(text: string): Instant | undefined {
@@ -36,8 +47,12 @@ export function parseRfc3339(text: string): Instant | undefined {
   return isWritable(instant) ? instant : undefined
 }
 
-/** A time in RFC 3339 with microseconds, in UTC: what PostgreSQL reads as `timestamptz` without loss. */
-export function formatRfc3339(instant: Instant): string {
+/**
+ * A time in RFC 3339 with microseconds, in UTC: what PostgreSQL reads as `timestamptz` without loss. One outside the
+ * years 1 to 9999 is written as the nearest that is within: such a time may be stored, and must not break who reads.
+ */
+export function formatRfc3339(time: Instant): string {
+  const instant = time < FIRST ? FIRST : time > LAST ? LAST : time
   const micros = ((instant % 1_000_000n) + 1_000_000n) % 1_000_000n
   const seconds = new Date(Number((instant - micros) / 1000n)).toISOString().slice(0, 19)
   return `${seconds}.${String(micros).padStart(6, '0')}Z`

@@ -2,7 +2,7 @@ import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import { HoldfastError, refuseViolations } from '../domain/error.ts'
 import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import { revisionAhead, revisionCompacted } from '../domain/lost-position.ts'
-import { formatRfc3339, isWritable } from '../domain/rfc3339.ts'
+import { formatRfc3339, timeViolation } from '../domain/rfc3339.ts'
 import { micros } from './pg-types.ts'
 import { sql, sqlTime } from './sql.ts'
 import type { Store } from './store.ts'
@@ -97,11 +97,9 @@ async function afterWriters(store: Store): Promise<Position> {
 }
 
 function readableTime(time: Timestamp): Instant {
-  const instant = instantFromTimestamp(time)
-  if (time.nanos < 0 || time.nanos > 999_999_999 || !isWritable(instant)) {
-    refuseViolations([{ field: 'read_time', description: 'must be a time in the years 1 to 9999' }])
-  }
-  return instant
+  const violation = timeViolation('read_time', time)
+  if (violation !== undefined) refuseViolations([violation])
+  return instantFromTimestamp(time)
 }
 
 function timeAhead(time: Instant, clock: bigint): HoldfastError {
