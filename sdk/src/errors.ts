@@ -137,7 +137,7 @@ export class PermissionDeniedError extends HoldfastError {
   static override readonly kind: string = 'PermissionDeniedError'
 }
 
-/** A limit of the server is reached. Try again after `retryAfterMs`. */
+/** A limit of the server is reached, which passes: after `retryAfterMs` where the server knows when. */
 export class QuotaExceededError extends HoldfastError {
   static override readonly kind: string = 'QuotaExceededError'
 }

@@ -73,7 +73,7 @@ test('one label too many is refused, and removing one with too many is not', () 
   const labels = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`l${i}`, 'x']))
   ledger.do(new UpdateMachine(amendment(), labels(64)))
-  expect(() => ledger.do(new UpdateMachine(amendment(), { more: 'x' }))).toThrow(throwing('QUOTA_EXCEEDED'))
+  expect(() => ledger.do(new UpdateMachine(amendment(), { more: 'x' }))).toThrow(throwing('INVALID_REQUEST'))
   expect(ledger.head).toBe(2n)
   ledger.do(new UpdateMachine(amendment(), { l0: '', more: 'x' }))
   expect(ledger.head).toBe(3n)
@@ -166,7 +166,7 @@ test('an etag for a service that is not there is refused, and the service is not
 test('a service that would be made by a refused declaration is not made', () => {
   const ledger = new MemoryLedger()
   const labels = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`l${i}`, 'x']))
-  expect(() => ledger.do(declare({ labels }))).toThrow(throwing('QUOTA_EXCEEDED'))
+  expect(() => ledger.do(declare({ labels }))).toThrow(throwing('INVALID_REQUEST'))
   expect(ledger.head).toBe(0n)
   expect(ledger.all('service')).toEqual([])
 })

@@ -1,6 +1,6 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import type { PackedFacet } from '../../../proto/gen/holdfast/internal/v1/packed.ts'
-import { HoldfastError } from './error.ts'
+import { invalidRequest } from './error.ts'
 import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
 import {
   encodeRow,
@@ -36,13 +36,10 @@ export function stamp<K extends KindName>(
   } as LedgerMessage[K]
 }
 
-/** A resource as it is stored. Throws QUOTA_EXCEEDED when it has grown too large. */
+/** A resource as it is stored. Throws INVALID_REQUEST when it would grow too large. */
 export function encodeWithin<K extends KindName>(kind: K, resource: LedgerMessage[K]): Buffer {
   const wire = encodeRow(kind, resource)
   if (wire.length <= MAX_RESOURCE_BYTES) return storedBody(kind, wire)
-  throw new HoldfastError(
-    'QUOTA_EXCEEDED',
-    `${resource.name} would grow to ${wire.length} bytes; at most ${MAX_RESOURCE_BYTES} are kept. Send it whole and without what is not needed`,
-    { metadata: { resource: resource.name } },
-  )
+  const description = `would grow to ${wire.length} bytes; at most ${MAX_RESOURCE_BYTES} are kept. Send it whole and without what is not needed`
+  throw invalidRequest([{ field: resource.name, description }])
 }

@@ -181,7 +181,7 @@ export class WorkingSet {
 
   /**
    * Makes or changes a resource, within `revise`. The resource gets this revision, its etag and its times;
-   * `observedAt` is when its source saw it, if this change comes of seeing it. Throws QUOTA_EXCEEDED when the
+   * `observedAt` is when its source saw it, if this change comes of seeing it. Throws INVALID_REQUEST when the
    * resource would grow too large.
    */
   put<K extends KindName>(kind: K, resource: LedgerMessage[K], observedAt: Instant = NEVER): Row<K> {

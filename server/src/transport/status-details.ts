@@ -16,10 +16,7 @@ const maxViolationBytes = 1_800
 const maxFieldBytes = 256
 const maxBlockerBytes = 2_800
 
-/** How long to wait when the error does not say: the next batch of a group writer, or a restart. */
-const defaultRetryAfterMs = 1_000
-
-/** ErrorInfo always; BadRequest where fields are wrong; RetryInfo for what passes by itself. */
+/** ErrorInfo always; BadRequest where fields are wrong; RetryInfo where the error says when. */
 export function statusDetails(error: HoldfastError): Any[] {
   const details = [
     pack(
@@ -38,21 +35,11 @@ export function statusDetails(error: HoldfastError): Any[] {
   if (error.blockers.length > 0) {
     details.push(pack('holdfast.v1.Blockers', Blockers.encode(boundedBlockers(error.blockers)).finish()))
   }
-  const retryAfterMs = error.retryAfterMs ?? (passesByItself(error) ? defaultRetryAfterMs : undefined)
-  if (retryAfterMs !== undefined) {
-    details.push(
-      pack('google.rpc.RetryInfo', RetryInfo.encode({ retryDelay: duration(retryAfterMs) }).finish()),
-    )
+  if (error.retryAfterMs !== undefined) {
+    const retryDelay = duration(error.retryAfterMs)
+    details.push(pack('google.rpc.RetryInfo', RetryInfo.encode({ retryDelay }).finish()))
   }
   return details
-}
-
-function passesByItself(error: HoldfastError): boolean {
-  return (
-    error.reason === 'SERVER_DRAINING' ||
-    error.reason === 'STORE_UNAVAILABLE' ||
-    error.reason === 'QUOTA_EXCEEDED'
-  )
 }
 
 function pack(type: string, value: Uint8Array): Any {

@@ -1,7 +1,7 @@
 import { status as Code } from '@grpc/grpc-js'
 import { expect, test } from 'vitest'
 import { BadRequest, ErrorInfo, RetryInfo } from '../../../proto/gen/google/rpc/error_details.ts'
-import { HoldfastError, type Reason } from '../domain/error.ts'
+import { HoldfastError, type HoldfastErrorOptions, type Reason } from '../domain/error.ts'
 import { grpcCode, grpcStatus, holdfastErrorOf, rpcStatus } from './status.ts'
 
 const codes: Record<Reason, keyof typeof Code> = {
@@ -40,14 +40,15 @@ test.each(Object.entries(codes))('%s is %s', (reason, code) => {
   expect(Code[grpcCode(reason as Reason)]).toBe(code)
 })
 
-test.each(['SERVER_DRAINING', 'STORE_UNAVAILABLE', 'QUOTA_EXCEEDED'] as const)(
-  '%s says when to try again',
-  (reason) => {
-    const { details } = rpcStatus(new HoldfastError(reason, 'later'))
-    const retry = details.find(({ typeUrl }) => typeUrl.endsWith('RetryInfo'))
-    expect(RetryInfo.decode(retry!.value).retryDelay).toEqual({ seconds: 1n, nanos: 0 })
-  },
-)
+test('an error says when to try again where it knows, and otherwise nothing', () => {
+  const retryOf = (options: HoldfastErrorOptions) =>
+    rpcStatus(new HoldfastError('QUOTA_EXCEEDED', 'later', options)).details.find(({ typeUrl }) =>
+      typeUrl.endsWith('RetryInfo'),
+    )
+  const retry = retryOf({ retryAfterMs: 1_500 })
+  expect(RetryInfo.decode(retry!.value).retryDelay).toEqual({ seconds: 1n, nanos: 500_000_000 })
+  expect(retryOf({})).toBeUndefined()
+})
 
 test('what comes of a huge error still fits the headers that clients take', () => {
   const violations = Array.from({ length: 5_000 }, (_, index) => ({

@@ -90,6 +90,15 @@ test('a rule of the same name takes the place of one that ships', () => {
   expect(ledger.all('finding')).toHaveLength(1)
 })
 
+test('a rule too many is refused for good, and those that are there can still change', () => {
+  const ledger = new MemoryLedger()
+  for (let i = 0; i < 500; i++) ledger.do(put(PUMA, `discoveryRules/r${i}`))
+  const violations = [expect.objectContaining({ field: 'rule.name' })]
+  const refusal = expect.objectContaining({ reason: 'INVALID_REQUEST', retryAfterMs: undefined, violations })
+  expect(() => ledger.do(put(PUMA))).toThrow(refusal)
+  ledger.do(put({ ...PUMA, priority: 7 }, 'discoveryRules/r0'))
+})
+
 test('a rule that is not there, or has changed, is refused', () => {
   const ledger = new MemoryLedger()
   expect(() => ledger.do(drop('discoveryRules/none'))).toThrow('there is no discoveryRules/none')

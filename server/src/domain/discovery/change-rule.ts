@@ -1,7 +1,7 @@
 import { DiscoveryRule } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import { API_SOURCE, recordAmendment } from '../amendment.ts'
 import type { Command } from '../command.ts'
-import { HoldfastError } from '../error.ts'
+import { HoldfastError, invalidRequest } from '../error.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import type { Row } from '../rows.ts'
 import type { WorkingSet } from '../working-set.ts'
@@ -75,10 +75,8 @@ export class ChangeRule implements Command<ChangedRule> {
       )
     }
     if (state.find('rule', name) === undefined && state.rows.rule.size >= MAX_RULES) {
-      throw new HoldfastError(
-        'QUOTA_EXCEEDED',
-        `there are ${MAX_RULES} rules, deleted ones included; put one in the place of another`,
-      )
+      const description = `must be one of the ${MAX_RULES} that there are, deleted ones included; no more are kept`
+      throw invalidRequest([{ field: rule === undefined ? 'name' : 'rule.name', description }])
     }
     const next: DiscoveryRule = {
       ...(rule ?? before!),

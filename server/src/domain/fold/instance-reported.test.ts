@@ -213,7 +213,7 @@ test('one label too many is refused, and leaves no trace of its event but its nu
     ]),
   )
   expect(result).toMatchObject({ accepted: 1, ackedSeq: 3, gaps: [] })
-  expect(result.refused).toMatchObject([{ index: 0, seq: 2n, error: { reason: 'QUOTA_EXCEEDED' } }])
+  expect(result.refused).toMatchObject([{ index: 0, seq: 2n, error: { reason: 'INVALID_REQUEST' } }])
   expect(ledger.head).toBe(head + 1n)
   expect(ledger.changes.map(({ revision }) => revision)).toEqual([1n, 1n, 1n, 2n, 2n])
   expect(ledger.get('machine', 'machines/web-0')).toMatchObject({ aliases: [], revision: 1n })

@@ -28,7 +28,7 @@ export function foldStarted(
   origin: Origin,
 ): FoldOutcome {
   const turn: Turn = (instance, origin) => {
-    const labels = mergedLabels(instance.labels, started.labels)
+    const labels = mergedLabels(instance.labels, started.labels, 'instance_started.labels')
     const goesOn = instance.state === Instance_State.RUNNING && sameProcess(instance.process, started.process)
     const again =
       goesOn &&

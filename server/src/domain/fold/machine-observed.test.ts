@@ -202,7 +202,7 @@ test('parts that add up to more than a facet may hold are refused, and the facet
   const ledger = ledgerWith(look({ own: part('a') }, { at: 1, complete: false }))
   const { head } = ledger
   const result = ledger.do(batch([look({ own: part('b') }, { at: 2, complete: false })]))
-  expect(result.refused).toMatchObject([{ error: { reason: 'QUOTA_EXCEEDED' } }])
+  expect(result.refused).toMatchObject([{ error: { reason: 'INVALID_REQUEST' } }])
   expect(ledger.head).toBe(head)
   expect(Object.keys(attributesOf(ledger, 'own')!)).toEqual(['a'])
   take(ledger, look({ own: part('b') }, { at: 3 }))

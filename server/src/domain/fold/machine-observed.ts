@@ -74,7 +74,9 @@ export function foldMachineObserved(
 
   // Labels have no time of their own: they are as late as the facets that came with them.
   const late = skipped > 0 && skipped === observed.facets.length
-  const labels = late ? undefined : mergedLabels(machine.resource.labels, observed.labels)
+  const labels = late
+    ? undefined
+    : mergedLabels(machine.resource.labels, observed.labels, 'machine_observed.labels')
   if (labels !== undefined || !jsonEqual(summary, machine.resource.hardware)) {
     const resource = { ...machine.resource, labels: labels ?? machine.resource.labels, hardware: summary }
     state.put('machine', resource, origin.effectiveAt)

@@ -1,6 +1,6 @@
 import { Freshness } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { type Instance, Instance_State } from '../../../../proto/gen/holdfast/v1/service.ts'
-import { HoldfastError } from '../error.ts'
+import { invalidRequest } from '../error.ts'
 import { idOf, instanceName, MAIN_SLOT, serviceName } from '../resource-name.ts'
 import type { Row } from '../rows.ts'
 import type { WorkingSet } from '../working-set.ts'
@@ -73,12 +73,13 @@ export function instanceAt(
 export const MAX_LABELS = 64
 
 /**
- * Labels with `given` set over them; undefined when that changes nothing. An empty value removes a label. Throws
- * QUOTA_EXCEEDED when there would be too many.
+ * Labels with `given` set over them, which came in `field`; undefined when that changes nothing. An empty value removes
+ * a label. Throws INVALID_REQUEST when there would be too many: that does not pass by itself.
  */
 export function mergedLabels(
   labels: Record<string, string>,
   given: Record<string, string>,
+  field = 'labels',
 ): Record<string, string> | undefined {
   const merged = { ...labels }
   let changed = false
@@ -92,9 +93,6 @@ export function mergedLabels(
   if (!changed) return undefined
   const count = Object.keys(merged).length
   if (count <= MAX_LABELS || count <= Object.keys(labels).length) return merged
-  throw new HoldfastError(
-    'QUOTA_EXCEEDED',
-    `there would be ${count} labels; a resource has at most ${MAX_LABELS}. Remove some by setting them to nothing`,
-    { metadata: { labels: String(count) } },
-  )
+  const description = `there would be ${count} labels; a resource has at most ${MAX_LABELS}. Remove some by setting them to nothing`
+  throw invalidRequest([{ field, description }])
 }
