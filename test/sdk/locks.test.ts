@@ -242,6 +242,26 @@ describe('holds and conditions', () => {
     expect(lifted.hold).toMatchObject({ liftReason: 'over', state: 2 })
     expect(await holder.getHold(hold.name)).toMatchObject({ liftReason: 'over', state: 2 })
   })
+
+  test('who waits and requires a condition that is true is granted, however the lock before it ends', async () => {
+    const [holder, other, admin] = [client(), client(), client()]
+    const condition = `migration:wait/${process.hrtime.bigint()}`
+    await admin.satisfy(condition)
+    const ends: ((lock: AcquiredLock) => unknown)[] = [
+      (lock) => lock.release(),
+      (lock) => admin.forceReleaseLock(lock.name, { fencingToken: lock.fencingToken, reason: 'stuck' }),
+      () => holder.close(),
+    ]
+    for (const end of ends) {
+      const lock = await holder.acquireLock('test/required')
+      const queued = Promise.withResolvers<void>()
+      const options = { waitMs: 20_000, requires: [condition], onQueued: () => queued.resolve() }
+      const waiting = other.acquireLock('test/required', options)
+      await Promise.race([queued.promise, waiting])
+      await end(lock)
+      await (await waiting).release()
+    }
+  })
 })
 
 describe('losing', () => {

@@ -70,10 +70,14 @@ function holdsInTheWay(state: WorkingSet, attempt: Attempt): Hold[] {
   return holds
 }
 
-function unmetConditions(state: WorkingSet, { requires }: Attempt): string[] {
+/**
+ * Of a request that waits a condition that is not at hand is true: it was when the request came, and who revokes it has it
+ * at hand and ends the request. So nothing is loaded when its turn comes.
+ */
+function unmetConditions(state: WorkingSet, { requires, ticket }: Attempt): string[] {
   return requires.filter((id) => {
     const row = state.find('condition', conditionName(id))
-    return row === undefined || row.resource.revokeTime !== undefined
+    return row === undefined ? ticket === undefined : row.resource.revokeTime !== undefined
   })
 }
 

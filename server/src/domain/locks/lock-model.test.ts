@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { Hold } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { type Lock, Lock_EndCause, Lock_Mode, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { MemoryLedger } from '../../../../test/harness/memory-ledger.ts'
@@ -7,6 +8,8 @@ import type { Command } from '../command.ts'
 import { HoldfastError } from '../error.ts'
 import { type Instant, instantFromTimestamp } from '../instant.ts'
 import { decodeBody } from '../kind.ts'
+import { conditionName } from '../resource-name.ts'
+import type { ChangeRecord } from '../rows.ts'
 import { AcquireLock, type Standing } from './acquire-lock.ts'
 import { RevokeCondition, SatisfyCondition } from './conditions.ts'
 import { EndDue } from './end-due.ts'
@@ -107,6 +110,9 @@ class Run {
   #lastToken = 0n
   #closedUntil = 0n as Instant
   #standing = new Map<string, Lock>()
+  /** The holds that stand and the conditions that are true, by name, as of the revision that is looked at. */
+  readonly #frozen = new Map<string, Hold>()
+  readonly #true = new Set<string>()
 
   constructor() {
     for (let i = 0; i < LEASES; i++) this.#open(i)
@@ -240,10 +246,14 @@ class Run {
     while (this.#seen < changes.length) {
       const { revision } = changes[this.#seen]!
       const granted: Lock[] = []
+      const blocked: Lock[] = []
       const was = new Map(this.#standing)
       for (; this.#seen < changes.length && changes[this.#seen]!.revision === revision; this.#seen++) {
         const change = changes[this.#seen]!
-        if (change.kind !== 'lock') continue
+        if (change.kind !== 'lock') {
+          this.#takeIn(change)
+          continue
+        }
         const lock = decodeBody('lock', change.body)
         const before = was.get(lock.name)
         // Forward only: what has ended is never heard of again.
@@ -251,9 +261,29 @@ class Run {
         if (lock.state === Lock_State.ENDED) this.#standing.delete(lock.name)
         else this.#standing.set(lock.name, lock)
         if (lock.state === Lock_State.HELD && before?.state !== Lock_State.HELD) granted.push(lock)
+        if (lock.endCause === Lock_EndCause.BLOCKED) blocked.push(lock)
       }
       for (const lock of granted) this.#checkGrant(lock, revision, was)
+      // L7: nobody who waits is refused by nothing.
+      for (const lock of blocked)
+        if (!this.#isBlocked(lock)) throw new Error(`${lock.name} was refused at ${revision} by nothing`)
     }
+  }
+
+  #takeIn({ kind, body }: ChangeRecord): void {
+    if (kind === 'hold') {
+      const hold = decodeBody('hold', body)
+      if (hold.liftTime === undefined) this.#frozen.set(hold.name, hold)
+      else this.#frozen.delete(hold.name)
+    } else if (kind === 'condition') {
+      const { name, revokeTime } = decodeBody('condition', body)
+      if (revokeTime === undefined) this.#true.add(name)
+      else this.#true.delete(name)
+    }
+  }
+
+  #unmet({ requires }: Lock): string[] {
+    return requires.filter((id) => !this.#true.has(conditionName(id)))
   }
 
   #checkGrant(lock: Lock, revision: bigint, was: Map<string, Lock>): void {
@@ -282,7 +312,19 @@ class Run {
         throw new Error(`${lock.name} was granted at ${revision} under ${hold.name} of ${hold.revision}`)
       }
     }
+    expect(this.#unmet(lock)).toEqual([])
     expect(was.get(lock.name)?.state).not.toBe(Lock_State.HELD)
+  }
+
+  /** Whether a hold or a condition is in the way of a lock. */
+  #isBlocked(lock: Lock): boolean {
+    if (this.#unmet(lock).length > 0) return true
+    return [...this.#frozen.values()].some(
+      ({ scope, allows, untilTime }) =>
+        !allows.includes(lock.principal) &&
+        (untilTime === undefined || instantFromTimestamp(untilTime) > this.ledger.now) &&
+        lock.scopes.some((one) => overlaps(one, scope!)),
+    )
   }
 
   /** L7, L14: when the sweep is done, nobody waits who could have what it waits for, and nothing dead is left. */
@@ -309,6 +351,7 @@ class Run {
         ({ lock: ended, until }) =>
           until > now && ended.scopes.some((one) => lock.scopes.some((other) => overlaps(one, other))),
       )
+      if (this.#isBlocked(lock)) throw new Error(`${lock.name} waits for what it will not be given`)
       if (!ahead && !delayed && locks.closedUntil <= now) throw new Error(`${lock.name} waits for nothing`)
     }
     const ended = this.ledger.all('lock').filter(({ state }) => state === Lock_State.ENDED)
