@@ -295,7 +295,7 @@ export function deploymentRecorded_StatusToJSON(object: DeploymentRecorded_Statu
   }
 }
 
-/** A condition became true. */
+/** A condition became true. One that occurred before the condition was last revoked is kept and changes nothing. */
 export interface ConditionSatisfied {
   /** Such as `migration:airship/20110502`: 1 to 256 bytes of printable text without spaces. */
   condition: string;

@@ -1,11 +1,14 @@
 import { expect, test } from 'vitest'
+import { Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { TimelineEntry_Effect } from '../../../../proto/gen/holdfast/v1/timeline.ts'
+import { hold } from '../../../../test/harness/lock-commands.ts'
 import { MemoryLedger, noon } from '../../../../test/harness/memory-ledger.ts'
 import { at, batch, note, report } from '../../../../test/harness/reports.ts'
 import { timestampFromInstant } from '../instant.ts'
 import { decodeBody } from '../kind.ts'
+import { RevokeCondition } from '../locks/conditions.ts'
 
-const { CHANGED, NONE } = TimelineEntry_Effect
+const { CHANGED, NONE, SUPERSEDED } = TimelineEntry_Effect
 
 test('a condition is true once recorded; told again, it stays as it was first told', () => {
   const satisfied = (reason: string, seconds: number) =>
@@ -19,6 +22,24 @@ test('a condition is true once recorded; told again, it stays as it was first to
     revision: 1n,
   })
   expect(ledger.events.map(({ effect }) => effect)).toEqual([CHANGED, NONE])
+})
+
+test('a condition that was revoked stays so when word comes late that it was true before; a hold for it stands', () => {
+  const satisfied = (seconds: number) =>
+    batch([report('conditionSatisfied', { condition: 'tests:airship', reason: '' }, { at: seconds })])
+  const ledger = new MemoryLedger()
+  ledger.do(satisfied(1))
+  ledger.do(new RevokeCondition({ condition: 'tests:airship', reason: 'flaky', principal: 'ann' }))
+  const { hold: placed } = ledger.do(hold('airship', { untilCondition: 'tests:airship' }))
+  ledger.do(satisfied(3599))
+  expect(ledger.get('condition', 'conditions/tests:airship').revokedBy).toBe('ann')
+  expect(ledger.get('hold', placed.name).state).toBe(Hold_State.STANDING)
+  ledger.now = noon(3700)
+  ledger.do(satisfied(3601))
+  expect(ledger.get('condition', 'conditions/tests:airship').revokeTime).toBeUndefined()
+  expect(ledger.get('hold', placed.name).state).toBe(Hold_State.LIFTED)
+  const told = ledger.events.filter(({ type }) => type === ledger.events[0]!.type)
+  expect(told.map(({ effect }) => effect)).toEqual([CHANGED, SUPERSEDED, CHANGED])
 })
 
 test('a note changes nothing', () => {

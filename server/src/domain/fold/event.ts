@@ -1,9 +1,10 @@
 import type { ConditionSatisfied, NoteRecorded } from '../../../../proto/gen/holdfast/v1/event.ts'
 import type { Origin } from '../basis.ts'
 import type { IncomingEvent } from '../incoming-event.ts'
-import { timestampFromInstant } from '../instant.ts'
+import { instantFromTimestamp, timestampFromInstant } from '../instant.ts'
 import { satisfyCondition } from '../locks/conditions.ts'
 import { resolveMachine } from '../machine-identity.ts'
+import { conditionName } from '../resource-name.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { foldDeployment } from './deployment-recorded.ts'
 import { foldHeartbeat, foldStarted, foldStopped } from './instance-reported.ts'
@@ -43,13 +44,19 @@ export function foldEvent(state: WorkingSet, event: IncomingEvent, origin: Origi
   }
 }
 
-/** A condition is true once recorded, and lifts the holds that wait for it; told again, it stays as it was first told. */
+/**
+ * A condition is true once recorded, and lifts the holds that wait for it; told again, it stays as it was first told. What
+ * comes late does not undo a revocation since.
+ */
 function foldCondition(
   state: WorkingSet,
   event: IncomingEvent,
   { condition, reason }: ConditionSatisfied,
   origin: Origin,
 ): FoldOutcome {
+  const revoked = state.find('condition', conditionName(condition))?.resource.revokeTime
+  if (revoked !== undefined && origin.effectiveAt < instantFromTimestamp(revoked))
+    return { effect: Effect.SUPERSEDED, kept: event }
   const at = timestampFromInstant(origin.effectiveAt)
   const satisfied = satisfyCondition(state, { condition, reason, by: origin.source, at })
   return { effect: satisfied === undefined ? Effect.NONE : Effect.CHANGED, kept: event }
