@@ -76,7 +76,7 @@ const parts: Part[] = [
     ownsProcess: true,
   },
   { prefix: 'sdk/', name: 'sdk', imports: ['gen', 'runtime'], refuses: /^(?:pg(?:-|$)|@mikro-orm\/|kysely)/ },
-  { prefix: 'agent/', name: 'agent', imports: ['sdk'], ownsProcess: true },
+  { prefix: 'agent/', name: 'agent', imports: ['runtime', 'sdk'], ownsProcess: true },
   {
     prefix: 'cli/',
     name: 'cli',

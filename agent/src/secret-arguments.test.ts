@@ -27,9 +27,37 @@ test.each<[string[], string[]]>([
     ['server', '--token-file=/run/token'],
   ],
   [
+    ['s3cmd', '--secret_key=abc', '--secret-key', 'abc', 'ls'],
+    ['s3cmd', '--secret_key=***', '--secret-key', '***', 'ls'],
+  ],
+  [
+    ['env', 'SECRET_KEY_BASE=abc', 'rails'],
+    ['env', 'SECRET_KEY_BASE=***', 'rails'],
+  ],
+  [
+    ['sh', '-c', 'cd /x && PGPASSWORD=abc psql postgres://app:abc@db/app'],
+    ['sh', '-c', 'cd /x && PGPASSWORD=*** psql postgres://app:***@db/app'],
+  ],
+  [
+    ['tool', '--password=a b, "c', 'postgres://app:abc@db/app?password=a b'],
+    ['tool', '--password=***', 'postgres://app:***@db/app?password=***'],
+  ],
+  [
+    ['java', '-cp', '/app/token-service.jar:/app/main.jar', 'Main', '--tokenizer', 'fast'],
+    ['java', '-cp', '/app/token-service.jar:/app/main.jar', 'Main', '--tokenizer', 'fast'],
+  ],
+  [
     ['keepalived', '-p', '80'],
     ['keepalived', '-p', '80'],
   ],
 ])('%j is shown as %j', (args, shown) => {
   expect(hideSecrets(args)).toEqual(shown)
 })
+
+test.each(['a', 'a-', '--password', 'password=', 'a://', 'a:', '\\"'])(
+  'a megabyte of %j is gone over once',
+  (part) => {
+    const [shown] = hideSecrets([part.repeat((1 << 20) / part.length)])
+    expect(shown!.length).toBeGreaterThan(0)
+  },
+)

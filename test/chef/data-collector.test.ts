@@ -113,7 +113,17 @@ test('what may hold secrets is not kept: attributes of other levels, differences
     },
     { type: 'execute', name: 'login --password LEAK-8 https://me:LEAK-9@example.com', status: 'failed' },
   ]
-  const error = { class: 'Failed', message: 'password="LEAK-10" is wrong', backtrace: null }
+  const description = {
+    title: 'Error executing action `create` on resource',
+    sections: [
+      { 'Resource Declaration:': "  1: db_user 'app' do\n  2:   password 'LEAK-11'\n  3: end" },
+      {
+        'Compiled Resource:':
+          'db_user("app") do\n  password "LEAK-12"\n  args "{\\"token\\":\\"LEAK-13\\"}"\nend',
+      },
+    ],
+  }
+  const error = { class: 'Failed', message: 'password="LEAK-10" is wrong', backtrace: null, description }
   const { body } = await post(small({ node_name: 'secret-0', status: 'failure', node, resources, error }))
   const run = await holdfast.getRun(body.run as string)
   const machine = await holdfast.getMachine('secret-0', { full: true })

@@ -1,5 +1,5 @@
+import { hideSecrets } from '../../../../runtime/hide-secrets.ts'
 import type { ChefConverge } from './chef-message.ts'
-import { hideSecrets } from './hide-secrets.ts'
 import { countOf, type JsonObject, listOf, objectOf, textOf, textsOf } from './json-field.ts'
 
 /** The log of a converge, much as chef-client prints it, and apart from that its error. */

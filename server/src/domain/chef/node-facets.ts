@@ -1,4 +1,4 @@
-import { hideSecrets } from './hide-secrets.ts'
+import { hideSecrets } from '../../../../runtime/hide-secrets.ts'
 import { countOf, type JsonObject, objectOf, textOf, textsOf } from './json-field.ts'
 
 /** One side of a machine, as its node object tells it. */
@@ -143,7 +143,7 @@ function chef(body: JsonObject, node: JsonObject, ohai: JsonObject): JsonObject 
     'chef.policy.name': textOf(body.policy_name),
     'chef.policy.group': textOf(body.policy_group),
     'chef.policy.revision': textOf(body.policy_revision),
-    'chef.run_list': runList.slice(0, MAX_LISTED).map(hideSecrets),
+    'chef.run_list': runList.slice(0, MAX_LISTED).map((item) => hideSecrets(item)),
     'chef.roles': textsOf(ohai.roles).slice(0, MAX_LISTED),
     'chef.recipes': textsOf(ohai.recipes).slice(0, MAX_LISTED),
     'chef.cookbooks': cookbooks

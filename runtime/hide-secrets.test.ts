@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest'
+import { hideSecrets } from './hide-secrets.ts'
+
+test.each([
+  ['password=s3cret', 'password=[hidden]'],
+  ["DB_PASSWORD: 's3 cret'", 'DB_PASSWORD: [hidden]'],
+  ['{"api_key" => "s3cret", "port" => 80}', '{"api_key" => [hidden], "port" => 80}'],
+  ['login --auth-token s3cret -v', 'login --auth-token [hidden] -v'],
+  ['https://me:s3cret@example.com/x', 'https://me:[hidden]@example.com/x'],
+  [`https://me:${'s3cret'.repeat(100)}@example.com/x`, 'https://me:[hidden]@example.com/x'],
+  ['authorization: Bearer s3cret.s3cret', 'authorization: Bearer [hidden]'],
+  ['a\n-----BEGIN RSA PRIVATE KEY-----\ns3cret\n-----END RSA PRIVATE KEY-----\nb', 'a\n[hidden]\nb'],
+  ['-----BEGIN PRIVATE KEY-----\ns3cret', '[hidden]'],
+  ['SECRET_KEY_BASE=s3cret', 'SECRET_KEY_BASE=[hidden]'],
+  ['s3cmd --secret_key=s3cret ls', 's3cmd --secret_key=[hidden] ls'],
+  ['s3cmd --secret-key s3cret ls', 's3cmd --secret-key [hidden] ls'],
+  ['DBPASS2=s3cret', 'DBPASS2=[hidden]'],
+  ["'db_password'          => 's3cret'", "'db_password'          => [hidden]"],
+])('%j is shown as %j', (text, shown) => {
+  expect(hideSecrets(text)).toBe(shown)
+})
+
+test.each([
+  ['  password "s3cret"\n  port 80', '  password [hidden]\n  port 80'],
+  ["  password   's3 cret'\n  port 80", '  password   [hidden]\n  port 80'],
+  ["password 'it\\'s3cret' # why", 'password [hidden] # why'],
+  ['password("s3cret")', 'password([hidden])'],
+  ['api_token ( "s3cret" )', 'api_token ( [hidden] )'],
+  ['command ["mysql", "--password", "s3cret", "db"]', 'command ["mysql", "--password", [hidden], "db"]'],
+])('as Chef prints a property, %j is shown as %j', (text, shown) => {
+  expect(hideSecrets(text)).toBe(shown)
+})
+
+test.each([
+  ['command "x --password=\\"s3cret\\" -v"', 'command "x --password=[hidden] -v"'],
+  ['"{\\"password\\":\\"s3cret\\",\\"port\\":80}"', '"{\\"password\\":[hidden],\\"port\\":80}"'],
+  ['"password \\"s3\\\\\\"cret\\" do"', '"password [hidden] do"'],
+  ['"{\\\\\\"token\\\\\\": \\\\\\"s3cret\\\\\\"}"', '"{\\\\\\"token\\\\\\": [hidden]}"'],
+  ['"password=\\"s3cret" and more', '"password=[hidden]" and more'],
+  ['password="s3\\"cret\\\\" and more', 'password=[hidden] and more'],
+  ['"x --password=s3cret\\" -v"', '"x --password=[hidden] -v"'],
+])('quoted as a whole, %j is shown as %j', (text, shown) => {
+  expect(hideSecrets(text)).toBe(shown)
+})
+
+test.each([
+  ['password="s3cret and so', 'password=[hidden]'],
+  ["password 's3cret\\", 'password [hidden]'],
+  ['{\\"password\\":\\"s3cret', '{\\"password\\":[hidden]'],
+])('cut off, %j is shown as %j', (text, shown) => {
+  expect(hideSecrets(text)).toBe(shown)
+})
+
+test.each([
+  '* file[/etc/passwd] action create: updated\n* service[ntp] action start: up-to-date at 10:20',
+  '--token-file=/run/token --password_path "/run/p"',
+  'tokenizer "fast" --proxy-bypass=localhost --passive yes',
+  '-v /run/secrets:/run/secrets -cp /app/token-service.jar:/app/main.jar',
+  'the password is asked for, not "given"',
+])('what is no secret stays: %j', (text) => {
+  expect(hideSecrets(text)).toBe(text)
+})
+
+test.each([
+  'password ',
+  '--password',
+  'password-',
+  'pwd="',
+  'pwd "',
+  'pwd \\',
+  'pwd="\\',
+  'pwd=\\"\\',
+  'pwd=\\x',
+  'pwd(',
+  '--pwd",',
+  `pwd${' '.repeat(60)}`,
+  '\\',
+  '\\"',
+  '-----BEGIN PRIVATE KEY----',
+  '://a:',
+  '://a',
+  'basic aaaaaaaa',
+])('a megabyte of %j is gone over once', (part) => {
+  const hidden = hideSecrets(part.repeat((1 << 20) / part.length))
+  expect(hidden.length).toBeGreaterThan(0)
+  for (const start of ['password="', 'password=\\"', 'password=', '--password ', 'a://']) {
+    expect(hideSecrets(start + part.repeat((1 << 20) / part.length)).length).toBeGreaterThan(0)
+  }
+})
