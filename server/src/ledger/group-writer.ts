@@ -258,12 +258,17 @@ export class GroupWriter {
     }
     // Something in the batch cannot be written: each alone, so that only the one at fault fails.
     this.#log.error({ err: error, commands: batch.length }, 'a batch failed; writing its commands one by one')
-    for (const pending of batch) {
+    for (const [at, pending] of batch.entries()) {
       try {
         await this.#write([pending])
       } catch (cause) {
         await this.#session.discard()
-        pending.reject(storeError(cause))
+        const why = storeError(cause)
+        pending.reject(why)
+        if (!(why instanceof HoldfastError)) continue
+        // The database is away: the rest would each wait in vain for a connection.
+        for (const { reject } of batch.slice(at + 1)) reject(why)
+        return
       }
     }
   }

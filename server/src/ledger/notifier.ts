@@ -36,6 +36,8 @@ export class Notifier {
     const client = new pg.Client({
       connectionString: this.#url,
       application_name: 'holdfast-notifier',
+      connectionTimeoutMillis: 5000,
+      keepAlive: true,
       // A notification takes a transaction id, and its commit would wait for the disk beside the writer's.
       options: '-c synchronous_commit=off',
     })
@@ -49,9 +51,15 @@ export class Notifier {
     client.on('notification', ({ processId }) => {
       if (processId !== own) this.#onHint()
     })
-    await client.connect()
-    own = (client as pg.Client & { processID: number }).processID
-    await client.query(`listen ${this.#channel}`)
+    try {
+      await client.connect()
+      own = (client as pg.Client & { processID: number }).processID
+      await client.query(`listen ${this.#channel}`)
+    } catch (error) {
+      // At a standby nobody can listen; each try would leave a connection there.
+      client.end().catch(() => {})
+      throw error
+    }
     // Stopped while it was connecting again.
     if (this.#stopped) {
       await client.end()

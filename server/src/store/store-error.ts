@@ -12,8 +12,9 @@ const SYSTEM = new Set([
   'EHOSTUNREACH',
   'ENOTFOUND',
 ])
+/** What the driver says itself has a text only; 'timeout expired' is that of a connection outside of a pool. */
 const DRIVER =
-  /Connection terminated|connection error|Client has encountered|timeout exceeded when trying to connect|Cannot use a pool/i
+  /Connection terminated|connection error|Client has encountered|timeout exceeded when trying to connect|^timeout expired$|Cannot use a pool/i
 
 /** Whether an error means that the database cannot be reached or is going away. */
 export function isStoreUnavailable(error: unknown): boolean {
