@@ -2,8 +2,8 @@ import pg from 'pg'
 import pino from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { instantFromTimestamp, timestampFromInstant } from '../../server/src/domain/instant.ts'
+import { readLedger } from '../../server/src/store/read-ledger.ts'
 import { resolveReadPoint, resolveRecordedUntil } from '../../server/src/store/read-point.ts'
-import { readServerPosition } from '../../server/src/store/server-position.ts'
 import { Store } from '../../server/src/store/store.ts'
 import { type TestDatabase, testDatabase } from '../harness/database.ts'
 import { until } from '../harness/wait.ts'
@@ -47,7 +47,7 @@ async function slowWriter(): Promise<{ commit: () => Promise<bigint> }> {
   }
 }
 
-const now = async () => timestampFromInstant((await readServerPosition(store)).clock)
+const now = async () => timestampFromInstant((await readLedger(store)).clock)
 
 const waitsForLock = () =>
   until('a read that waits for the ledger', async () => {
@@ -94,7 +94,7 @@ test('a read of now, and of a time long past, waits for nobody', async () => {
 
 test('what is compacted is refused, by revision and by time', async () => {
   for (let i = 0; i < 3; i++) await (await slowWriter()).commit()
-  const { head } = await readServerPosition(store)
+  const { head } = await readLedger(store)
   const commits = await store.query<{ revision: bigint; at: bigint }>({
     text: 'select revision, (extract(epoch from committed_at) * 1000000)::int8 as at from ledger_commit order by 1',
   })

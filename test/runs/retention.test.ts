@@ -1,6 +1,6 @@
 import { Holdfast } from '@holdfast/sdk'
 import { pino } from 'pino'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { openStore, type Store } from '../../server/src/store/store.ts'
 import { RunRetention } from '../../server/src/sweep/run-retention.ts'
 import { automate } from '../chef/messages.ts'
@@ -62,6 +62,17 @@ test('runs past their age or number go with their logs; the last success of ever
   expect(Number(rows[0].logs)).toBe(5)
   const last = (await holdfast.getInstance('web-0~airship')).deploymentId
   expect((await holdfast.getRun(last)).title).toBe('last of web-0')
+})
+
+test('a server whose own clock is ten years fast deletes nothing that the database takes for new', async () => {
+  const title = await run('of today', ['web-9'], 'failed')
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10 * YEAR_MS })
+  try {
+    await step({ retentionDays: 400, maxRuns: 100 })
+  } finally {
+    vi.useRealTimers()
+  }
+  expect(await left()).toContain(title)
 })
 
 test('a converge of years ago that is imported today stays as long as one of today', async () => {

@@ -2,7 +2,7 @@ import type { AdminServiceService } from '../../../proto/gen/holdfast/v1/admin_s
 import { timestampFromInstant } from '../domain/instant.ts'
 import { encodePageToken } from '../domain/page-token.ts'
 import { listSources } from '../store/list-sources.ts'
-import { readServerPosition } from '../store/server-position.ts'
+import { readLedger } from '../store/read-ledger.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
 import { check, fingerprintOf, MAX_PAGE_SIZE, pageLimit, pageViolations, positionOf } from './page-request.ts'
@@ -27,7 +27,7 @@ export function adminService({
   const { version, serverId, maxBatchEvents, maxRequestBytes } = server
   return {
     async getServerInfo(_request, { principal }) {
-      const { epoch, head, compacted, clock } = await readServerPosition(store)
+      const { epoch, head, compacted, clock } = await readLedger(store)
       return {
         version,
         ledgerEpoch: epoch,

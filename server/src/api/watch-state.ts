@@ -13,7 +13,7 @@ import { decodeResource, KIND_NAMES, type KindName } from '../domain/kind.ts'
 import { epochChanged, isLost, revisionAhead, revisionCompacted } from '../domain/lost-position.ts'
 import type { Feed } from '../ledger/feed.ts'
 import { messageParts } from '../ledger/message-parts.ts'
-import { readLedgerHead } from '../store/read-changes.ts'
+import { readLedger } from '../store/read-ledger.ts'
 import { snapshotPage } from '../store/snapshot-page.ts'
 import type { Store } from '../store/store.ts'
 import { FeedFollower, PROGRESS_MS } from './follow-feed.ts'
@@ -128,7 +128,7 @@ async function startOf(
 }
 
 async function snapshotOfNow(store: Store, feed: Feed): Promise<Start> {
-  const { epoch, head } = await readLedgerHead(store)
+  const { epoch, head } = await readLedger(store)
   await feed.caughtUp()
   return { epoch, revision: head, snapshotCursor: '' }
 }
@@ -138,7 +138,7 @@ async function resumed(
   { store, feed }: { store: Store; feed: Feed },
 ): Promise<Start> {
   await feed.caughtUp()
-  const { epoch, head, compacted } = await readLedgerHead(store)
+  const { epoch, head, compacted } = await readLedger(store)
   const { ledgerEpoch, revision, snapshotCursor } = position
   if (ledgerEpoch !== epoch) throw epochChanged(ledgerEpoch, epoch)
   if (revision > head) throw revisionAhead(revision, head)
@@ -211,7 +211,7 @@ function snapshotParts(
 
 /** A compaction that passed this revision meanwhile may have taken what the last pages should have shown. */
 async function refuseCompacted(store: Store, revision: bigint): Promise<void> {
-  const { compacted } = await readLedgerHead(store)
+  const { compacted } = await readLedger(store)
   if (revision < compacted) throw revisionCompacted(revision, compacted)
 }
 

@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import { epochChanged, revisionCompacted } from '../domain/lost-position.ts'
 import { beginEpoch, type KnownCommit, lacksCommit } from '../store/begin-epoch.ts'
-import { type LedgerHead, readChanges, readLedgerHead, type StoredChange } from '../store/read-changes.ts'
+import { readChanges, type StoredChange } from '../store/read-changes.ts'
+import { type LedgerStand, readLedger } from '../store/read-ledger.ts'
 import type { Store } from '../store/store.ts'
 import { entriesOf, type FeedChange, type FeedEntry } from './feed-entry.ts'
 import type { Commit } from './group-writer.ts'
@@ -84,7 +85,7 @@ export class Feed {
   }
 
   async start(): Promise<void> {
-    const { epoch, head, timeline } = await readLedgerHead(this.#store)
+    const { epoch, head, timeline } = await readLedger(this.#store)
     this.#epoch = epoch
     this.#head = head
     this.#timeline = timeline
@@ -146,7 +147,7 @@ export class Feed {
     const known = this.#epoch
     const changes = await this.#page(after)
     // Asked afterwards: a compaction in between may have taken some of what should have been read.
-    const { epoch, compacted } = await readLedgerHead(this.#store)
+    const { epoch, compacted } = await readLedger(this.#store)
     if (epoch !== known) throw epochChanged(known, epoch)
     if (after < compacted) throw revisionCompacted(after, compacted)
     return entriesOf(epoch, { from: after, to: changes.at(-1)?.revision ?? after }, changes)[0]
@@ -189,21 +190,21 @@ export class Feed {
       do {
         this.#tailAgain = false
         const known = this.#head
-        let ledger = await readLedgerHead(this.#store)
+        let ledger = await readLedger(this.#store)
         if (await this.#hasLost(ledger, known)) {
           this.#log.error(
             { known, head: ledger.head },
             'the database has lost revisions; beginning a new epoch',
           )
           await beginEpoch(this.#store, ledger.epoch)
-          ledger = await readLedgerHead(this.#store)
+          ledger = await readLedger(this.#store)
         }
         this.#leaveBehind(ledger)
         while (this.#head < ledger.head) {
           const from = this.#head
           const changes = await this.#page(from)
           // Asked afterwards, as in `next`.
-          ledger = await readLedgerHead(this.#store)
+          ledger = await readLedger(this.#store)
           if (this.#leaveBehind(ledger)) break
           // This process may have published the same meanwhile.
           if (this.#head !== from) continue
@@ -223,7 +224,7 @@ export class Feed {
   }
 
   /** Whether the database does not have what is in this feed: it has less, or after a failover something else. */
-  async #hasLost(ledger: LedgerHead, known: bigint): Promise<boolean> {
+  async #hasLost(ledger: LedgerStand, known: bigint): Promise<boolean> {
     if (ledger.epoch !== this.#epoch) return false
     if (ledger.head < known) return true
     if (ledger.timeline === this.#timeline) return false
@@ -233,7 +234,7 @@ export class Feed {
   }
 
   /** Goes on from the head when what is in between cannot be told: it is of another epoch, or no longer kept. */
-  #leaveBehind({ epoch, head, compacted, timeline }: LedgerHead): boolean {
+  #leaveBehind({ epoch, head, compacted, timeline }: LedgerStand): boolean {
     if (epoch === this.#epoch && this.#head >= compacted) return false
     this.#log.warn(
       { from: { epoch: this.#epoch, head: this.#head }, to: { epoch, head, compacted } },

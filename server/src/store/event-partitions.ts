@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { DAY_MS } from '../domain/instant.ts'
+import { DAY_MS, instantFromDate } from '../domain/instant.ts'
 import type { EventKey } from '../domain/load-keys.ts'
 import { inTransaction } from './transaction.ts'
 
@@ -76,9 +76,9 @@ export class EventPartitions {
     for (const month of missing) this.#known.add(month)
   }
 
-  /** Drops the months that lie wholly before `retentionDays` ago, and what belongs to them. Says which. */
-  async dropExpired(now: Date, retentionDays: number): Promise<Month[]> {
-    const cutoff = new Date(now.getTime() - retentionDays * DAY_MS).toISOString().slice(0, 7)
+  /** Drops the months that lie wholly before a time, and what belongs to them. Says which. */
+  async dropExpired(before: Date): Promise<Month[]> {
+    const cutoff = monthOf(instantFromDate(before))
     const expired: Month[] = []
     await this.#exclusively(async (client) => {
       const { rows } = await client.query<{ name: string }>(

@@ -4,23 +4,6 @@ import type { ChangeRecord } from '../domain/rows.ts'
 import { micros } from './pg-types.ts'
 import type { Store } from './store.ts'
 
-/** Where the ledger stands. */
-export interface LedgerHead {
-  epoch: bigint
-  head: bigint
-  compacted: bigint
-  /** Of the database, when its last writer found it. */
-  timeline: number
-}
-
-export async function readLedgerHead(store: Store): Promise<LedgerHead> {
-  const rows = await store.query<{ epoch: bigint; head: bigint; compacted: bigint; timeline: number }>({
-    name: 'ledger-head',
-    text: 'select epoch, head, compacted, timeline from ledger where id = 1',
-  })
-  return rows[0]!
-}
-
 /** A change as it is read back, with the time of its commit. */
 export interface StoredChange extends Omit<ChangeRecord, 'name'> {
   committedAt: Instant

@@ -3,10 +3,9 @@ import { HoldfastError, refuseViolations } from '../domain/error.ts'
 import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import { revisionAhead, revisionCompacted } from '../domain/lost-position.ts'
 import { formatRfc3339, timeViolation } from '../domain/rfc3339.ts'
-import { micros } from './pg-types.ts'
+import { type LedgerStand, readLedger, readLedgerAfterWriters } from './read-ledger.ts'
 import { sql, sqlTime } from './sql.ts'
 import type { Store } from './store.ts'
-import { storeError } from './store-error.ts'
 
 /** When a request asks to read: a time, a revision, or neither. */
 export interface ReadTime {
@@ -24,16 +23,6 @@ export interface ReadPoint {
   now: boolean
 }
 
-interface Position {
-  head: bigint
-  compacted: bigint
-  last_time: bigint
-  clock: bigint
-}
-
-const POSITION = `select head, compacted, ${micros('last_time')} as last_time,
-  ${micros('clock_timestamp()')} as clock from ledger where id = 1`
-
 /**
  * Finds the revision that a request reads at. The answer for a time is final: no later commit can fall before
  * it. Throws INVALID_REQUEST when both are set, REVISION_AHEAD for the future by the database's clock,
@@ -44,27 +33,22 @@ export async function resolveReadPoint(store: Store, { readTime, revision }: Rea
     const description = 'cannot be together with revision; send one of them'
     refuseViolations([{ field: 'read_time', description }])
   }
-  const position = await readPosition(store)
-  const { head, compacted } = position
-  if (readTime !== undefined) return atTime(store, readTime, position)
-  if (revision === 0n) return { revision: head, head, now: true }
+  const ledger = await readLedger(store)
+  if (readTime !== undefined) return atTime(store, readTime, ledger)
+  const { head } = ledger
+  return revision === 0n ? { revision: head, head, now: true } : atRevision(ledger, revision)
+}
+
+function atRevision({ head, compacted }: LedgerStand, revision: bigint, now = false): ReadPoint {
   if (revision > head) throw revisionAhead(revision, head)
   if (revision < compacted) throw revisionCompacted(revision, compacted)
-  return { revision, head, now: false }
+  return { revision, head, now }
 }
 
-async function readPosition(store: Store): Promise<Position> {
-  const rows = await store.query<Position & { [column: string]: bigint }>({
-    name: 'read-point',
-    text: POSITION,
-  })
-  return rows[0]!
-}
-
-async function atTime(store: Store, readTime: Timestamp, position: Position): Promise<ReadPoint> {
+async function atTime(store: Store, readTime: Timestamp, ledger: LedgerStand): Promise<ReadPoint> {
   const time = readableTime(readTime)
-  if (time > position.clock) throw timeAhead(time, position.clock)
-  const { head } = time < position.last_time ? position : await afterWriters(store)
+  if (time > ledger.clock) throw timeAhead(time, ledger.clock)
+  const { head } = time < ledger.lastTime ? ledger : await readLedgerAfterWriters(store)
   // One statement: a compaction in between must not make what it took look like what never was.
   const [found] = await store.query<{ revision: bigint | null; compacted: bigint }>(
     sql`select l.compacted, (
@@ -79,31 +63,14 @@ async function atTime(store: Store, readTime: Timestamp, position: Position): Pr
   return { revision, head: head > revision ? head : revision, now: false }
 }
 
-/**
- * The position once every writer that took its time before now has committed. A writer holds the ledger's row
- * from before it reads the clock until its commit, so a lock on the row waits for it, and later ones read a
- * later clock.
- */
-async function afterWriters(store: Store): Promise<Position> {
-  try {
-    const locked = await store.pool.query<Position & { [column: string]: bigint }>({
-      name: 'read-point-after-writers',
-      text: `${POSITION} for key share`,
-    })
-    return locked.rows[0]!
-  } catch (error) {
-    throw storeError(error)
-  }
-}
-
 function readableTime(time: Timestamp): Instant {
   const violation = timeViolation('read_time', time)
   if (violation !== undefined) refuseViolations([violation])
   return instantFromTimestamp(time)
 }
 
-function timeAhead(time: Instant, clock: bigint): HoldfastError {
-  const [readTime, serverTime] = [formatRfc3339(time), formatRfc3339(clock as Instant)]
+function timeAhead(time: Instant, clock: Instant): HoldfastError {
+  const [readTime, serverTime] = [formatRfc3339(time), formatRfc3339(clock)]
   return new HoldfastError(
     'REVISION_AHEAD',
     `read_time ${readTime} is in the future: the server's clock says ${serverTime}; leave it unset to read now`,
@@ -116,11 +83,11 @@ function timeAhead(time: Instant, clock: bigint): HoldfastError {
  * later falls before it. Throws REVISION_AHEAD for the future.
  */
 export async function resolveRecordedUntil(store: Store, readTime: Timestamp | undefined): Promise<Instant> {
-  const position = await readPosition(store)
-  if (readTime === undefined) return position.clock as Instant
+  const { clock, lastTime } = await readLedger(store)
+  if (readTime === undefined) return clock
   const time = readableTime(readTime)
-  if (time > position.clock) throw timeAhead(time, position.clock)
-  if (time >= position.last_time) await afterWriters(store)
+  if (time > clock) throw timeAhead(time, clock)
+  if (time >= lastTime) await readLedgerAfterWriters(store)
   return time
 }
 
@@ -129,8 +96,5 @@ export async function resumeReadPoint(
   store: Store,
   { revision, now }: { revision: bigint; now: boolean },
 ): Promise<ReadPoint> {
-  const { head, compacted } = await readPosition(store)
-  if (revision > head) throw revisionAhead(revision, head)
-  if (revision < compacted) throw revisionCompacted(revision, compacted)
-  return { revision, head, now }
+  return atRevision(await readLedger(store), revision, now)
 }

@@ -1,27 +1,15 @@
-import type { Logger } from 'pino'
+import { instantFromDate } from '../domain/instant.ts'
 import { monthOf, nextMonth } from '../store/event-partitions.ts'
-import type { Store } from '../store/store.ts'
-import { Sweep } from './sweep.ts'
+import { RetentionSweep } from './retention-sweep.ts'
 
 /** Makes the partitions of this month and the next two before they are needed, and drops months past retention. */
-export class EventUpkeep extends Sweep {
-  readonly #store: Store
-  readonly #retentionDays: number
-  readonly #now: () => Date
-
-  constructor(options: { store: Store; log: Logger; retentionDays: number; now?: () => Date }) {
-    super({ log: options.log, everyMs: 3_600_000 })
-    this.#store = options.store
-    this.#retentionDays = options.retentionDays
-    this.#now = options.now ?? (() => new Date())
-  }
-
-  async step(): Promise<void> {
-    const now = this.#now()
-    const month = monthOf(BigInt(now.getTime()) * 1000n)
+export class EventUpkeep extends RetentionSweep {
+  protected async expire({ now, before }: { now: Date; before: Date }): Promise<void> {
+    const { partitions } = this.store
+    const month = monthOf(instantFromDate(now))
     const next = nextMonth(month)
-    await this.#store.partitions.ensure([month, next, nextMonth(next)])
-    const dropped = await this.#store.partitions.dropExpired(now, this.#retentionDays)
+    await partitions.ensure([month, next, nextMonth(next)])
+    const dropped = await partitions.dropExpired(before)
     if (dropped.length > 0) this.log.info({ dropped }, 'dropped events past their retention')
   }
 }
