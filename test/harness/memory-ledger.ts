@@ -118,6 +118,8 @@ export class MemoryLedger {
     if (keys.rules) for (const { name } of this.all('rule')) this.#loadRow(state, this.#rows.get(name))
     // Of the machines that are scanned the database gives the findings and what belongs to them; here, of all.
     if (keys.scanned.length > 0) {
+      for (const [name, { observedAt }] of this.scans)
+        state.scannedAt.set(this.#rows.get(name)!.id, observedAt)
       const findings = this.all('finding')
       for (const finding of findings) {
         const instance = `instances/${finding.name.slice('findings/'.length)}`

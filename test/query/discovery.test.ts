@@ -134,3 +134,14 @@ test('what must run and was never found is absent, and found by that', async () 
   expect(await findings('present = true AND machine = empty')).toEqual([])
   expect((await holdfast.getInstance('empty~redis')).state).toBe(1)
 })
+
+test('a scan that comes late finds nothing of what a newer one showed to be gone', async () => {
+  const redis = { pid: 9, executableName: 'redis-server', commandArgs: ['redis-server'] }
+  const seen = (processes: (typeof redis)[], minutesAgo: number) =>
+    holdfast.observe('late', { processes, occurredAt: new Date(Date.now() - minutesAgo * 60_000) })
+  await seen([], 1)
+  await seen([redis], 2)
+  expect(await findings('machine = late')).toEqual([])
+  await seen([redis], 0)
+  expect(await findings('machine = late')).toEqual(['findings/late~redis'])
+})

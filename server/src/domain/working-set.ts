@@ -37,6 +37,8 @@ export class WorkingSet {
   readonly targets = new Map<string, TargetRow>()
   readonly changedTargets = new Set<string>()
   readonly scans = new Map<bigint, { observedAt: Instant; scan: ProcessScan }>()
+  /** When the processes of machines were last seen, before this batch. */
+  readonly scannedAt = new Map<bigint, Instant>()
   /** What became of an alias of a machine, by `aliasKey` and machine; the last word counts. */
   readonly aliases = new Map<string, { alias: Alias; machineId: bigint; gone: boolean }>()
 
@@ -281,6 +283,13 @@ export class WorkingSet {
     if (this.changedTargets.has(key)) return
     this.changedTargets.add(key)
     this.#undo.push(() => this.changedTargets.delete(key))
+  }
+
+  /** When the processes of a machine were last seen. */
+  lastScanAt({ id }: Row<'machine'>): Instant {
+    const stored = this.scannedAt.get(id) ?? NEVER
+    const put = this.scans.get(id)?.observedAt ?? NEVER
+    return put > stored ? put : stored
   }
 
   /** Puts the last scan of a machine's processes, unless a later one is there. */

@@ -89,6 +89,7 @@ export function addLoaded(state: WorkingSet, rows: readonly LoadedRow[], cache: 
     if (row.kind === LoadedKind.source) addSource(state, row)
     else if (row.kind === LoadedKind.storedEvent) state.storedEvents.add(`${row.name}\n${row.detail}`)
     else if (row.kind === LoadedKind.target) addTarget(state, row)
+    else if (row.kind === LoadedKind.scan) state.scannedAt.set(row.id, row.observed_at as Instant)
     else if (row.kind === LoadedKind.lease) state.leases.set(row.name, leaseOf(row))
     else if (row.detail === FOLLOWED) follow(state, row, cache)
     else state.add(currentRow(kindName(row.kind), row, cache))
@@ -101,7 +102,7 @@ const named = (kind: KindName, names: string[]): Part => ({
   values: [textArray(names)],
 })
 
-/** The findings of machines, with the instances and services that they are or may become. */
+/** The findings of machines, with the instances and services that they are or may become, and when each was scanned. */
 function discovered(refs: MachineRef[]): Part[] {
   const strong = refs.flatMap(({ aliases }) => aliases.filter(isStrong))
   const values = [
@@ -109,11 +110,17 @@ function discovered(refs: MachineRef[]): Part[] {
     int2Array(strong.map(({ kind }) => kind)),
     textArray(strong.map(({ value }) => value)),
   ]
-  const found = `finding where finding.machine_id in (
-    select m.id from machine m where m.name = any($1::text[]) union
+  const machines = `select m.id from machine m where m.name = any($1::text[]) union
     select a.machine_id from unnest($2::int2[], $3::text[]) k(kind, value)
-    join machine_alias a on a.kind = k.kind and a.value = k.value)`
+    join machine_alias a on a.kind = k.kind and a.value = k.value`
+  const found = `finding where finding.machine_id in (${machines})`
   return [
+    {
+      name: 'scanned',
+      text: `${select(LoadedKind.scan, { id: 'machine_id', observed_at: micros('observed_at') })}
+        from process_scan where machine_id in (${machines})`,
+      values,
+    },
     { name: 'found', text: `${resource('finding')} from ${found}`, values },
     {
       name: 'found-instances',

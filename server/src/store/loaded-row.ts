@@ -17,7 +17,14 @@ export interface LoadedRow {
 }
 
 /** Kinds of loaded rows beside those of resources. */
-export const LoadedKind = { ledger: 0, source: 101, storedEvent: 102, target: 103, lease: 104 } as const
+export const LoadedKind = {
+  ledger: 0,
+  source: 101,
+  storedEvent: 102,
+  target: 103,
+  lease: 104,
+  scan: 105,
+} as const
 
 /** A part of the load: these columns of its rows. */
 export const select = (

@@ -139,6 +139,30 @@ test('a program of an interpreter is found once it has run for a minute, and the
   expect(finding(ledger, 'findings/web-0~job')).toMatchObject({ present: true, process: { pid: 2n } })
 })
 
+test('what newer scans showed to be gone is not found in one that arrives late', () => {
+  const ledger = new MemoryLedger()
+  ledger.do(scan(60, []))
+  const { head } = ledger
+  ledger.do(scan(30, [redis(1)]))
+  expect(ledger.all('finding')).toEqual([])
+  expect(ledger.head).toBe(head)
+  ledger.do(scan(60, [redis(1)]))
+  expect(finding(ledger).present).toBe(true)
+})
+
+test('nor is what was found before, and was gone in more than one of them', () => {
+  const ledger = new MemoryLedger()
+  ledger.do(scan(0, [redis(1)]))
+  ledger.do(resolve('ACCEPTED'))
+  ledger.do(scan(60, []))
+  ledger.do(scan(120, []))
+  ledger.do(scan(90, [redis(2)]))
+  expect(finding(ledger).state).toBe(Finding_State.VANISHED)
+  expect(instance(ledger).state).toBe(Instance_State.VANISHED)
+  ledger.do(scan(150, [redis(2)]))
+  expect(finding(ledger).state).toBe(Finding_State.MONITORED)
+})
+
 test('a scan that arrives late overturns nothing', () => {
   const ledger = new MemoryLedger()
   ledger.do(scan(60, [redis(1)]))

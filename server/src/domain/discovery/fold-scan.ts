@@ -28,9 +28,12 @@ export function foldScan(
     processes,
   )
   const services = new Set([...matches.values()].map(({ service }) => service))
+  // What is not there was not there in a later scan either: that it was once is no news.
+  const behind = origin.effectiveAt < state.lastScanAt(machine)
   for (const row of [...state.rows.finding.values()]) {
     const finding = row.resource
     if (finding.machine !== machine.resource.name || isLate(row, origin)) continue
+    if (behind && !finding.present) continue
     const key = `${finding.service}~${finding.slot}`
     const match = matches.get(key)
     matches.delete(key)
@@ -43,6 +46,7 @@ export function foldScan(
       loseSight(state, row, origin)
     }
   }
+  if (behind) return
   for (const match of matches.values()) {
     const place = { machine: idOf(machine.resource.name), service: match.service, slot: match.slot }
     const found = state.find('finding', findingName(place))
