@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
+import { json as jsonOf } from 'node:stream/consumers'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { AdminServiceService, GetServerInfoResponse } from '../../proto/gen/holdfast/v1/admin_service.ts'
@@ -50,6 +52,17 @@ async function post(url: string, body: unknown, headers: Record<string, string> 
     headers: response.headers,
     body: (await response.json()) as Answer['body'],
   }
+}
+
+/** A POST with headers that `fetch` keeps for itself. */
+async function send(
+  url: string,
+  headers: Record<string, string>,
+): Promise<{ status: number; code?: string }> {
+  const call = request(url, { method: 'POST', headers })
+  call.end('x')
+  const [answer] = (await once(call, 'response')) as [IncomingMessage]
+  return { ...((await jsonOf(answer)) as object), status: answer.statusCode! }
 }
 
 /** A listener with a door and one method, without a database. */
@@ -153,15 +166,64 @@ test('with TLS it speaks https', async () => {
   expect(at.url).toMatch(/^https:/)
 })
 
-test('without tokens a page that points its name at this machine is refused', async () => {
-  await using at = await listener()
-  const status = await new Promise((resolve, reject) => {
-    const call = request(`${at.url}/door`, { method: 'POST', headers: { host: 'evil.example' } }, (answer) =>
-      resolve(answer.resume().statusCode),
+test.each([
+  ['points its name at this machine', { host: 'evil.example' }],
+  ['comes from elsewhere', { origin: 'https://evil.example' }],
+  ['comes from another server of this machine', { origin: 'http://127.0.0.1:1' }],
+  ['is a file or in a sandbox', { origin: 'null' }],
+])('without tokens a page that %s writes nothing, also not through a door', async (_what, headers) => {
+  let calls = 0
+  await using at = await listener({}, { handle: async () => ({ status: 200, json: calls++ }) })
+  expect(await send(`${at.url}/door`, headers)).toMatchObject({ status: 403, code: 'permission_denied' })
+  expect(calls).toBe(0)
+})
+
+test('a page of the server itself may call, and with tokens any that has one', async () => {
+  await using open = await listener()
+  expect(await send(`${open.url}/door`, { origin: open.url })).toMatchObject({ status: 202 })
+  await using closed = await listener({ tokens: parseTokenFile('alice:s3cret\n') })
+  const headers = { origin: 'https://tools.example', authorization: 'Bearer s3cret' }
+  expect(await send(`${closed.url}/door`, headers)).toMatchObject({ status: 202 })
+})
+
+test.each(['caf\u00e9', 'a\tb'])(
+  'a header of %j ends its call at most, and is no id, name or token',
+  async (odd) => {
+    await using open = await listener()
+    const asked = await post(`${open.url}/door`, '', { 'x-request-id': odd })
+    expect(asked).toMatchObject({ status: 202, body: { principal: 'anonymous@loopback' } })
+    expect(asked.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    expect(await post(`${open.url}/door`, '', { 'holdfast-principal': odd })).toMatchObject({ status: 401 })
+    await using closed = await listener(
+      { tokens: parseTokenFile('alice:s3cret\n') },
+      { tokenHeader: 'x-door-token' },
     )
-    call.once('error', reject).end('x')
-  })
-  expect(status).toBe(403)
+    for (const name of ['authorization', 'x-door-token']) {
+      expect(await post(`${closed.url}/door`, '', { [name]: `Bearer ${odd}` })).toMatchObject({ status: 401 })
+    }
+  },
+)
+
+test('a body without a length that grows too long is refused, also while every call is logged', async () => {
+  const logged: string[] = []
+  const log = pino({ level: 'debug' }, { write: (line) => void logged.push(line) })
+  await using at = await listener({ log })
+  const call = request(`${at.url}/door`, { method: 'POST' })
+  const answered = once(call, 'response')
+  call.write('longer than ten')
+  const [answer] = (await answered) as [IncomingMessage]
+  expect(answer.resume().statusCode).toBe(413)
+  call.destroy()
+  expect(JSON.parse(logged[0]!)).toMatchObject({ peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) })
+})
+
+test('a server that cannot read its own descriptors drops the call and stays', async () => {
+  const logged: string[] = []
+  const log = pino({ level: 'error' }, { write: (line) => void logged.push(line) })
+  await using at = await listener({ log, descriptorSet: () => Promise.reject(new Error('no such file')) })
+  await expect(post(`${at.url}/nothing`, '')).rejects.toThrow()
+  expect(logged.join('')).toContain('no such file')
+  expect(await post(`${at.url}/door`, '')).toMatchObject({ status: 202 })
 })
 
 test('a drain finishes what is under way and takes nothing new', async () => {

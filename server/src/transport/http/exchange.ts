@@ -10,6 +10,7 @@ export class Exchange implements SurfaceCall {
   readonly request: IncomingMessage
   readonly metadata = new Metadata()
   readonly #response: ServerResponse
+  readonly #peer: string
   readonly #deadlineMs: number
   #timer: NodeJS.Timeout | undefined
 
@@ -17,19 +18,17 @@ export class Exchange implements SurfaceCall {
   constructor(request: IncomingMessage, response: ServerResponse, tokenHeader?: string) {
     this.request = request
     this.#response = response
-    for (const name of headersOfACall) {
-      const value = request.headers[name]
-      if (typeof value === 'string') this.metadata.set(name, value)
-    }
-    const token = tokenHeader === undefined ? undefined : request.headers[tokenHeader]
-    if (typeof token === 'string') this.metadata.set('authorization', `Bearer ${token}`)
+    // Read now: a request whose body is left unread loses its socket.
+    const { remoteAddress, remotePort } = request.socket
+    this.#peer = `${remoteAddress}:${remotePort}`
+    for (const name of headersOfACall) this.#copy(name, request.headers[name])
+    if (tokenHeader !== undefined) this.#copy('authorization', request.headers[tokenHeader], 'Bearer ')
     const timeoutMs = /^\d{1,10}$/.exec(String(request.headers['connect-timeout-ms']))?.[0]
     this.#deadlineMs = timeoutMs === undefined ? Number.POSITIVE_INFINITY : Date.now() + Number(timeoutMs)
   }
 
   getPeer(): string {
-    const { remoteAddress, remotePort } = this.request.socket
-    return `${remoteAddress}:${remotePort}`
+    return this.#peer
   }
 
   getDeadline(): number {
@@ -73,5 +72,14 @@ export class Exchange implements SurfaceCall {
       ...(unread && { connection: 'close' }),
     })
     this.#response.end(body)
+  }
+
+  /**
+   * HTTP lets more through than the printable ASCII that `Metadata` takes. Such a value is copied as an empty one, which
+   * nothing takes for an id, a name or a token: as if it were absent, its caller would be somebody else.
+   */
+  #copy(name: string, value: string | string[] | undefined, prefix = ''): void {
+    if (typeof value !== 'string') return
+    this.metadata.set(name, /^[ -~]*$/.test(value) ? prefix + value : '')
   }
 }

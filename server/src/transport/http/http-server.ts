@@ -62,7 +62,10 @@ export class HttpServer {
     this.#authenticate = authentication(options)
     const timeouts = { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs }
     const listener = (request: IncomingMessage, response: ServerResponse) =>
-      void this.#serve(request, response)
+      void this.#serve(request, response).catch((error: unknown) => {
+        options.log.error({ err: error }, 'a request could not be answered')
+        response.destroy()
+      })
     this.#server =
       options.tls === undefined
         ? createServer(timeouts, listener)
@@ -150,7 +153,7 @@ export class HttpServer {
     })
     let working: Promise<RouteAnswer> | undefined
     try {
-      this.#checkHost(request)
+      this.#checkCaller(request)
       if (route === undefined) {
         throw new HttpRefusal(404, `there is nothing at ${path}; methods are at /holdfast.v1.Service/Method`)
       }
@@ -178,13 +181,18 @@ export class HttpServer {
   }
 
   /**
-   * Without tokens whoever reaches loopback may write, and a browser on this machine does: a page that points its own
-   * name at 127.0.0.1 is stopped by the name, any other by the content type, which needs a preflight.
+   * Without tokens whoever reaches loopback may write, and a browser on this machine does. A page that points its own
+   * name at 127.0.0.1 is stopped by the name, any other by its origin, which browsers send with every POST.
    */
-  #checkHost({ headers: { host = '' } }: IncomingMessage): void {
-    const name = splitAddress(host)?.host ?? host
-    if (this.#options.tokens !== undefined || isLoopback(name)) return
-    const hint = 'without tokens only names of this machine are taken, such as 127.0.0.1'
-    throw new HttpRefusal(403, `the host ${JSON.stringify(host)} is not known here; ${hint}`)
+  #checkCaller({ headers: { host = '', origin } }: IncomingMessage): void {
+    if (this.#options.tokens !== undefined) return
+    if (!isLoopback(splitAddress(host)?.host ?? host)) {
+      const hint = 'without tokens only names of this machine are taken, such as 127.0.0.1'
+      throw new HttpRefusal(403, `the host ${JSON.stringify(host)} is not known here; ${hint}`)
+    }
+    if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host)) {
+      const hint = 'without tokens no page of another server may call'
+      throw new HttpRefusal(403, `the origin ${JSON.stringify(origin)} is not this server; ${hint}`)
+    }
   }
 }
