@@ -28,7 +28,10 @@ export const lockChanges = (revision: bigint): Part[] =>
     values: [revision],
   }))
 
-/** Everything that a table of locks begins with: what is held, waits or stands, and what ended lately. */
+/**
+ * Everything that a table of locks begins with: what is held, waits or stands, what ended and is in the way for a while,
+ * and what ended lately, so that a request that is made again is known.
+ */
 export function loadLocks(): Statement {
   const all = (kind: 'lock' | 'hold', where: string): Part => ({
     name: `all-${kind}s`,
@@ -44,8 +47,9 @@ export function loadLocks(): Statement {
   const lately = `select c.resource_id from (
     select * from change where kind in (6, 7) order by revision desc limit 5000) c
     where c.committed_at > clock_timestamp() - interval '2 minutes'`
+  const delays = 'select lock_id from lock_delay where until > clock_timestamp()'
   return allRead([
-    all('lock', `t.id in (select id from live_lock_id union ${lately})`),
+    all('lock', `t.id in (select id from live_lock_id union ${delays} union ${lately})`),
     all('hold', 't.state < 2'),
   ])
 }

@@ -20,6 +20,7 @@ import { fromMicros, micros } from './pg-types.ts'
 import type { Statement } from './pipeline.ts'
 import { insertEvents, insertTargets } from './save-events.ts'
 import { saveLiveLocks } from './save-live-locks.ts'
+import { saveLockDelays } from './save-lock-delays.ts'
 import { saveResources } from './save-resources.ts'
 
 /** Who writes a batch. */
@@ -57,7 +58,7 @@ export function saveBatch(state: WorkingSet, { writer, assumption }: Writing): S
   const targets = state.events.flatMap((event) => event.targets.map((machineId) => ({ machineId, event })))
   if (targets.length > 0) statements.push(insertTargets(targets))
 
-  statements.push(...saveResources(state), ...saveLiveLocks(state))
+  statements.push(...saveResources(state), ...saveLiveLocks(state), ...saveLockDelays(state))
   const seen = Map.groupBy(
     [...state.observed].filter((row) => !state.dirty.has(row as unknown as Row<KindName>)),
     (row) => row.kind,

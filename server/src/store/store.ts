@@ -17,6 +17,7 @@ import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
 import { ListIndexes } from './migrations/list-indexes.ts'
 import { LiveLocks } from './migrations/live-locks.ts'
+import { LockDelays } from './migrations/lock-delays.ts'
 import { Locks } from './migrations/locks.ts'
 import { ReportIntervals } from './migrations/report-intervals.ts'
 import { RunSearch } from './migrations/run-search.ts'
@@ -104,6 +105,7 @@ export class Store {
             LiveLocks,
             AssumeFunction,
             Epochs,
+            LockDelays,
           ],
           snapshot: false,
           transactional: true,

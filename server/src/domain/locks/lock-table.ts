@@ -198,9 +198,8 @@ export class LockTable {
   #keepEnded(row: LockRow): void {
     const lock = row.resource
     this.#ended.keep(row)
-    if (lock.lockDelay === undefined || lock.grantTime === undefined || !LOST.has(lock.endCause)) return
-    const until = (instantFromTimestamp(lock.endTime!) + microsOf(lock.lockDelay)) as Instant
-    this.#delays.set(lock.name, { lock, until })
+    const until = delayAfter(lock)
+    if (until !== undefined) this.#delays.set(lock.name, { lock, until })
   }
 
   #setHold(row: HoldRow): void {
@@ -226,6 +225,12 @@ export const isHeld = (row: LockRow): boolean => row.resource.state === Lock_Sta
 
 export const microsOf = ({ seconds, nanos }: Duration): bigint =>
   seconds * 1_000_000n + BigInt(Math.trunc(nanos / 1000))
+
+/** Until when a lock whose holder was lost is in the way after its end; undefined for every other one. */
+export function delayAfter({ lockDelay, grantTime, endTime, endCause }: Lock): Instant | undefined {
+  if (lockDelay === undefined || grantTime === undefined || !LOST.has(endCause)) return undefined
+  return (instantFromTimestamp(endTime!) + microsOf(lockDelay)) as Instant
+}
 
 /** When a wait or a hold of a lock is over. */
 function dueOf(lock: Lock): Instant | undefined {
