@@ -43,9 +43,10 @@ export interface Hold {
   untilCondition: string;
   /**
    * A CEL expression that narrows it to some attempts: it blocks only those for which this is true. Empty:
-   * all. It may use `attempt.environment`, `attempt.service`, `attempt.machine` (of the scope that overlaps),
-   * `attempt.principal`, `attempt.owner`, `attempt.mode`, and the attempt's attributes, such as
-   * `attempt.version >= "20110502"`. An attempt that it cannot be worked out for is blocked.
+   * all. It may use `attempt.environment`, `attempt.service`, `attempt.machine` (of what the attempt and the hold
+   * have in common; not there where both say `*`), `attempt.principal`, `attempt.owner`, `attempt.mode`, and the
+   * attempt's attributes, such as `attempt.version >= "20110502"`. An attempt that it cannot be worked out for is
+   * blocked.
    */
   when: string;
   /** Principals whom it does not block. */

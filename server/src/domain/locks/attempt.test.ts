@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { Hold } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { Lock_Mode } from '../../../../proto/gen/holdfast/v1/lock.ts'
+import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { type Attempt, blocks, whenViolation } from './attempt.ts'
 import { normalScope } from './scope.ts'
 
@@ -40,6 +41,21 @@ test('an attribute cannot pass for what the server knows', () => {
   const forged = { ...deploy, attributes: { principal: 'root', environment: 'staging' } }
   expect(blocks(hold('attempt.principal == "ann"'), forged)).toBe(true)
   expect(blocks(hold('attempt.environment == "production"'), forged)).toBe(true)
+})
+
+test('a hold on one machine blocks a lock on them all, and what both leave open blocks', () => {
+  const on = (scope: Scope, when: string) => ({ ...hold(when), scope })
+  const all = { ...deploy, scopes: [box('production', 'airship')] }
+  expect(blocks(on(box('production', 'airship'), 'attempt.machine == "web-0"'), all)).toBe(true)
+  expect(blocks(on(box('production', 'airship'), 'attempt.machine != "web-0"'), all)).toBe(true)
+  expect(blocks(on(box('production', '', 'web-0'), 'attempt.machine == "web-0"'), all)).toBe(true)
+  expect(blocks(on(box('production', '', 'web-1'), 'attempt.machine == "web-0"'), all)).toBe(false)
+  expect(blocks(on(box('production'), 'attempt.service == "mast"'), all)).toBe(false)
+})
+
+test('an attribute cannot stand in for a part of the scope that is left open', () => {
+  const forged = { ...deploy, scopes: [box('production', 'airship')], attributes: { machine: 'web-9' } }
+  expect(blocks(hold('attempt.machine == "web-0"'), forged)).toBe(true)
 })
 
 test('of several scopes each that overlaps the hold is asked about', () => {

@@ -3,7 +3,7 @@ import type { Hold } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { type Lock, Lock_Mode } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import type { FieldViolation } from '../error.ts'
-import { overlaps } from './scope.ts'
+import { ANY, DIMENSIONS, overlaps } from './scope.ts'
 
 /** Who wants what: what blockers are looked for. */
 export interface Attempt {
@@ -50,17 +50,19 @@ export function whenViolation(field: string, text: string): FieldViolation | und
 export function blocks(hold: Hold, attempt: Attempt): boolean {
   if (hold.allows.includes(attempt.principal)) return false
   if (hold.when === '') return true
+  const { principal, owner, attributes } = attempt
+  const mode = attempt.mode === Lock_Mode.SHARED ? 'shared' : 'exclusive'
   return attempt.scopes.some((scope) => {
     if (!overlaps(scope, hold.scope!)) return false
-    const { environment, service, machine } = scope
-    const { principal, owner, attributes } = attempt
-    const mode = attempt.mode === Lock_Mode.SHARED ? 'shared' : 'exclusive'
+    const variables: Record<string, string> = { ...attributes, principal, owner, mode }
+    for (const dimension of DIMENSIONS) {
+      const value = scope[dimension] === ANY ? hold.scope![dimension] : scope[dimension]
+      // Of all values none is known: one of them may be what the hold is about. Nor may an attribute stand in for it.
+      if (value === ANY) delete variables[dimension]
+      else variables[dimension] = value
+    }
     try {
-      return (
-        compiled(hold.when)({
-          attempt: { ...attributes, environment, service, machine, principal, owner, mode },
-        }) !== false
-      )
+      return compiled(hold.when)({ attempt: variables }) !== false
     } catch {
       return true
     }
