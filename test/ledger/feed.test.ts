@@ -70,10 +70,12 @@ test('W8 caught up means everything committed before the call, also when a look 
   // Holds the answer to a look back, after the database has given it.
   let gate: Promise<void> | undefined
   const slow = Object.assign(Object.create(store) as Store, {
-    query: async (statement: Parameters<Store['query']>[0]) => {
-      const rows = await store.query(statement)
-      await gate
-      return rows
+    prompt: {
+      query: async (statement: Parameters<Store['query']>[0]) => {
+        const rows = await store.prompt.query(statement)
+        await gate
+        return rows
+      },
     },
   })
   await using feed = await openFeed({ store: slow })

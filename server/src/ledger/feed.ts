@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { epochChanged, revisionCompacted } from '../domain/lost-position.ts'
 import { beginEpoch, type KnownCommit, lacksCommit } from '../store/begin-epoch.ts'
+import type { Queries } from '../store/connections.ts'
 import { readChanges, type StoredChange } from '../store/read-changes.ts'
 import { type LedgerStand, readLedger } from '../store/read-ledger.ts'
 import type { Store } from '../store/store.ts'
@@ -145,7 +146,7 @@ export class Feed {
     const entry = this.nextInMemory(after)
     if (entry !== undefined || after >= this.#head) return entry
     const known = this.#epoch
-    const changes = await this.#page(after)
+    const changes = await this.#page(after, this.#store)
     // Asked afterwards: a compaction in between may have taken some of what should have been read.
     const { epoch, compacted } = await readLedger(this.#store)
     if (epoch !== known) throw epochChanged(known, epoch)
@@ -190,21 +191,21 @@ export class Feed {
       do {
         this.#tailAgain = false
         const known = this.#head
-        let ledger = await readLedger(this.#store)
+        let ledger = await readLedger(this.#store.prompt)
         if (await this.#hasLost(ledger, known)) {
           this.#log.error(
             { known, head: ledger.head },
             'the database has lost revisions; beginning a new epoch',
           )
-          await beginEpoch(this.#store, ledger.epoch)
-          ledger = await readLedger(this.#store)
+          await beginEpoch(this.#store.prompt, ledger.epoch)
+          ledger = await readLedger(this.#store.prompt)
         }
         this.#leaveBehind(ledger)
         while (this.#head < ledger.head) {
           const from = this.#head
-          const changes = await this.#page(from)
+          const changes = await this.#page(from, this.#store.prompt)
           // Asked afterwards, as in `next`.
-          ledger = await readLedger(this.#store)
+          ledger = await readLedger(this.#store.prompt)
           if (this.#leaveBehind(ledger)) break
           // This process may have published the same meanwhile.
           if (this.#head !== from) continue
@@ -228,7 +229,7 @@ export class Feed {
     if (ledger.epoch !== this.#epoch) return false
     if (ledger.head < known) return true
     if (ledger.timeline === this.#timeline) return false
-    const lost = this.#last !== undefined && (await lacksCommit(this.#store, this.#last))
+    const lost = this.#last !== undefined && (await lacksCommit(this.#store.prompt, this.#last))
     if (!lost) this.#timeline = ledger.timeline
     return lost
   }
@@ -252,8 +253,8 @@ export class Feed {
   }
 
   /** The next changes after `after`, about a page of them. */
-  async #page(after: bigint): Promise<StoredChange[]> {
-    const changes = await readChanges(this.#store, after, this.#pageChanges)
+  async #page(after: bigint, database: Queries): Promise<StoredChange[]> {
+    const changes = await readChanges(database, after, this.#pageChanges)
     if (changes.length > 0) {
       const bytes = changes.reduce((sum, { body, before }) => sum + body.length + (before?.length ?? 0), 0)
       const fitting = Math.floor((PAGE_BYTES * changes.length) / bytes)

@@ -63,7 +63,7 @@ export async function beatLeases(
 ): Promise<Map<string, number>> {
   // In one order, so that two batches of beats do not wait for each other.
   const sorted = beats.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-  const rows = await store.query<{ id: string; ttl_ms: number }>({
+  const rows = await store.prompt.query<{ id: string; ttl_ms: number }>({
     name: 'beat-leases',
     text: `update lease l set expires_at = clock_timestamp() + l.ttl_ms * interval '1 millisecond'
       from unnest($1::uuid[], $2::bytea[]) u(id, secret_hash)
@@ -113,7 +113,7 @@ const OUTAGE = `greatest(500, least(3000, l.ttl_ms / 10)) * interval '1 millisec
  * one is about to extend.
  */
 export async function readLeaseClock(store: Store): Promise<LeaseClock> {
-  const [row] = await store.query<{ now: bigint; epoch: bigint }>({
+  const [row] = await store.prompt.query<{ now: bigint; epoch: bigint }>({
     name: 'lease-clock',
     // What was is read by the update itself: a look at the row beside it finds it updated already, which is nothing.
     text: `with before as (select served_at from lease_clock where id = 1 for update),
@@ -126,7 +126,7 @@ export async function readLeaseClock(store: Store): Promise<LeaseClock> {
       select ${micros('n.served_at')} as now, (select epoch from ledger where id = 1) as epoch from now n`,
   })
   const { now, epoch } = row!
-  const rows = await store.query<{ id: string; expires: bigint }>({
+  const rows = await store.prompt.query<{ id: string; expires: bigint }>({
     name: 'due-leases',
     text: `select id::text, ${micros('expires_at')} as expires from lease
       where ended_at is null and expires_at <= (select coalesce(min(expires_at), 'infinity') from lease where ended_at is null
@@ -139,7 +139,7 @@ export async function readLeaseClock(store: Store): Promise<LeaseClock> {
 
 /** Forgets leases that ended a day ago. */
 export async function forgetLeases(store: Store): Promise<void> {
-  await store.query({
+  await store.prompt.query({
     name: 'forget-leases',
     text: `delete from lease where ended_at < clock_timestamp() - interval '1 day'`,
   })

@@ -1,8 +1,8 @@
 import type { Instant } from '../domain/instant.ts'
 import { kindName } from '../domain/kind.ts'
 import type { ChangeRecord } from '../domain/rows.ts'
+import type { Queries } from './connections.ts'
 import { micros } from './pg-types.ts'
-import type { Store } from './store.ts'
 
 /** A change as it is read back, with the time of its commit. */
 export interface StoredChange extends Omit<ChangeRecord, 'name'> {
@@ -20,9 +20,9 @@ const CHANGES = `
   order by c.revision, c.ordinal`
 
 /** The changes of the next whole revisions after `after`; about `limit` of them, more when one revision has more. */
-export async function readChanges(store: Store, after: bigint, limit: number): Promise<StoredChange[]> {
+export async function readChanges(database: Queries, after: bigint, limit: number): Promise<StoredChange[]> {
   for (let asked = limit; ; asked *= 4) {
-    const rows = await store.query<{
+    const rows = await database.query<{
       revision: bigint
       ordinal: number
       kind: number

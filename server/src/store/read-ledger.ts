@@ -1,6 +1,6 @@
 import type { Instant } from '../domain/instant.ts'
+import type { Queries } from './connections.ts'
 import { micros } from './pg-types.ts'
-import type { Store } from './store.ts'
 
 /** Where the ledger stands. */
 export interface LedgerStand {
@@ -18,8 +18,8 @@ export interface LedgerStand {
 const STAND = `select epoch, head, compacted, ${micros('last_time')} as "lastTime",
   ${micros('clock_timestamp()')} as clock, timeline from ledger where id = 1`
 
-export async function readLedger(store: Store): Promise<LedgerStand> {
-  const [stand] = await store.query<LedgerStand & { [column: string]: unknown }>({
+export async function readLedger(database: Queries): Promise<LedgerStand> {
+  const [stand] = await database.query<LedgerStand & { [column: string]: unknown }>({
     name: 'ledger-stand',
     text: STAND,
   })
@@ -30,8 +30,8 @@ export async function readLedger(store: Store): Promise<LedgerStand> {
  * As `readLedger`, once every writer that took its time before now has committed. A writer holds the ledger's row from
  * before it reads the clock until its commit, so a lock on the row waits for it, and later ones read a later clock.
  */
-export async function readLedgerAfterWriters(store: Store): Promise<LedgerStand> {
-  const [stand] = await store.query<LedgerStand & { [column: string]: unknown }>({
+export async function readLedgerAfterWriters(database: Queries): Promise<LedgerStand> {
+  const [stand] = await database.query<LedgerStand & { [column: string]: unknown }>({
     name: 'ledger-stand-after-writers',
     text: `${STAND} for key share`,
   })

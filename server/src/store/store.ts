@@ -1,8 +1,9 @@
 import { Migrator } from '@mikro-orm/migrations'
 import { MikroORM } from '@mikro-orm/postgresql'
-import pg from 'pg'
+import type pg from 'pg'
 import type { Logger } from 'pino'
 import { HoldfastError } from '../domain/error.ts'
+import { Connections, type Queries } from './connections.ts'
 import type { Replication } from './ensure-epoch.ts'
 import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
@@ -24,8 +25,6 @@ import { RunSearch } from './migrations/run-search.ts'
 import { RunText } from './migrations/run-text.ts'
 import { RunTextParts } from './migrations/run-text-parts.ts'
 import { Runs } from './migrations/runs.ts'
-import { pgTypes } from './pg-types.ts'
-import { storeError } from './store-error.ts'
 import { WriterSession } from './writer-session.ts'
 
 /** The oldest PostgreSQL that has what the schema uses: multiranges and nulls in unique indexes. */
@@ -41,12 +40,20 @@ export interface StoreOptions {
   replication?: Replication | undefined
 }
 
-/** The database: its schema brought up to date, a pool for reads, and sessions for the ledger's writer. */
-export class Store {
+/** One for heartbeats, one for the lease clock, one for the tail of the feed: none waits for another. */
+const PROMPT_CONNECTIONS = 3
+
+/** The database: its schema brought up to date, connections for reads, and sessions for the ledger's writer. */
+export class Store implements Queries {
   readonly url: string
   readonly replication: Replication
   readonly orm: MikroORM
-  readonly pool: pg.Pool
+  readonly reads: Connections
+  /**
+   * For what must not wait behind reads, which may take any time: while the beats of one server wait, another one keeps
+   * the lease clock going, and the leases expire.
+   */
+  readonly prompt: Connections
   readonly partitions: EventPartitions
   readonly postgresVersion: string
   /** Whether logs can be searched by parts of words: the database has pg_trgm. */
@@ -56,33 +63,26 @@ export class Store {
     url: string
     replication: Replication
     orm: MikroORM
-    pool: pg.Pool
+    reads: Connections
+    prompt: Connections
     postgresVersion: string
     searchesParts: boolean
   }) {
     this.url = fields.url
     this.replication = fields.replication
     this.orm = fields.orm
-    this.pool = fields.pool
+    this.reads = fields.reads
+    this.prompt = fields.prompt
     this.postgresVersion = fields.postgresVersion
     this.searchesParts = fields.searchesParts
     this.partitions = new EventPartitions(this.pool)
   }
 
   static async open({ url, log, readers = 10, replication = 'asynchronous' }: StoreOptions): Promise<Store> {
-    const pool = new pg.Pool({
-      connectionString: url,
-      max: readers,
-      types: pgTypes,
-      application_name: 'holdfast-reader',
-      connectionTimeoutMillis: 5000,
-    })
-    pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection was lost'))
-    // One that is in use and has nothing to do, in the middle of a transaction, is not the pool's to listen to; its next
-    // query fails. Without anybody listening the process would end.
-    pool.on('connect', (client) => client.on('error', () => {}))
+    const reads = new Connections({ url, log, name: 'holdfast-reader', most: readers })
+    const prompt = new Connections({ url, log, name: 'holdfast-prompt', most: PROMPT_CONNECTIONS })
     try {
-      const postgresVersion = await checkVersion(pool)
+      const postgresVersion = await checkVersion(reads)
       const orm = await MikroORM.init({
         clientUrl: url,
         entities,
@@ -115,10 +115,10 @@ export class Store {
         logger: (message) => log.debug(message),
         pool: { min: 0, max: 4 },
       })
-      const searchesParts = await migrate(orm, pool, log)
-      return new Store({ url, replication, orm, pool, postgresVersion, searchesParts })
+      const searchesParts = await migrate(orm, reads.pool, log)
+      return new Store({ url, replication, orm, reads, prompt, postgresVersion, searchesParts })
     } catch (error) {
-      await pool.end()
+      await Promise.all([reads.close(), prompt.close()])
       throw error
     }
   }
@@ -128,24 +128,24 @@ export class Store {
     return WriterSession.connect(this.url)
   }
 
-  /** Runs a read on a pooled connection; a database that is away becomes STORE_UNAVAILABLE. */
-  async query<R extends pg.QueryResultRow>(statement: pg.QueryConfig): Promise<R[]> {
-    try {
-      return (await this.pool.query<R>(statement)).rows
-    } catch (error) {
-      throw storeError(error)
-    }
+  get pool(): pg.Pool {
+    return this.reads.pool
+  }
+
+  /** Runs a statement on a connection for reads; a database that is away becomes STORE_UNAVAILABLE. */
+  query<R extends pg.QueryResultRow>(statement: pg.QueryConfig): Promise<R[]> {
+    return this.reads.query(statement)
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.pool.end(), this.orm.close(true)])
+    await Promise.all([this.reads.close(), this.prompt.close(), this.orm.close(true)])
   }
 }
 
 export const openStore = (options: StoreOptions): Promise<Store> => Store.open(options)
 
-async function checkVersion(pool: pg.Pool): Promise<string> {
-  const { rows } = await pool.query<{ number: number; text: string }>(
+async function checkVersion(reads: Connections): Promise<string> {
+  const { rows } = await reads.pool.query<{ number: number; text: string }>(
     `select current_setting('server_version_num')::int as number, split_part(current_setting('server_version'), ' ', 1) as text`,
   )
   const { number, text } = rows[0]!

@@ -1,0 +1,33 @@
+import { randomUUID } from 'node:crypto'
+import pino from 'pino'
+import { expect, test } from 'vitest'
+import { Feed } from '../../server/src/ledger/feed.ts'
+import { LeaseKeeper } from '../../server/src/ledger/lease-keeper.ts'
+import { readLeaseClock } from '../../server/src/store/leases.ts'
+import { openStore } from '../../server/src/store/store.ts'
+import { testDatabase } from '../harness/database.ts'
+import { within } from '../harness/wait.ts'
+
+const log = pino({ level: 'silent' })
+/** Who waits for a connection is told so after 5 s. */
+const SOON_MS = 4000
+
+test('L11 while reads take all connections that there are for reads, leases are beaten, their clock goes on, and so does the feed', async () => {
+  await using database = await testDatabase()
+  const store = await openStore({ url: database.url, log, readers: 2 })
+  const feed = new Feed({ store, log })
+  await feed.start()
+  const keeper = new LeaseKeeper(store)
+  const lease = { id: randomUUID(), secretHash: Buffer.from('hash') }
+  await keeper.open({ ...lease, ttlMs: 60_000, owner: 'a test', principal: 'ann' })
+  const busy = await Promise.all([store.pool.connect(), store.pool.connect()])
+  try {
+    expect(await within('the beat', keeper.beat(lease), SOON_MS)).toBe(60_000)
+    expect(await within('the clock', readLeaseClock(store), SOON_MS)).toMatchObject({ due: [] })
+    await within('the feed', feed.caughtUp(), SOON_MS)
+  } finally {
+    for (const client of busy) client.release()
+    await feed.stop()
+    await store.close()
+  }
+})
