@@ -3,7 +3,8 @@ import { credentials } from '@grpc/grpc-js'
 import { Holdfast } from '@holdfast/sdk'
 import { Run_State } from '@holdfast/sdk/messages'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { RunServiceClient } from '../../proto/gen/holdfast/v1/run_service.ts'
+import { LogEntry_Stream } from '../../proto/gen/holdfast/v1/run.ts'
+import { type ReadRunLogResponse, RunServiceClient } from '../../proto/gen/holdfast/v1/run_service.ts'
 import { errorInfoOf } from '../harness/error-info.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
@@ -46,6 +47,9 @@ const finishWith = (name: string, state: Run_State, fencingToken: bigint): Promi
     runs.finishRun(request, (error) => resolve(error === null ? 'ok' : errorInfoOf(error).reason))
   })
 
+const read = (name: string, offset = 0n): AsyncIterable<ReadRunLogResponse> =>
+  runs.readRunLog({ name, offset, tailBytes: 0n, follow: false })
+
 test('log bytes that are not UTF-8 are kept as they came, and what is beside them is found', async () => {
   const run = await holdfast.startRun({ kind: 'task' })
   const odd = Buffer.from([0xff, 0x00, 0xfe, ...Buffer.from(' besides '), 0xc3, 0x28, 0x0a])
@@ -72,6 +76,41 @@ test('a line of 10 MB is kept whole, and found by its beginning, its middle and 
   const tail = []
   for await (const piece of holdfast.readRunLog(run.name, { tailBytes: 4 })) tail.push(piece)
   expect(tail).toMatchObject([{ offset: 9_999_996n, omittedBytes: 0n, data: Buffer.from('end!') }])
+})
+
+test('a log of lines of 1 MiB is read by a client that takes messages of 4 MiB, as all do unless told otherwise', async () => {
+  const run = await holdfast.startRun({ kind: 'task' })
+  const line = {
+    data: Buffer.alloc(1 << 20, 'x'),
+    stream: LogEntry_Stream.STDOUT,
+    machine: '',
+    omittedBytes: 0n,
+    time: undefined,
+  }
+  await new Promise<void>((resolve, reject) => {
+    const append = runs.appendRunLog((error) => (error ? reject(error) : resolve()))
+    for (let i = 0n; i < 8n; i++) {
+      append.write({ name: run.name, entries: [{ ...line, offset: i << 20n }] })
+    }
+    append.end()
+  })
+  await run.finish('succeeded')
+  let reached = 0n
+  for await (const { entries, nextOffset } of read(run.name)) {
+    expect(entries[0]!.offset).toBe(reached)
+    for (const { data } of entries) reached += BigInt(data.length)
+    expect(nextOffset).toBe(reached)
+  }
+  expect(reached).toBe(8n << 20n)
+})
+
+test('a place beyond all logs is refused, in few words', async () => {
+  const run = await holdfast.startRun({ kind: 'task' })
+  const reading = read(run.name, 2n ** 63n)
+    [Symbol.asyncIterator]()
+    .next()
+  await expect(reading).rejects.toThrow('INVALID_ARGUMENT: offset: must be at most')
+  await run.finish('succeeded')
 })
 
 test('a converge of 5 MB is a run with its whole log', async () => {

@@ -1,18 +1,21 @@
-import type {
-  AppendRunLogRequest,
-  AppendRunLogResponse,
-  ReadRunLogRequest,
+import type { LogEntry } from '../../../proto/gen/holdfast/v1/run.ts'
+import {
+  type AppendRunLogRequest,
+  type AppendRunLogResponse,
+  type ReadRunLogRequest,
   ReadRunLogResponse,
 } from '../../../proto/gen/holdfast/v1/run_service.ts'
+import { encode } from '../../../runtime/encode.ts'
 import { HoldfastError } from '../domain/error.ts'
 import { runNameViolation } from '../domain/resource-name.ts'
 import type { LogFeed } from '../ledger/log-feed.ts'
 import type { LogWriter } from '../ledger/log-writer.ts'
+import { messageParts } from '../ledger/message-parts.ts'
 import { readLogEntries, readLogHead } from '../store/read-log.ts'
 import type { Store } from '../store/store.ts'
-import type { CallContext } from './handler.ts'
+import { type CallContext, Encoded } from './handler.ts'
 import { check } from './page-request.ts'
-import { entryViolations } from './run-requests.ts'
+import { entryViolations, offsetViolation } from './run-requests.ts'
 
 /** Followers look by themselves as often as this, should a notification be lost. */
 const LOOK_MS = 500
@@ -45,9 +48,10 @@ export async function* readRunLog(
   { store, logFeed }: { store: Store; logFeed: LogFeed },
   { name, offset, tailBytes, follow }: ReadRunLogRequest,
   { signal }: CallContext,
-): AsyncGenerator<ReadRunLogResponse> {
+): AsyncGenerator<Encoded> {
   check([
     runNameViolation('name', name),
+    offsetViolation('offset', offset),
     offset > 0n && tailBytes > 0n
       ? { field: 'tail_bytes', description: 'cannot be together with offset; send one of them' }
       : undefined,
@@ -60,8 +64,8 @@ export async function* readRunLog(
     const entries = await readLogEntries(store, head.runId, reached)
     const last = entries.at(-1)
     if (last !== undefined) {
-      reached = last.offset + BigInt(last.data.length)
-      yield { entries, nextOffset: reached }
+      reached = endOf(last)
+      for (const part of messageParts(entries, encodeEntries)) yield new Encoded(part)
     } else if (follow && head.open) {
       await follower.changed(LOOK_MS)
       // Before the entries: what was appended before the run ended is read after it was seen to have ended.
@@ -71,6 +75,11 @@ export async function* readRunLog(
     }
   }
 }
+
+const endOf = ({ offset, data }: LogEntry): bigint => offset + BigInt(data.length)
+
+const encodeEntries = (entries: readonly LogEntry[]): Buffer =>
+  encode(ReadRunLogResponse, { entries: [...entries], nextOffset: endOf(entries.at(-1)!) })
 
 async function headOf(store: Store, name: string) {
   const head = await readLogHead(store, name)

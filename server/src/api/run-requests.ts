@@ -121,14 +121,16 @@ export function entryViolations(entries: readonly LogEntry[]): Found {
         description: 'is told by the server; leave it unset',
       })
     }
-    if (offset > MAX_OFFSET) {
-      found.push({ field: `entries[${i}].offset`, description: `must be at most ${MAX_OFFSET}` })
-    }
+    found.push(offsetViolation(`entries[${i}].offset`, offset))
     found.push(textViolation(`entries[${i}].machine`, machine, { maxBytes: 256 }))
     found.push(timeViolation(`entries[${i}].time`, time))
   }
   return found
 }
+
+/** What is wrong with a place in a log. No log comes so far, and PostgreSQL counts to 2^63 only. */
+export const offsetViolation = (field: string, offset: bigint): FieldViolation | undefined =>
+  offset > MAX_OFFSET ? { field, description: `must be at most ${MAX_OFFSET}` } : undefined
 
 /** What is wrong with what is searched for. */
 export function searchViolation(search: string): FieldViolation | undefined {
