@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
+import { Finding, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
+import { Lock, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import { Facet, Machine, Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
+import { Run, Run_State } from '../../../../proto/gen/holdfast/v1/run.ts'
 import { Condition, Instance, Instance_State, Service } from '../../../../proto/gen/holdfast/v1/service.ts'
 import type { Resource } from '../../../../proto/gen/holdfast/v1/watch.ts'
 import { KIND_NAMES } from '../kind.ts'
@@ -71,6 +74,17 @@ test('a filter on one kind shows that the others cannot pass', () => {
   expect(compileWatchFilter('service = x').kinds).toEqual(['instance', 'lock', 'hold', 'finding', 'run'])
   expect(compileWatchFilter('kind = facet AND service = x').kinds).toEqual([])
   expect(compileWatchFilter('').kinds).toEqual(KIND_NAMES)
+})
+
+test.each([
+  [Run.fromPartial({ state: Run_State.RUNNING }), 'run', 'RUNNING', 'FAILED'],
+  [Finding.fromPartial({ state: Finding_State.UNDECIDED }), 'finding', 'UNDECIDED', 'MONITORED'],
+  [Lock.fromPartial({ state: Lock_State.HELD }), 'lock', 'HELD', 'RUNNING'],
+])('of states that kinds share, each is asked for its own: %#', (value, $case, state, other) => {
+  const resource = { resource: { $case, value } } as Resource
+  const matches = (name: string) =>
+    compileWatchFilter(`kind = ${$case} AND state = ${name}`).matches(resource)
+  expect([matches(state), matches(other)]).toEqual([true, false])
 })
 
 test('filters that say the same have the same key', () => {

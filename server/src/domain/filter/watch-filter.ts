@@ -3,7 +3,6 @@ import type { Hold } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import type { Lock } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Facet } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
-import type { Instance } from '../../../../proto/gen/holdfast/v1/service.ts'
 import type { Resource } from '../../../../proto/gen/holdfast/v1/watch.ts'
 import { KIND_NAMES, type KindMessage, type KindName, ResourceKind } from '../kind.ts'
 import { bindFilter } from './bind-filter.ts'
@@ -58,24 +57,36 @@ function kindField(kind: KindName): Field<unknown> {
   return { name: 'kind', type: 'enum', values: KINDS, get: () => ResourceKind[kind] }
 }
 
-function pick<M>(kind: KindName, fields: FilterFields<M>, ...names: string[]): FilterFields<M> {
-  return filterFields<M>(kindField(kind), ...names.map((name) => fields.get(name)!))
-}
+/** What filters may name of whatever kind has it, as watch.proto says. */
+const WATCHED = [
+  ...['name', 'machine', 'service', 'slot', 'environment', 'state', 'lifecycle', 'labels'],
+  ...['running_version', 'deployed_version', 'version', 'author', 'owner', 'principal'],
+]
 
-const withFields = <M>(fields: FilterFields<M>, ...more: Field<M>[]): FilterFields<M> =>
-  filterFields<M>(...fields.values(), ...more)
+/** What filters may name of a kind: what lists of it know, and `more`. */
+function watched<M>(kind: KindName, listed: FilterFields<M>, ...more: Field<M>[]): FilterFields<M> {
+  const fields = WATCHED.map((name) => listed.get(name)).filter((field) => field !== undefined)
+  return filterFields<M>(
+    kindField(kind),
+    ...fields.map((field) => (field.name === 'state' ? anyState(field) : field)),
+    ...more,
+  )
+}
 
 /**
  * `state` of a kind, which knows the states of the others, too, and that it is never in one of them: a filter may
  * name a state of one kind without being refused for the rest.
  */
-function stateField<M>(fields: FilterFields<M>): Field<M> {
-  const own = fields.get('state') as Field<M> & { type: 'enum' }
-  const others = [INSTANCE_FIELDS, LOCK_FIELDS, HOLD_FIELDS].flatMap((all) =>
-    Object.keys((all.get('state') as Field<never> & { type: 'enum' }).values),
-  )
-  return { ...own, values: { ...Object.fromEntries(others.map((name) => [name, -1])), ...own.values } }
+function anyState<M>(own: Field<M>): Field<M> {
+  return own.type === 'enum' ? { ...own, values: { ...NEVER_IN, ...own.values } } : own
 }
+
+const NEVER_IN = Object.fromEntries(
+  [INSTANCE_FIELDS, LOCK_FIELDS, HOLD_FIELDS, FINDING_FIELDS, RUN_FIELDS].flatMap((fields) => {
+    const state = (fields as FilterFields<never>).get('state')
+    return state?.type === 'enum' ? Object.keys(state.values).map((name) => [name, -1]) : []
+  }),
+)
 
 /** The parts of what a lock or hold covers, by the names that an instance has for them. */
 function scopeFields<M>(scopesOf: (message: M) => readonly Scope[]): Field<M>[] {
@@ -87,49 +98,43 @@ function scopeFields<M>(scopesOf: (message: M) => readonly Scope[]): Field<M>[] 
 }
 
 const FIELDS: { [K in KindName]: FilterFields<KindMessage[K]> } = {
-  machine: pick('machine', MACHINE_FIELDS, 'name', 'lifecycle', 'labels'),
+  machine: watched('machine', MACHINE_FIELDS),
   facet: filterFields<Facet>(
     kindField('facet'),
     { name: 'name', type: 'id', collection: 'machines/', get: (f) => machineId(f.name) },
     { name: 'machine', type: 'id', collection: 'machines/', get: (f) => machineId(f.machine) },
   ),
-  service: pick('service', SERVICE_FIELDS, 'name', 'labels'),
-  instance: withFields(
-    pick(
-      'instance',
-      INSTANCE_FIELDS,
-      ...[
-        'name',
-        'machine',
-        'service',
-        'environment',
-        'running_version',
-        'deployed_version',
-        'slot',
-        'labels',
-      ],
-    ),
-    stateField<Instance>(INSTANCE_FIELDS),
-  ),
-  condition: pick('condition', CONDITION_FIELDS, 'name'),
-  lock: withFields(
-    pick('lock', LOCK_FIELDS, 'name', 'owner', 'principal'),
-    stateField<Lock>(LOCK_FIELDS),
-    ...scopeFields<Lock>((lock) => lock.scopes),
-  ),
-  hold: withFields(
-    pick('hold', HOLD_FIELDS, 'name', 'author'),
-    stateField<Hold>(HOLD_FIELDS),
+  service: watched('service', SERVICE_FIELDS),
+  instance: watched('instance', INSTANCE_FIELDS),
+  condition: watched('condition', CONDITION_FIELDS),
+  lock: watched('lock', LOCK_FIELDS, ...scopeFields<Lock>((lock) => lock.scopes)),
+  hold: watched(
+    'hold',
+    HOLD_FIELDS,
     ...scopeFields<Hold>((hold) => (hold.scope === undefined ? [] : [hold.scope])),
   ),
-  finding: pick('finding', FINDING_FIELDS, 'name', 'machine', 'service', 'slot'),
-  run: pick('run', RUN_FIELDS, 'name', 'service', 'environment', 'version', 'author', 'labels'),
-  rule: filterFields<DiscoveryRule>(kindField('rule'), {
-    name: 'name',
-    type: 'id',
-    collection: 'discoveryRules/',
-    get: (rule) => rule.name.slice('discoveryRules/'.length),
-  }),
+  finding: watched(
+    'finding',
+    FINDING_FIELDS,
+    { name: 'environment', type: 'text', get: (f) => f.environment },
+    { name: 'labels', type: 'map', get: (f) => f.labels },
+  ),
+  run: watched(
+    'run',
+    RUN_FIELDS,
+    { name: 'principal', type: 'text', get: (r) => r.principal },
+    { name: 'slot', type: 'text', get: (r) => r.slot },
+  ),
+  rule: filterFields<DiscoveryRule>(
+    kindField('rule'),
+    {
+      name: 'name',
+      type: 'id',
+      collection: 'discoveryRules/',
+      get: (rule) => rule.name.slice('discoveryRules/'.length),
+    },
+    { name: 'labels', type: 'map', get: (rule) => rule.labels },
+  ),
 }
 
 const ALL_FIELDS: FilterFields<never> = new Map(
