@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
 import type { DeployFlags } from './commands/deploy.ts'
 import { defineCommand, globalFlags, type Within } from './define-command.ts'
-import { collected, lengthMs } from './option-value.ts'
-
-const DAY_MS = 86_400_000
+import { ttlOption, waitOption } from './lock-times.ts'
+import { collected } from './option-value.ts'
 
 /** The wrapper of deploy tools. */
 export function defineDeploy(program: Command, within: Within): void {
@@ -22,15 +21,10 @@ export function defineDeploy(program: Command, within: Within): void {
   })
     .requiredOption('--version <version>', 'what is deployed')
     .requiredOption('--to <machines>', 'the machines, with commas; may be repeated', collected)
-    .option('--environment <name>', 'to which environment; otherwise production')
+    .option('--environment <name>', 'to which environment; otherwise HOLDFAST_ENVIRONMENT, or production')
     .option('--slot <slot>', 'tells several on one machine apart')
-    .option('--wait <time>', 'how long to wait in line; 0: not at all', lengthMs('--wait', 0, DAY_MS), DAY_MS)
-    .option(
-      '--ttl <time>',
-      'how long the lock lasts when nothing is heard of this program',
-      lengthMs('--ttl', 1_000, DAY_MS),
-      30_000,
-    )
+    .addOption(waitOption())
+    .addOption(ttlOption())
     .option('--reason <text>', 'why, for whoever is blocked; otherwise the version')
     .option('--requires <condition>', 'only when it is true; may be repeated', collected)
     .option('--hold-on-failure', 'put up a hold on the service in its environment when it fails')

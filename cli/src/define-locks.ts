@@ -4,9 +4,8 @@ import type { LockFlags } from './commands/lock.ts'
 import type { ScopedListingFlags } from './commands/locks.ts'
 import { defineCommand, globalFlags, type Within } from './define-command.ts'
 import { defineListing } from './define-listings.ts'
+import { DAY_MS, ttlOption, waitOption } from './lock-times.ts'
 import { collected, keyValue, lengthMs } from './option-value.ts'
-
-const DAY_MS = 86_400_000
 
 /** The commands about locks. */
 export function defineLocks(program: Command, within: Within): void {
@@ -30,13 +29,8 @@ function defineLock(program: Command, within: Within): void {
       'holdfast lock name:nightly-report --wait 0 -- ./report.sh',
     ],
   })
-    .option('--wait <time>', 'how long to wait in line; 0: not at all', lengthMs('--wait', 0, DAY_MS), DAY_MS)
-    .option(
-      '--ttl <time>',
-      'how long the lock lasts when nothing is heard of this program',
-      lengthMs('--ttl', 1_000, DAY_MS),
-      30_000,
-    )
+    .addOption(waitOption())
+    .addOption(ttlOption())
     .option(
       '--grace <time>',
       'from SIGTERM to SIGKILL when the lock is lost; for so long nobody else gets it; otherwise a twentieth of the TTL',
@@ -111,7 +105,7 @@ function defineCanDeploy(program: Command, within: Within): void {
       'holdfast can-deploy airship --version 20110502 --to web-0,web-1 --environment production',
     ],
   })
-    .option('--environment <name>', 'to which environment; otherwise production')
+    .option('--environment <name>', 'to which environment; otherwise HOLDFAST_ENVIRONMENT, or production')
     .option('--to <machines>', 'to these machines, with commas; otherwise all', collected)
     .option('--version <version>', 'the version, which holds may ask for')
     .option('--requires <condition>', 'that must be true; may be repeated', collected)

@@ -37,7 +37,7 @@ function defineStarted(program: Command, reporting: Reporting): void {
     .option('--version <version>', 'the version that runs; otherwise the known one is kept')
     .option('--machine <id>', 'where; otherwise HOLDFAST_MACHINE, or this machine')
     .option('--slot <slot>', 'tells several on one machine apart')
-    .option('--environment <name>', 'such as production')
+    .option('--environment <name>', 'such as production; otherwise HOLDFAST_ENVIRONMENT')
     .option('--pid <pid>', 'the process', wholeNumber('--pid', 1, 4_194_304))
     .option('--label <key=value>', 'a label of the instance; may be repeated', labelled)
     .option('--timeout <duration>', 'how long to wait for the server (250ms)', durationMs)
@@ -87,7 +87,7 @@ function defineDeployed(program: Command, reporting: Reporting): void {
   })
     .requiredOption('--version <version>', 'the version')
     .requiredOption('--machine <ids>', 'a machine, or several with commas; may be repeated', collected)
-    .option('--environment <name>', 'such as production')
+    .option('--environment <name>', 'such as production; otherwise HOLDFAST_ENVIRONMENT')
     .option('--slot <slot>', 'tells several on one machine apart')
     .addOption(
       new Option('--status <status>', 'how far it got; only success moves the deployed version')
@@ -118,7 +118,7 @@ function defineNote(program: Command, within: Within): void {
   })
     .option('--machine <id>', 'the machine it is about')
     .option('--service <id>', 'the service it is about')
-    .option('--environment <name>', 'the environment it is about')
+    .option('--environment <name>', 'the environment it is about; otherwise HOLDFAST_ENVIRONMENT')
     .action(async (text: string, flags: NoteFlags, command: Command) => {
       await within(globalFlags(command), async (context) =>
         (await import('./commands/note.ts')).note(context, text, flags),

@@ -69,9 +69,9 @@ export function defineServing(program: Command, within: Within, serving: Serving
     .option('--tls-cert-file <file>', 'certificate chain of the relay, PEM')
     .option('--tls-key-file <file>', 'its private key, PEM')
     .addOption(
-      new Option('--max-size <mib>', 'how much may wait; beyond it machines keep theirs (1024)')
+      new Option('--max-size <mib>', 'how much may wait; beyond it machines keep theirs')
         .argParser(wholeNumber('--max-size', 1, 1_048_576))
-        .default(1_024, ''),
+        .default(1_024),
     )
     .action(async (flags: RelayFlags, command: Command) => {
       await within(globalFlags(command), async (context) =>

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 // directory that cannot be written to costs the cache and nothing else. Node 20 has no such cache.
 if (import.meta.url.endsWith('.js')) module.enableCompileCache?.(join(import.meta.dirname, 'compile-cache'))
 
-// A pipe whose reader has gone is told to each write; unheard, it would also end the process with a stack trace.
-process.stdout.on('error', () => {})
+// A pipe whose reader has gone, and a disk that is full, are told to each write; unheard, they would also end the
+// process with a stack trace, and with it the agent, or the command under a lock.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
 
 const argv = process.argv.slice(2)
 const { run } = await import('./run.ts')

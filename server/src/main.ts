@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import { AdminServiceService } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { DiscoveryServiceService } from '../../proto/gen/holdfast/v1/discovery_service.ts'
 import { HoldServiceService } from '../../proto/gen/holdfast/v1/hold_service.ts'
@@ -23,6 +23,7 @@ import { MAX_BATCH_EVENTS } from './domain/event-validation.ts'
 import { Ledger } from './ledger/ledger.ts'
 import { LogFeed } from './ledger/log-feed.ts'
 import { LogWriter } from './ledger/log-writer.ts'
+import { openLog } from './log.ts'
 import { configHelp } from './settings.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './store/embedded-postgres.ts'
 import type { Store } from './store/store.ts'
@@ -196,7 +197,8 @@ function cannotListen(error: unknown, address: string, setting: string): unknown
 const help = `Usage: holdfast server [flags]
 
 Starts the server, with a PostgreSQL of its own unless DATABASE_URL is set. Prints "listening on ADDRESS"
-and "http on http://ADDRESS" when it is ready. SIGTERM and SIGINT let it finish what is under way; a second one does not.
+and "http on http://ADDRESS" when it is ready. SIGTERM, SIGINT and SIGHUP let it finish what is under way; a second one
+does not.
 
 Flags win over variables, variables over the file.
 ${configHelp()}
@@ -219,7 +221,7 @@ export async function runServer(argv: string[]): Promise<number> {
     for (const violation of error.violations) process.stderr.write(`holdfast: ${violation}\n`)
     return 2
   }
-  const log = pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }))
+  const log = openLog(config.logLevel)
   const signalled = firstSignal()
   let server: RunningServer
   try {
@@ -237,15 +239,17 @@ export async function runServer(argv: string[]): Promise<number> {
   return 0
 }
 
+/** SIGHUP is what the end of a terminal sends. */
+const ENDING = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
 /** The first signal asks; the second ends the process at once. */
 function firstSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        resolve(signal)
-        for (const again of ['SIGTERM', 'SIGINT'] as const) process.once(again, () => process.exit(1))
-      })
+    const heard = (signal: NodeJS.Signals) => {
+      for (const one of ENDING) process.off(one, heard).once(one, () => process.exit(1))
+      resolve(signal)
     }
+    for (const signal of ENDING) process.once(signal, heard)
   })
 }
 

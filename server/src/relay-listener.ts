@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { pino } from 'pino'
 import type { BatchOutcome } from '../../proto/gen/holdfast/v1/ingest_service.ts'
 import { type DecodedRequest, ingestServiceDefinition } from './api/decode-ingest.ts'
 import type { Handlers } from './api/handler.ts'
 import { checkBatch } from './api/ingest-service.ts'
 import { HoldfastError } from './domain/error.ts'
+import { openLog } from './log.ts'
 import { GrpcServer } from './transport/grpc-server.ts'
 
 const drainGraceMs = 5_000
@@ -32,7 +32,7 @@ export interface RelayListener {
  * batch is. What an event is worth only the server can say.
  */
 export async function startRelayListener(options: RelayListenerOptions): Promise<RelayListener> {
-  const log = pino({ level: 'error' }, pino.destination({ dest: 2, sync: true }))
+  const log = openLog('error')
   const grpc = new GrpcServer({ ...options, log, descriptorSet: () => readFile(descriptorSetUrl) })
   grpc.add(relayedIngest, relayHandlers(options))
   const address = await grpc.listen()

@@ -14,7 +14,7 @@ import { bootFacet, machineIsStopping } from '../../agent/src/daemon/boot-facet.
 import { cloudInstanceId } from '../../agent/src/daemon/cloud-identity.ts'
 import { Forwarder, nudgeAgent, Spool, spoolDirOf } from '../../agent/src/spool/index.ts'
 import { Freshness } from '../../proto/gen/holdfast/v1/machine.ts'
-import { buildOnce, startHoldfast } from '../cli/holdfast.ts'
+import { buildOnce, program, startHoldfast, startProgram } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
@@ -68,6 +68,20 @@ test('an agent reports its machine, keeps it fresh, and forwards what scripts le
   agent.child.kill('SIGTERM')
   expect((await agent.ended).code).toBe(0)
 }, 60_000)
+
+test('an agent whose stderr goes to a full disk goes on', async () => {
+  const line = 'exec "$0" agent --no-cloud --heartbeat 1s --scan 1s 2>/dev/full'
+  await using agent = startProgram('/bin/sh', ['-c', line, program], {
+    HOLDFAST_ADDRESS: '127.0.0.1:1',
+    HOLDFAST_DATA_DIR: directory,
+  })
+  await agent.sees(/reporting/)
+  // What cannot be sent is kept, and then warned of.
+  const spool = new Spool(spoolDirOf(directory))
+  await until('a report that is kept', () => spool.segments().length > 0 || undefined, 20_000)
+  agent.child.kill('SIGTERM')
+  expect(await agent.ended).toMatchObject({ code: 0 })
+})
 
 test('two agents on one directory: the second says so and ends, and the first goes on', async () => {
   await using agent = start('127.0.0.1:1')

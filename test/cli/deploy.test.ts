@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Holdfast } from '@holdfast/sdk'
 import { Run_State, VersionCell_Drift } from '@holdfast/sdk/messages'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -88,4 +91,37 @@ test('a lock that is lost stops the command, and the exit code is 12', async () 
   })
   expect(await running.ended).toMatchObject({ code: 12, err: expect.stringContaining('the fix goes first') })
   expect(await runOf('lost')).toMatchObject({ state: Run_State.ABANDONED })
+})
+
+test('a reader that has gone, such as head, does not end the deploy, and the log is whole', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-deploy-'))
+  const gone = join(directory, 'gone')
+  const script = 'echo one; until [ -e "$0" ]; do sleep 0.02; done; seq 1 20000; echo two'
+  await using running = startHoldfast(deploy('piped', '--', 'sh', '-c', script, gone), env)
+  await running.sees(/one/)
+  running.child.stdout!.destroy()
+  writeFileSync(gone, '')
+  const { code, err } = await running.ended
+  rmSync(directory, { recursive: true })
+  expect({ code, err }).toEqual({ code: 0, err: expect.stringMatching(/^holdfast: runs.*\n$/) })
+  const run = await runOf('piped')
+  expect(run).toMatchObject({ state: Run_State.SUCCEEDED, exitCode: 0 })
+  expect(await printed(['log', run.name], env)).toMatch(/^one\n1\n[\s\S]*\n20000\ntwo\n$/)
+})
+
+test('a command of several lines, with a password in it, is deployed under a title of one line', async () => {
+  const script = 'set -e\nPASSWORD=swordfish true\necho done'
+  expect(await holdfast(deploy('lines', '--', 'sh', '-c', script), env)).toMatchObject({
+    code: 0,
+    out: 'done\n',
+  })
+  expect((await runOf('lines')).title).toBe('sh -c set -e PASSWORD=*** true echo done')
+})
+
+test('HOLDFAST_ENVIRONMENT says where to, as for the other commands', async () => {
+  const staging = { ...env, HOLDFAST_ENVIRONMENT: 'staging' }
+  expect(await holdfast(deploy('staged', '--', 'true'), staging)).toMatchObject({ code: 0 })
+  expect(await runOf('staged')).toMatchObject({ environment: 'staging' })
+  await printed(['note', 'moved', '--service', 'staged'], staging)
+  expect(await printed(['timeline', '--filter', 'environment = staging'], env)).toMatch(/moved/)
 })

@@ -64,6 +64,30 @@ describe('holdfast lock', () => {
     expect(await run('lock name:fence --wait 0 -- true')).toMatchObject({ code: 0, err: '' })
   })
 
+  test('goes on when the reader of its warnings has gone', async () => {
+    await using first = start('lock name:piped -- sh -c', 'echo begun; exec sleep 600')
+    await first.sees(/begun/)
+    await using second = start('lock name:piped -- sh -c', 'echo begun; exec sleep 600')
+    await complains(second, /next in line/)
+    await using third = start('lock name:piped -- echo mine')
+    await complains(third, /number 2 in line/)
+    third.child.stderr!.destroy()
+    first.child.kill('SIGINT')
+    await second.sees(/begun/)
+    second.child.kill('SIGINT')
+    expect(await third.ended).toMatchObject({ code: 0, out: 'mine\n' })
+  })
+
+  test('what it is held for by default: the command on one line, without its passwords, and short in the table', async () => {
+    const script = `exec 2>&1\nPASSWORD=swordfish true\necho begun\nexec sleep 600 # ${'x'.repeat(5_000)}`
+    await using held = start('lock name:long -- sh -c', script)
+    await held.sees(/begun/)
+    const [lock] = JSON.parse(await printed(['locks', '--scope', 'name:long', '-o', 'json'], env))
+    expect(lock.reason).toMatch(/^sh -c exec 2>&1 PASSWORD=\*\*\* true echo begun exec sleep 600 # x+…$/)
+    expect(lock.reason).toHaveLength(120)
+    expect(await printed(['locks', '--scope', 'name:long'], env)).toMatch(/ {2}sh -c exec .{48}…$/m)
+  })
+
   test('a lock that somebody ends: told who and why, the whole process group is ended, exit code 12', async () => {
     await using held = start('lock name:forced --grace 100ms --', ...STUBBORN)
     await held.sees(/begun/)

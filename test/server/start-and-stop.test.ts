@@ -10,6 +10,7 @@ import { status as Code } from '@grpc/grpc-js'
 import { expect, inject, test } from 'vitest'
 import { IngestBatchRequest, type IngestBatchResponse } from '../../proto/gen/holdfast/v1/ingest_service.ts'
 import { ListMachinesRequest, type ListMachinesResponse } from '../../proto/gen/holdfast/v1/state_service.ts'
+import { testDatabase } from '../harness/database.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type SpawnedServer, spawnServer, testDataDir } from '../harness/server.ts'
 import { collect, detailsOf, settle } from '../transport/harness.ts'
@@ -127,6 +128,13 @@ test('SIGTERM ends watches with SERVER_DRAINING, then the database, soon, with e
   expect(await dataDir.postmaster()).toBeNaN()
 })
 
+test('closing the terminal, which sends SIGHUP, ends the server in order, and its database', async () => {
+  await using dataDir = await testDataDir()
+  await using server = await spawnServer({ dataDir: dataDir.path })
+  expect(await server.kill('SIGHUP')).toBe(0)
+  expect(await dataDir.postmaster()).toBeNaN()
+})
+
 test('kill -9 of server and database: the next one serves what was there', async () => {
   await using dataDir = await testDataDir()
   await using first = await spawnServer({ dataDir: dataDir.path })
@@ -152,6 +160,19 @@ test('a database that dies under the server: calls say STORE_UNAVAILABLE until i
     else done = (await dataDir.postmaster()) !== before
   }
   expect([...codes].filter((code) => code !== Code.UNAVAILABLE)).toEqual([])
+})
+
+test('a log that goes to a full disk ends no server', async () => {
+  await using database = await testDatabase()
+  const script = 'exec "$0" --conditions=holdfast-source "$1" 2>/dev/full'
+  const child = spawn('/bin/sh', ['-c', script, process.execPath, program], {
+    env: { PATH: process.env.PATH, DATABASE_URL: database.url, HOLDFAST_ADDRESS: '127.0.0.1:0' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const ended = once(child, 'close')
+  await once(child.stdout!, 'data')
+  child.kill('SIGTERM')
+  expect((await ended)[0]).toBe(0)
 })
 
 test('settings come from flags, else the environment, else the file', async () => {

@@ -24,7 +24,7 @@ export async function agent(context: CommandContext, flags: AgentFlags): Promise
   const { Agent } = await import('@holdfast/agent/daemon')
   const { id } = localMachine(flags.machine ?? context.settings.machine)
   const ended = new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, resolve)
   })
   await using running = new Agent({
     client: context.client({ source: `agent/${id}` }),

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type AcquiredLock, HoldfastError, type RunHandle, StaleTokenError } from '@holdfast/sdk'
+import { type AcquiredLock, type RunHandle, StaleTokenError } from '@holdfast/sdk'
 import type { CommandContext } from '../command-context.ts'
+import { commandText } from '../command-text.ts'
 import { exitCode } from '../exit-code.ts'
 import { InterruptedError, Interruptions } from '../interruptions.ts'
 import { graceWithin, type TakeOutput, WrappedCommand } from '../wrapped-command.ts'
@@ -51,11 +52,12 @@ export async function deploy(
     },
     () => context.warn('not suspended: a program that stands still cannot keep a lock'),
   )
+  const environment = flags.environment ?? context.settings.environment
   const options = {
-    ...{ service, version: flags.version, machines: flags.to, environment: flags.environment },
+    ...{ service, version: flags.version, machines: flags.to, environment },
     ...{ slot: flags.slot, waitMs: flags.wait, ttlMs: flags.ttl, reason: flags.reason },
     ...{ requires: flags.requires, holdOnFailure: flags.holdOnFailure, overrideReason: flags.override },
-    ...{ title: command.join(' ').slice(0, 60), signal: waiting.signal },
+    ...{ title: commandText(command, 60), signal: waiting.signal },
   }
   try {
     // A server that is not there is told of now: what waits in line would look for it as long as it may wait.
@@ -127,19 +129,26 @@ async function endOf(command: WrappedCommand, { signal }: AcquiredLock): Promise
   }
 }
 
-/** What the command writes is shown at once, and kept for as long as the log can be. */
+/**
+ * What the command writes is shown at once and kept, each for as long as that can be: a reader that has gone, such as
+ * `head`, is no reason to break off a deploy.
+ */
 function shownAndKept(context: CommandContext, run: RunHandle): TakeOutput {
+  let shown = true
   let kept = true
   return async (stream, data) => {
-    if (stream === 'stdout') await context.print(data)
-    else process.stderr.write(data)
+    if (stream === 'stderr') process.stderr.write(data)
+    else if (shown) {
+      await context.print(data).catch(() => {
+        shown = false
+      })
+    }
     if (!kept) return
     try {
       await run.log(data, { stream })
     } catch (error) {
       kept = false
-      if (!(error instanceof HoldfastError)) throw error
-      context.warn(`the log is not kept any more: ${error.message}`)
+      context.warn(`the log is not kept any more: ${(error as Error).message}`)
     }
   }
 }

@@ -5,6 +5,7 @@ import { holdLift, holdScope, holdUntil } from '../output/lock-words.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Column } from '../output/table.ts'
+import { shortened } from '../output/terminal-text.ts'
 import { listOptions, printListing } from './listing.ts'
 import type { ScopedListingFlags } from './locks.ts'
 
@@ -37,7 +38,7 @@ function columnsAt(now: Date): Column<Hold>[] {
       cell: ({ createTime }) => relativeTime(createTime && dateFromTimestamp(createTime), now),
     },
     { header: 'UNTIL', cell: holdUntil },
-    { header: 'WHY', cell: ({ reason }) => reason },
+    { header: 'WHY', cell: ({ reason }) => shortened(reason, 60) },
     { header: 'ONLY WHEN', when: ({ when }) => when !== '', cell: ({ when }) => when },
     {
       header: 'LETS THROUGH',

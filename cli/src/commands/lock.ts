@@ -7,6 +7,7 @@ import {
   StaleTokenError,
 } from '@holdfast/sdk'
 import type { CommandContext } from '../command-context.ts'
+import { commandText } from '../command-text.ts'
 import { type ExitCode, exitCode } from '../exit-code.ts'
 import { InterruptedError, Interruptions } from '../interruptions.ts'
 import { blockersText } from '../output/blocker-lines.ts'
@@ -43,7 +44,7 @@ export async function lock(
   const options: AcquireOptions = {
     ttlMs: flags.ttl,
     waitMs: flags.wait,
-    reason: flags.reason ?? command.join(' '),
+    reason: flags.reason ?? commandText(command, 120),
     mode: flags.shared === true ? 'shared' : 'exclusive',
     requires: flags.requires,
     attributes: flags.attribute,

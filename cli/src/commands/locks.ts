@@ -5,6 +5,7 @@ import { lockEnd, lockOwner, lockScopes } from '../output/lock-words.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { shortName } from '../output/short-name.ts'
 import type { Cell, Column } from '../output/table.ts'
+import { shortened } from '../output/terminal-text.ts'
 import { type ListingFlags, listOptions, printListing } from './listing.ts'
 
 /** What listings of what covers scopes take. */
@@ -39,7 +40,7 @@ function columnsAt(now: Date): Column<Lock>[] {
     { header: 'STATE', cell: stateCell },
     { header: 'WHO', cell: lockOwner },
     { header: 'SINCE', cell: (lock) => relativeTime(sinceOf(lock), now) },
-    { header: 'WHY', cell: ({ reason }) => reason },
+    { header: 'WHY', cell: ({ reason }) => shortened(reason, 60) },
     {
       header: 'ASKED TO LET GO',
       when: ({ releaseRequest }) => releaseRequest !== undefined,

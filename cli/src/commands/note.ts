@@ -10,6 +10,7 @@ export interface NoteFlags {
 
 /** `holdfast note`. */
 export async function note(context: CommandContext, text: string, flags: NoteFlags): Promise<undefined> {
-  const written = await context.client().note(text, flags)
+  const environment = flags.environment ?? context.settings.environment
+  const written = await context.client().note(text, { ...flags, environment })
   await printWritten(context, 'noted', written)
 }

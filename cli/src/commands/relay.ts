@@ -41,7 +41,7 @@ export async function relay(context: CommandContext, flags: RelayFlags): Promise
   const listener = await startRelayListener({ ...exposure, keep: (request) => relaying.keep(request) })
   try {
     relaying.start()
-    const signalled = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+    const signalled = Promise.race(['SIGTERM', 'SIGINT', 'SIGHUP'].map((signal) => once(process, signal)))
     await context.print(`listening on ${listener.address}\n`)
     await signalled
   } finally {
