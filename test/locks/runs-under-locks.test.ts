@@ -165,3 +165,18 @@ test('what an abandoned deploy left uncertain is known once a version is seen to
   ])
   expect(cells.map(({ drift }) => drift === VersionCell_Drift.UNCERTAIN)).toEqual([false, false, false, true])
 })
+
+test('a deployment from before a run was abandoned, told late, leaves uncertain what was uncertain', async () => {
+  using client = await LockClient.open(server.locks)
+  const service = fresh()
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+  const lock = await client.acquire(`production/${service}`)
+  await deployUnder(lock, service, ['late-0'])
+  await client.release(lock)
+  const cell = async () => (await cellsOf(service))[0]!
+  const told = { machines: ['late-0'], status: 'succeeded' } as const
+  await holdfast.deployed(service, { ...told, version: '1', occurredAt: minutesAgo(1) })
+  expect(await cell()).toMatchObject({ deployedVersion: '1', drift: VersionCell_Drift.UNCERTAIN })
+  await holdfast.deployed(service, { ...told, version: '3' })
+  expect((await cell()).uncertainDeployment).toBeUndefined()
+})

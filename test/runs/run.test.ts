@@ -51,6 +51,21 @@ test('a deploy moves the deployed version of the targets that succeeded, and say
   ])
 })
 
+test('a deploy that ended before another one, and is told after it, does not overturn it', async () => {
+  const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+  const startedAt = minutesAgo(20)
+  const options = { kind: 'deploy', service: 'overtaken', machines: ['web-0'], startedAt } as const
+  const first = await holdfast.startRun({ ...options, version: '1' })
+  const second = await holdfast.startRun({ ...options, version: '2' })
+  await second.finish('succeeded', { endedAt: minutesAgo(5) })
+  await first.finish('succeeded', { endedAt: minutesAgo(10) })
+  expect(await holdfast.getInstance('web-0~overtaken')).toMatchObject({
+    deployedVersion: '2',
+    deploymentId: second.name,
+    deployTime: second.state.endTime,
+  })
+})
+
 test('a start that is repeated is the same run; with other content it is refused', async () => {
   const id = randomUUID()
   const first = await holdfast.startRun({ kind: 'task', id, title: 'once' })

@@ -10,6 +10,7 @@ import type { Row } from '../rows.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { Effect, type FoldOutcome } from './outcome.ts'
 import { DEFAULT_ENVIRONMENT, instanceAt, resolveService } from './resource.ts'
+import { settles } from './seen-version.ts'
 
 /**
  * A deployment that succeeded sets the deployed version of every machine it names, all in one revision. One
@@ -53,6 +54,7 @@ export function moveDeployedVersion(
   const { row, instance } = instanceAt(state, machine, deployment)
   if (isRetired(machine) || isOlder(origin, instance.deployedBasis, NEVER)) return Effect.SUPERSEDED
   if (row !== undefined && deploysTheSame(row, deployment)) return Effect.NONE
+  const uncertain = instance.uncertainDeployment
   state.put('instance', {
     ...instance,
     environment: deployment.environment || instance.environment,
@@ -60,7 +62,7 @@ export function moveDeployedVersion(
     deployTime: timestampFromInstant(origin.effectiveAt),
     deploymentId: deployment.deploymentId,
     deployedBasis: basisOf(origin),
-    uncertainDeployment: undefined,
+    uncertainDeployment: settles(origin, uncertain) ? undefined : uncertain,
   })
   return Effect.CHANGED
 }

@@ -1,4 +1,4 @@
-import type { Instance } from '../../../../proto/gen/holdfast/v1/service.ts'
+import type { Instance, UncertainDeployment } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { basisOf, type Origin } from '../basis.ts'
 import { instantFromTimestamp, timestampFromInstant } from '../instant.ts'
 
@@ -8,8 +8,7 @@ import { instantFromTimestamp, timestampFromInstant } from '../instant.ts'
  */
 export function withSeenVersion(instance: Instance, version: string, origin: Origin): Instance {
   const uncertain = instance.uncertainDeployment
-  if (uncertain === undefined || version === '') return instance
-  if (origin.effectiveAt < instantFromTimestamp(uncertain.abandonTime!)) return instance
+  if (uncertain === undefined || version === '' || !settles(origin, uncertain)) return instance
   const settled = { ...instance, uncertainDeployment: undefined }
   if (version !== uncertain.version) return settled
   return {
@@ -20,3 +19,7 @@ export function withSeenVersion(instance: Instance, version: string, origin: Ori
     deployedBasis: basisOf(origin),
   }
 }
+
+/** Whether what is told may settle an abandoned deployment: what was before it was abandoned says nothing of it. */
+export const settles = ({ effectiveAt }: Origin, uncertain: UncertainDeployment | undefined): boolean =>
+  uncertain === undefined || effectiveAt >= instantFromTimestamp(uncertain.abandonTime!)

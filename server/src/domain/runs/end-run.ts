@@ -16,9 +16,9 @@ export function endRun(state: WorkingSet, row: Row<'run'>, end: RunEnd & { princ
     (target) => target.runId === row.id && target.outcome === RunTarget_Outcome.PENDING,
   )
   const reports = pending.map(({ machine, message }) => ({ machine, outcome, message }))
-  const { run, machines } = noteTargets(state, row, reports)
   const endedAt =
     end.endTime === undefined ? state.now : earlier(instantFromTimestamp(end.endTime), state.now)
+  const { run, machines } = noteTargets(state, row, { reports, effectiveAt: endedAt })
   const { resource: ended } = state.put('run', {
     ...run,
     state: end.state,

@@ -35,7 +35,10 @@ export class ReportTargets implements Command<RunOutcome> {
   decide(state: WorkingSet): RunOutcome {
     const row = runNamed(state, this.#name)
     const { value: machines, revision } = state.revise(() => {
-      const { run, machines } = noteTargets(state, row, this.#reports)
+      const { run, machines } = noteTargets(state, row, {
+        reports: this.#reports,
+        effectiveAt: state.now,
+      })
       if (machines.length === 0) return machines
       requireRunFence(state, row.resource, this.#teller)
       if (row.resource.state !== Run_State.RUNNING) throw runFinished(run.name, row.resource.state)

@@ -8,20 +8,18 @@ import { earlier, instantFromTimestamp, timestampFromInstant } from '../instant.
 import type { LoadKeys } from '../load-keys.ts'
 import { requireFence } from '../locks/release-lock.ts'
 import { resolveMachine } from '../machine-identity.ts'
-import { MAIN_SLOT, machineName, serviceName } from '../resource-name.ts'
+import { idOf, MAIN_SLOT, machineName, serviceName } from '../resource-name.ts'
 import type { Row } from '../rows.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { recordRunEvent, toldOfRun } from './run-event.ts'
 import { joinLock } from './run-fence.ts'
-import { noTargets } from './target-outcome.ts'
+import { MAX_SHOWN, noTargets } from './target-outcome.ts'
 
 /** A run after a command, and a revision at which it stands so. */
 export interface RunOutcome {
   run: Run
   revision: bigint
 }
-
-const MAX_SHOWN = 16
 
 /** Starts a run with its targets; a run that was started so before stays as it is. */
 export class StartRun implements Command<RunOutcome> {
@@ -90,7 +88,7 @@ export class StartRun implements Command<RunOutcome> {
     for (const { resource } of machines) {
       state.putTarget({
         runId: row.id,
-        machine: resource.name.slice('machines/'.length),
+        machine: idOf(resource.name),
         outcome: RunTarget_Outcome.PENDING,
         message: '',
         reportedAt: state.now,

@@ -8,7 +8,7 @@ import {
 import { API_SOURCE } from '../amendment.ts'
 import { moveDeployedVersion } from '../fold/deployment-recorded.ts'
 import { instanceAt } from '../fold/resource.ts'
-import { instantFromTimestamp } from '../instant.ts'
+import { type Instant, instantFromTimestamp } from '../instant.ts'
 import { isRetired, resolveMachine } from '../machine-identity.ts'
 import { idOf } from '../resource-name.ts'
 import type { Row } from '../rows.ts'
@@ -33,7 +33,7 @@ const COUNT = {
 const countOf = (outcome: RunTarget_Outcome): keyof TargetCounts => COUNT[outcome as keyof typeof COUNT]
 
 /** How many machines a run shows by itself. */
-const MAX_SHOWN = 16
+export const MAX_SHOWN = 16
 
 /** What targets that nobody reported get when their run ends. */
 export const UNREPORTED: Partial<Record<Run_State, RunTarget_Outcome>> = {
@@ -45,13 +45,13 @@ export const UNREPORTED: Partial<Record<Run_State, RunTarget_Outcome>> = {
 
 /**
  * Notes what became of targets; a machine that the run did not name is added to it. Where a deploy succeeded,
- * its version is the deployed one from now on. Gives the run with its new counts, which is not put yet, and
+ * its version is the deployed one since `effectiveAt`. Gives the run with its new counts, which is not put yet, and
  * the machines of which something new was told.
  */
 export function noteTargets(
   state: WorkingSet,
   row: Row<'run'>,
-  reports: readonly TargetReport[],
+  { reports, effectiveAt }: { reports: readonly TargetReport[]; effectiveAt: Instant },
 ): { run: Run; machines: Row<'machine'>[] } {
   const run = row.resource
   const targets: TargetCounts = { ...noTargets(), ...run.targets }
@@ -76,7 +76,7 @@ export function noteTargets(
       startedAt: instantFromTimestamp(startedAt),
     })
     if (run.kind !== Run_Kind.DEPLOY) continue
-    if (outcome === RunTarget_Outcome.SUCCEEDED) deploy(state, run, machine)
+    if (outcome === RunTarget_Outcome.SUCCEEDED) deploy(state, run, { machine, effectiveAt })
     else if (outcome === RunTarget_Outcome.UNCERTAIN) doubt(state, run, machine)
   }
   return { run: { ...run, targets, machines: shown }, machines }
@@ -103,18 +103,15 @@ function doubt(
   state.put('instance', { ...instance, environment, uncertainDeployment })
 }
 
-function deploy(state: WorkingSet, run: Run, machine: Row<'machine'>): void {
+function deploy(
+  state: WorkingSet,
+  run: Run,
+  { machine, effectiveAt }: { machine: Row<'machine'>; effectiveAt: Instant },
+): void {
   const { slot, version, environment, name: deploymentId, principal } = run
   moveDeployedVersion(state, {
     machine,
     deployment: { service: idOf(run.service), slot, version, environment, deploymentId },
-    origin: {
-      source: API_SOURCE,
-      epoch: 0,
-      seq: 0,
-      effectiveAt: state.now,
-      occurredAt: state.now,
-      principal,
-    },
+    origin: { source: API_SOURCE, epoch: 0, seq: 0, effectiveAt, occurredAt: effectiveAt, principal },
   })
 }
