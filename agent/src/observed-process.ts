@@ -8,6 +8,8 @@ export interface ObservedProcess {
   /** At most 4 KiB in all. */
   commandArgs: string[]
   userName: string
+  /** Undefined where that cannot be told for certain. */
+  owner?: ProcessOwner | undefined
   createdAt: Date | undefined
   /** TCP ports listened on and UDP ports bound, ascending. */
   listeningPorts: number[]
@@ -16,6 +18,14 @@ export interface ObservedProcess {
   residentBytes: number
   /** The version, as the executable tells it when asked. */
   version?: string | undefined
+}
+
+/** Whose a process was when its executable was read, and which of those that have its pid after each other it is. */
+export interface ProcessOwner {
+  uid: number
+  gid: number
+  /** When it began, in clock ticks after the machine came up. */
+  startTicks: number
 }
 
 /** What could not be seen of processes. */

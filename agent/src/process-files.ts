@@ -1,6 +1,6 @@
 import { readFile, readlink } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { ObservedProcess } from './observed-process.ts'
+import type { ObservedProcess, ProcessOwner } from './observed-process.ts'
 import { cutCommandArgs, cutText } from './observed-process.ts'
 import { hideSecrets } from './secret-arguments.ts'
 
@@ -51,6 +51,7 @@ export async function readProcess(pid: number, clock: ProcessClock): Promise<Obs
     parentPid: stat.parentPid,
     executableName: cutText(path === '' ? stat.name : basename(path), 1_024),
     executablePath: path,
+    owner: ownerIn(statusText, stat),
     commandArgs: cutCommandArgs(hideSecrets(splitCommandLine(cmdline ?? Buffer.alloc(0)))),
     userName: clock.users.get(uid) ?? (Number.isNaN(uid) ? '' : String(uid)),
     createdAt: new Date(Math.round((clock.bootSeconds + stat.startTicks / TICKS_PER_SECOND) * 1_000)),
@@ -58,6 +59,33 @@ export async function readProcess(pid: number, clock: ProcessClock): Promise<Obs
     controlGroup: parseControlGroup((group ?? '').toString()),
     residentBytes: resident * 1_024,
   }
+}
+
+/** Whose a process is, and then what it runs: who that was is told by looking again. */
+export async function readOwner(pid: number): Promise<Pick<ObservedProcess, 'owner' | 'executablePath'>> {
+  const directory = `/proc/${pid}`
+  const status = await bytesOf(`${directory}/status`)
+  const statText = await bytesOf(`${directory}/stat`)
+  const stat = statText && parseStat(statText)
+  return {
+    owner: status && stat && ownerIn(status.toString(), stat),
+    executablePath: await executablePath(directory),
+  }
+}
+
+/**
+ * Whose a process is, by /proc/[pid]/status. Undefined when its real, effective and saved user or group are not one:
+ * then it may have the rights of several, as a setuid program has.
+ */
+export function ownerIn(
+  status: string,
+  { startTicks }: Pick<ProcessStat, 'startTicks'>,
+): ProcessOwner | undefined {
+  const [uid, gid] = ['Uid', 'Gid'].map((name) => {
+    const ids = new RegExp(`^${name}:\\s+(\\d+)\\s+(\\d+)\\s+(\\d+)\\s`, 'm').exec(status)?.slice(1) ?? []
+    return new Set(ids).size === 1 ? Number(ids[0]) : undefined
+  })
+  return uid === undefined || gid === undefined ? undefined : { uid, gid, startTicks }
 }
 
 /**

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import type { ObservedProcess } from './observed-process.ts'
 import { processUser } from './process-user.ts'
 import { runProbe } from './run-probe.ts'
+import { trustedPath } from './trusted-path.ts'
 
 /** What executables answer with their version, by name, and with which argument. */
 const VERSION_ARGUMENT: Record<string, string> = {
@@ -30,7 +31,8 @@ const VERSION_ARGUMENT: Record<string, string> = {
 /**
  * Sets the versions of the processes whose executables are known to tell it when asked. They are run as the user of
  * their process, so that nobody gets this process's rights by the name of a program; one of another mount namespace,
- * such as a container's, is not run at all. What gives no version in time is left without one.
+ * such as a container's, is not run at all, nor as root one that others may change. What gives no version in time is
+ * left without one.
  */
 export async function readVersions(
   processes: readonly ObservedProcess[],
@@ -62,14 +64,17 @@ export type VersionCache = Map<string, string>
 
 async function versionOf(one: ObservedProcess, program: string, known: VersionCache): Promise<string> {
   try {
-    const user = await processUser(one.pid)
+    const user = await processUser(one)
     if (user === undefined) return ''
-    const { mtimeMs, ino } = await stat(one.executablePath)
-    const key = [program, one.executablePath, ino, mtimeMs, user.uid].join('\n')
+    const executable = user.uid === 0 ? await trustedPath(one.executablePath) : { path: one.executablePath }
+    if ('failed' in executable) return ''
+    const { path } = executable
+    const { mtimeMs, ino } = await stat(path)
+    const key = [program, path, ino, mtimeMs, user.uid].join('\n')
     const before = known.get(key)
     if (before !== undefined) return before
     const args = [VERSION_ARGUMENT[program]!]
-    const outcome = await runProbe(one.executablePath, args, { argv0: program, ...user.become })
+    const outcome = await runProbe(path, args, { argv0: program, ...user.become })
     const version = 'output' in outcome ? versionIn(outcome.output) : ''
     known.set(key, version)
     return version

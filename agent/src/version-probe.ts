@@ -4,6 +4,7 @@ import type { ObservedProcess } from './observed-process.ts'
 import { processUser } from './process-user.ts'
 import { versionIn } from './program-version.ts'
 import { type ProbeOutcome, runProbe } from './run-probe.ts'
+import { type Found, trustedPath } from './trusted-path.ts'
 
 /** Where a rule says that the version of a process is to be read: one of the two. */
 export interface VersionProbe {
@@ -28,8 +29,10 @@ export async function probeVersion(
   { file, command }: VersionProbe,
   allowed: readonly string[],
 ): Promise<ProbeAnswer> {
-  const user = await processUser(one.pid)
-  if (user === undefined) return { failed: 'the process is of another user or container, or has ended' }
+  const user = await processUser(one)
+  if (user === undefined) {
+    return { failed: 'the process is of another user or container, or has become another or ended' }
+  }
   if (command !== '') {
     const program = await allowedProgram(command, allowed)
     if ('failed' in program) return program
@@ -37,7 +40,7 @@ export async function probeVersion(
       await runProbe(program.path, [], { ...user.become, stdoutOnly: true, env: aboutProcess(one) }),
     )
   }
-  const found = await allowedFile(one.pid, file, allowed)
+  const found = await allowedFile(one.pid, file, { allowed, asRoot: user.uid === 0 })
   if ('failed' in found) return found
   // As another program, so that the process's user reads it, and what hangs (a pipe, a lost share) can be left.
   const args = ['-c', String(MAX_FILE_BYTES), '--', found.path]
@@ -46,16 +49,20 @@ export async function probeVersion(
   return answerOf(outcome)
 }
 
-type Found = { path: string } | { failed: string }
-
-async function allowedFile(pid: number, file: string, allowed: readonly string[]): Promise<Found> {
+/** With the rights of root nothing is read that others may exchange for a link to what they may not read themselves. */
+async function allowedFile(
+  pid: number,
+  file: string,
+  { allowed, asRoot }: { allowed: readonly string[]; asRoot: boolean },
+): Promise<Found> {
   let path = normalize(file)
   try {
     if (!isAbsolute(path)) path = join(await readlink(`/proc/${pid}/cwd`), path)
-    if (VERSION_FILE.test(basename(path))) return { path }
+    if (VERSION_FILE.test(basename(path))) return asRoot ? await trustedPath(path) : { path }
     const real = await realpath(path)
     for (const directory of allowed) {
-      if (real.startsWith(`${await realpath(directory)}${sep}`)) return { path: real }
+      if (!real.startsWith(`${await realpath(directory)}${sep}`)) continue
+      return asRoot ? await trustedPath(real) : { path: real }
     }
   } catch {
     return { failed: `there is no ${path}` }
@@ -71,14 +78,8 @@ async function allowedProgram(command: string, allowed: readonly string[]): Prom
     const path = join(directory, command)
     const found = await stat(path).catch(() => undefined)
     if (found === undefined || !found.isFile()) continue
-    for (const [what, { mode, uid }] of [
-      [directory, await stat(directory)],
-      [path, found],
-    ] as const) {
-      const ours = (mode & 0o022) === 0 && (uid === 0 || uid === process.getuid?.())
-      if (!ours) return { failed: `${what} may be changed by others than the user of the agent` }
-    }
-    return { path }
+    const holder = await trustedPath(directory)
+    return 'failed' in holder ? holder : await trustedPath(join(holder.path, command))
   }
   return { failed: `there is no program ${command} in a directory of --allow-probes` }
 }
