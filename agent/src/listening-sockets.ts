@@ -69,11 +69,12 @@ async function socketsOf(pids: readonly number[]): Promise<Map<string, number>> 
   for (const pid of ['self', ...pids]) {
     const namespace = await linkText(`/proc/${pid}/ns/net`)
     if (namespace === undefined || namespaces.has(namespace)) continue
-    namespaces.add(namespace)
     for (const [file, protocol] of tables) {
       const text = await kernelText(`/proc/${pid}/net/${file}`).catch(() => undefined)
       for (const [inode, port] of parseSocketTable(text ?? '', protocol)) portOf.set(inode, port)
     }
+    // A process that ended meanwhile has shown some tables or none: the next one of its namespace shows them all.
+    if ((await linkText(`/proc/${pid}/ns/net`)) === namespace) namespaces.add(namespace)
   }
   return portOf
 }
