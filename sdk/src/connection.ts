@@ -26,17 +26,19 @@ export class Connection {
   readonly address: string
   readonly timeoutMs: number
   readonly logger: Logger
-  readonly #options: ChannelOptions
+  /** What this connection was made with. */
+  readonly options: ChannelOptions
+  /** Shared with those that were made of this one. */
+  readonly tokens: TokenSource
   readonly #client: Client
-  readonly #tokens: TokenSource
   readonly #endings = new Set<() => void>()
   #state: ConnectionState = 'idle'
 
-  constructor(options: ChannelOptions) {
-    this.#options = options
+  constructor(options: ChannelOptions, tokens = new TokenSource(options.token)) {
+    this.options = options
+    this.tokens = tokens
     const channel = openChannel(options)
     this.#client = channel.client
-    this.#tokens = new TokenSource(options.token)
     this.address = channel.address.text
     this.timeoutMs = options.timeoutMs ?? 10_000
     this.logger = options.logger ?? silentLogger
@@ -46,14 +48,9 @@ export class Connection {
     this.#follow()
   }
 
-  /** What this connection was made with. */
-  get options(): ChannelOptions {
-    return this.#options
-  }
-
   /** Another connection to the same place, over a socket of its own. */
   another(): Connection {
-    return new Connection({ ...this.#options, ownSocket: true })
+    return new Connection({ ...this.options, ownSocket: true }, this.tokens)
   }
 
   /** Where the connection stands. */
@@ -64,16 +61,6 @@ export class Connection {
   /** True after {@link close}. */
   get closed(): boolean {
     return this.#state === 'closed'
-  }
-
-  /** True when a refused token may be followed by a better one. */
-  get renewable(): boolean {
-    return this.#tokens.renewable
-  }
-
-  /** Forgets a token that was refused. */
-  discardToken(): void {
-    this.#tokens.discard()
   }
 
   /** Ends every call with {@link ClientClosedError} and lets go of the process. Again: does nothing. */
@@ -114,9 +101,9 @@ export class Connection {
       const answer = await this.#attempt(rpc, body, Date.now() + deadline - performance.now(), signal)
       this.#check(signal)
       if (answer.ok) return answer.response
-      if (answer.status.code === 'UNAUTHENTICATED' && this.renewable && !renewed) {
+      if (answer.status.code === 'UNAUTHENTICATED' && this.tokens.renewable && !renewed) {
         renewed = true
-        this.discardToken()
+        this.tokens.discard()
         continue
       }
       const { idempotencyLevel } = rpc
@@ -215,7 +202,7 @@ export class Connection {
 
   /** The metadata of a call; undefined when the token function takes longer than that. */
   async #identify(timeoutMs: number, signal: AbortSignal | undefined): Promise<Metadata | undefined> {
-    const metadata = this.#tokens.metadata()
+    const metadata = this.tokens.metadata()
     if (!(metadata instanceof Promise)) return metadata
     const limit = new AbortController()
     const first = await Promise.race([metadata, this.#rest(timeoutMs, signal, limit.signal)]).finally(() =>

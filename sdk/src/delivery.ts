@@ -127,9 +127,9 @@ export class Delivery {
     if (this.#state !== 'streaming') return
     if (this.#connection.closed) throw new ClientClosedError()
     this.#failures++
-    if (status.code === 'UNAUTHENTICATED' && this.#connection.renewable && !this.#renewed) {
+    if (status.code === 'UNAUTHENTICATED' && this.#connection.tokens.renewable && !this.#renewed) {
       this.#renewed = true
-      this.#connection.discardToken()
+      this.#connection.tokens.discard()
     } else if (!reopens(status, this.#failures)) {
       throw errorOfStatus(status)
     }

@@ -160,9 +160,9 @@ class Watch {
   async #recover(status: FailedStatus): Promise<void> {
     const { signal } = this.#options
     signal?.throwIfAborted()
-    if (status.code === 'UNAUTHENTICATED' && this.#connection.renewable && !this.#renewed) {
+    if (status.code === 'UNAUTHENTICATED' && this.#connection.tokens.renewable && !this.#renewed) {
       this.#renewed = true
-      this.#connection.discardToken()
+      this.#connection.tokens.discard()
     } else if (!reopens(status, this.#failures + 1)) {
       this.#move('refuse')
       throw errorOfStatus(status)

@@ -2,7 +2,7 @@ import { Holdfast } from '../../sdk/src/index.ts'
 
 // A program that holds a lock, for tests to stop, block and cut off. Says, with the clock that all processes of the
 // machine share, each time that it took the lock to be held. Ends when its standard input does.
-const [address = '', scope = '', ttl = ''] = process.argv.slice(2)
+const [address = '', scope = '', ttl = '', blockedMs = '0'] = process.argv.slice(2)
 const holdfast = Holdfast.lazy({ address, owner: 'lock-holder' })
 const lock = await holdfast.acquireLock(scope, { ttlMs: Number(ttl), reason: 'to be stopped' })
 const { signal } = lock
@@ -12,15 +12,8 @@ function say(what: string): void {
 }
 
 signal.addEventListener('abort', () => say('aborted'))
-say('acquired')
-const timer = setInterval(() => {
-  if (!signal.aborted) say('held')
-}, 10)
-
-process.stdin.setEncoding('utf8')
-for await (const text of process.stdin) {
-  const blockMs = Number(text)
-  const end = performance.now() + blockMs
+function block(forMs: number): void {
+  const end = performance.now() + forMs
   while (performance.now() < end);
   // The first thing after the block, before any timer.
   try {
@@ -29,6 +22,18 @@ for await (const text of process.stdin) {
   } catch {
     say('lost')
   }
+}
+
+say('acquired')
+// In the turn of the grant, before the thread of heartbeats could ask this one for anything.
+if (Number(blockedMs) > 0) block(Number(blockedMs))
+const timer = setInterval(() => {
+  if (!signal.aborted) say('held')
+}, 10)
+
+process.stdin.setEncoding('utf8')
+for await (const text of process.stdin) {
+  block(Number(text))
 }
 clearInterval(timer)
 // And no close(): with no lock left the program ends by itself.

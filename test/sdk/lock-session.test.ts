@@ -227,6 +227,28 @@ test('a server without locks says so at once', async () => {
   expect((error as HoldfastError).code).toBe('UNIMPLEMENTED')
 })
 
+test('L11 heartbeats take the token that the client has, also to another stream, until it is refused', async () => {
+  const sessions = new ScriptedSessions(() => undefined)
+  const authorizations: unknown[] = []
+  const peer = await startPeer({
+    session: sessions.session,
+    keepAlive: (stream) => {
+      const stand = authorizations.push(stream.metadata.get('authorization')[0])
+      // The first one stays silent, and is left for another socket.
+      if (stand === 2) stream.emit('error', refusal('UNAUTHENTICATED', 'rotated'))
+      if (stand === 3) sessions.keepAlive(stream)
+    },
+  })
+  let asked = 0
+  const token = () => `token-${++asked}`
+  const holdfast = Holdfast.lazy({ address: peer.address, token })
+  onTestFinished(() => holdfast.close())
+  await holdfast.acquireLock('test/token', { ttlMs: 4000 })
+  await until(() => sessions.beats.length > 0, 'a beat')
+  expect(authorizations).toEqual(['Bearer token-1', 'Bearer token-1', 'Bearer token-2'])
+  expect(asked).toBe(2)
+})
+
 test('leases that are not used are given up, and the next lock has another one', async () => {
   const { sessions, holdfast } = await connected()
   await (await holdfast.acquireLock('test/idle')).release()

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import {
@@ -424,9 +426,21 @@ describe('a program of its own', () => {
     fence: string
   }
 
-  async function holder(scope: string, ttlMs: number, address = server.address) {
-    const arguments_ = ['--conditions=holdfast-source', program, address, scope, String(ttlMs)]
-    const child: ChildProcess = spawn(process.execPath, arguments_, { stdio: ['pipe', 'pipe', 'inherit'] })
+  interface Holder {
+    address?: string
+    /** Blocks its event loop at once, for so long. */
+    blockedMs?: number
+    tokenFile?: string
+  }
+
+  async function holder(scope: string, ttlMs: number, options: Holder = {}) {
+    const { address = server.address, blockedMs = 0, tokenFile } = options
+    const numbers = [ttlMs, blockedMs].map(String)
+    const arguments_ = ['--conditions=holdfast-source', program, address, scope, ...numbers]
+    const child: ChildProcess = spawn(process.execPath, arguments_, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, ...(tokenFile !== undefined && { HOLDFAST_TOKEN_FILE: tokenFile }) },
+    })
     const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
     onTestFinished(async () => {
       child.kill('SIGKILL')
@@ -479,9 +493,33 @@ describe('a program of its own', () => {
     expect(await other.tryAcquireLock('test/blocked')).toBeUndefined()
   })
 
+  test('L11 a program that gets its token from a file may block its event loop right after the grant', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const tokenFile = join(folder, 'token')
+    await writeFile(tokenFile, 'holder:s3cret\n')
+    await using guarded = await testServer({ tokens: [{ principal: 'holder', token: 's3cret' }] })
+    const other = Holdfast.lazy({ address: guarded.address, token: 's3cret' })
+    onTestFinished(() => other.close())
+    const { address } = guarded
+    const { child, said, exited } = await holder('test/token', 3000, { address, tokenFile, blockedMs: 5000 })
+    await until('the end of the block', () =>
+      said().some(({ what }) => what === 'survived' || what === 'lost'),
+    )
+    expect(
+      said()
+        .map(({ what }) => what)
+        .filter((what) => what !== 'held'),
+    ).toEqual(['acquired', 'survived'])
+    expect(await other.tryAcquireLock('test/token')).toBeUndefined()
+    other.close()
+    child.kill('SIGKILL')
+    await exited
+  })
+
   test('L4 a loss during a block of the event loop is the first thing that is seen after it', async () => {
     await using proxy = await tcpProxy(server.address)
-    const { child, said } = await holder('test/cut-off', 1500, proxy.address)
+    const { child, said } = await holder('test/cut-off', 1500, { address: proxy.address })
     child.stdin!.write('4000\n')
     proxy.drop()
     const grantedNs = await within('the next grant', sayNext('test/cut-off'))

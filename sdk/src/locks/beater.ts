@@ -120,7 +120,7 @@ export class Beater {
 
   async #recover(status: FailedStatus): Promise<void> {
     this.#failures++
-    if (status.code === 'UNAUTHENTICATED') this.#connection?.discardToken()
+    if (status.code === 'UNAUTHENTICATED') this.#connection?.tokens.discard()
     const shortest = Math.min(...Array.from(this.#pulses.values(), ({ lease }) => lease.ttlMs))
     const asked = Math.min(status.details.retryAfterMs ?? 0, shortest / 6)
     const delayMs = Math.max(backoffMs(beatBackoff, this.#failures, Math.random()), asked)

@@ -2,13 +2,14 @@
 // `heartbeats.ts` starts by its name.
 import { parentPort, workerData } from 'node:worker_threads'
 import { Connection } from '../connection.ts'
+import { TokenSource } from '../token-source.ts'
 import { Beater } from './beater.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './heartbeats.ts'
 
 const port = parentPort
 if (port === null) throw new Error('heartbeat-worker runs as a worker of the SDK only')
 const setup: WorkerSetup = workerData
-let answer: ((message: { token?: string; error?: string }) => void) | undefined
+let answer: ((message: { token?: string | undefined; error?: string }) => void) | undefined
 
 function tell(message: FromWorker): void {
   port?.postMessage(message)
@@ -22,8 +23,8 @@ function askForToken(): Promise<string> {
   })
 }
 
-const token = setup.asksForToken ? askForToken : setup.token
-const beater = new Beater(() => new Connection({ ...setup.channel, token, ownSocket: true }), {
+const tokens = new TokenSource(setup.renewable ? askForToken : undefined)
+const beater = new Beater(() => new Connection({ ...setup.channel, ownSocket: true }, tokens), {
   beaten: (lease) => tell({ type: 'beaten', lease }),
   dead: (lease, end) => tell({ type: 'dead', lease, end }),
   cut: (text, delayMs) => tell({ type: 'cut', text, delayMs }),
@@ -32,6 +33,7 @@ const beater = new Beater(() => new Connection({ ...setup.channel, token, ownSoc
 port.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'add':
+      tokens.adopt(message.token)
       beater.add(message.lease)
       break
     case 'remove':

@@ -6,16 +6,16 @@ import type { BeatenLease, BeaterListener, LeaseEnd } from './beater.ts'
 /** What the thread is started with. */
 export interface WorkerSetup {
   channel: Pick<ChannelOptions, 'address' | 'tls' | 'timeoutMs'>
-  token: string | undefined
-  /** Whether to ask for the token, when it is got by a function. */
-  asksForToken: boolean
+  /** Whether there may be a better token than one that was refused, to be asked for. */
+  renewable: boolean
 }
 
 /** What the thread is told. */
 export type ToWorker =
-  | { type: 'add'; lease: BeatenLease }
+  // With the token: a program that blocks right after the grant answers nothing that is asked then.
+  | { type: 'add'; lease: BeatenLease; token: string | undefined }
   | { type: 'remove'; name: string }
-  | { type: 'token'; token?: string; error?: string }
+  | { type: 'token'; token?: string | undefined; error?: string }
 
 /** What the thread tells. */
 export type FromWorker =
@@ -42,7 +42,7 @@ export class Heartbeats {
 
   add(lease: BeatenLease): void {
     this.start()
-    this.#tell({ type: 'add', lease })
+    this.#tell({ type: 'add', lease, token: this.#connection.tokens.current })
   }
 
   remove(name: string): void {
@@ -56,13 +56,9 @@ export class Heartbeats {
   }
 
   #spawn(): Worker {
-    const { address, tls, timeoutMs, token } = this.#connection.options
-    const asksForToken = typeof token === 'function'
-    const workerData: WorkerSetup = {
-      channel: { address, tls, timeoutMs },
-      token: asksForToken ? undefined : token,
-      asksForToken,
-    }
+    const { address, tls, timeoutMs } = this.#connection.options
+    const { renewable } = this.#connection.tokens
+    const workerData: WorkerSetup = { channel: { address, tls, timeoutMs }, renewable }
     // Without the arguments of this process: `node --input-type=module --eval` cannot start a file.
     const worker = new Worker(workerUrl(), { workerData, execArgv: [], name: 'holdfast-heartbeats' })
     worker.on('message', (message: FromWorker) => void this.#hear(message))
@@ -90,14 +86,13 @@ export class Heartbeats {
         break
       }
       case 'token':
-        this.#tell({ type: 'token', ...(await this.#token()) })
+        this.#tell({ type: 'token', ...(await this.#renewed()) })
     }
   }
 
-  async #token(): Promise<{ token: string } | { error: string }> {
-    const { token } = this.#connection.options
+  async #renewed(): Promise<{ token: string | undefined } | { error: string }> {
     try {
-      return { token: typeof token === 'function' ? await token() : (token ?? '') }
+      return { token: await this.#connection.tokens.renew() }
     } catch (error) {
       return { error: error instanceof Error ? error.message : String(error) }
     }

@@ -166,9 +166,9 @@ export class Session {
     this.#failure = status
     this.#failures++
     this.#queue.rewind()
-    if (status.code === 'UNAUTHENTICATED' && this.#parent.renewable && !this.#renewed) {
+    if (status.code === 'UNAUTHENTICATED' && this.#parent.tokens.renewable && !this.#renewed) {
       this.#renewed = true
-      this.#connection?.discardToken()
+      this.#parent.tokens.discard()
     } else if (!reopens(status, this.#failures)) {
       this.#queue.abandon({ ok: false, status })
     }
