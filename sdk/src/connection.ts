@@ -121,17 +121,18 @@ export class Connection {
 
   /**
    * Opens a stream: bidirectional without `request`. It ends with UNAVAILABLE when there is no token to be had,
-   * or the server is not reached within `timeoutMs`.
+   * or the server is not reached within `timeoutMs`. The signal ends the wait for a token, and not the stream.
    *
-   * @throws ClientClosedError
+   * @throws ClientClosedError; the signal's own reason.
    */
   async open<Request, Response>(
     rpc: Rpc<Request, Response>,
     request?: Request,
+    signal?: AbortSignal,
   ): Promise<StreamCall<Response>> {
-    this.#check(undefined)
-    const metadata = await this.#identify(this.timeoutMs, undefined).catch((error: Error) => error)
-    this.#check(undefined)
+    this.#check(signal)
+    const metadata = await this.#identify(this.timeoutMs, signal).catch((error: Error) => error)
+    this.#check(signal)
     if (metadata === undefined || metadata instanceof Error) {
       return new StreamCall(
         localStatus('UNAVAILABLE', metadata?.message ?? 'the token function took too long'),

@@ -1,17 +1,16 @@
 import type { BatchOutcome, IngestResponse } from '../../proto/gen/holdfast/v1/ingest_service.ts'
 import { IngestServiceDefinition } from '../../proto/gen/holdfast/v1/ingest_service.ts'
-import { backoffMs, streamBackoff } from './backoff.ts'
 import type { Connection } from './connection.ts'
 import { ClientClosedError, type EventRefusedError, HoldfastError } from './errors.ts'
 import type { NumberedEvent } from './event-batch.ts'
 import type { IngestStats } from './ingest-options.ts'
 import { type IngestSignal, type IngestState, nextIngestState } from './ingest-state.ts'
+import { Reopening } from './reopening.ts'
 import type { Revision } from './revision.ts'
 import { rpc } from './rpc.ts'
 import type { SendQueue, Waiter } from './send-queue.ts'
 import { errorOfRefusedEvent, errorOfStatus, type FailedStatus, localStatus } from './status.ts'
 import type { StreamCall } from './stream-call.ts'
-import { reopens } from './stream-end.ts'
 
 const ingest = rpc(IngestServiceDefinition, IngestServiceDefinition.methods.ingest)
 
@@ -44,12 +43,11 @@ export class Delivery {
   readonly #connection: Connection
   readonly #queue: SendQueue
   readonly #listener: DeliveryListener
+  readonly #reopening: Reopening
   readonly #ender = new AbortController()
   #state: IngestState = 'idle'
   #call: StreamCall<IngestResponse> | undefined
   #ackedOnCall = 0
-  #failures = 0
-  #renewed = false
   #running = false
   #scheduled = false
 
@@ -57,6 +55,7 @@ export class Delivery {
     this.#connection = connection
     this.#queue = queue
     this.#listener = listener
+    this.#reopening = new Reopening(connection.tokens)
   }
 
   /** True when another event may be added. */
@@ -126,21 +125,14 @@ export class Delivery {
   async #recover(status: FailedStatus): Promise<void> {
     if (this.#state !== 'streaming') return
     if (this.#connection.closed) throw new ClientClosedError()
-    this.#failures++
-    if (status.code === 'UNAUTHENTICATED' && this.#connection.tokens.renewable && !this.#renewed) {
-      this.#renewed = true
-      this.#connection.tokens.discard()
-    } else if (!reopens(status, this.#failures)) {
-      throw errorOfStatus(status)
-    }
+    const delayMs = this.#reopening.delayMs(status)
+    if (delayMs === undefined) throw errorOfStatus(status)
     if (this.#queue.isEmpty) {
       this.#move('rest')
       return
     }
     this.#move('drop')
     this.stats.reconnects++
-    const grown = backoffMs(streamBackoff, this.#failures, Math.random())
-    const delayMs = Math.max(grown, status.details.retryAfterMs ?? 0)
     const { logger } = this.#connection
     logger.warn({ status: status.text, delayMs }, 'an ingest stream was cut off; opening it again')
     await this.#connection.rest(delayMs, this.#ender.signal)
@@ -162,8 +154,7 @@ export class Delivery {
         else waiter.resolve({ revision, ledgerEpoch })
       }
     }
-    this.#failures = 0
-    this.#renewed = false
+    this.#reopening.heard()
     this.#listener.settled()
     this.#pump()
   }

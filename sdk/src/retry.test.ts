@@ -4,7 +4,6 @@ import { backoffMs, streamBackoff } from './backoff.ts'
 import { codeNames } from './errors.ts'
 import { retryDelayMs } from './retry.ts'
 import { localStatus } from './status.ts'
-import { reopens } from './stream-end.ts'
 
 const attempted = {
   status: localStatus('UNAVAILABLE', 'away'),
@@ -60,12 +59,4 @@ test('waits grow to their limit, between half and whole', () => {
     [2500, 5000],
     [2500, 5000],
   ])
-})
-
-test('a stream is opened again after what may pass, and not for ever after what is the server’s fault', () => {
-  expect(reopens(localStatus('UNAVAILABLE', ''), 1000)).toBe(true)
-  expect(reopens(localStatus('INVALID_ARGUMENT', ''), 1)).toBe(false)
-  expect(reopens(localStatus('OUT_OF_RANGE', ''), 1)).toBe(false)
-  expect(reopens(localStatus('INTERNAL', ''), 7)).toBe(true)
-  expect(reopens(localStatus('INTERNAL', ''), 8)).toBe(false)
 })

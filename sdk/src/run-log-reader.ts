@@ -1,13 +1,12 @@
 import type { LogEntry } from '../../proto/gen/holdfast/v1/run.ts'
-import { backoffMs, streamBackoff } from './backoff.ts'
 import type { Connection } from './connection.ts'
 import { nameOf } from './machine-ref.ts'
 import { onAbort } from './pause.ts'
+import { Reopening } from './reopening.ts'
 import { dateFromTimestamp } from './revision.ts'
 import { rpc } from './rpc.ts'
 import { runService } from './run-reads.ts'
 import { errorOfStatus, localStatus } from './status.ts'
-import { reopens } from './stream-end.ts'
 
 /** What {@link Holdfast.readRunLog} takes. */
 export interface ReadRunLogOptions {
@@ -48,20 +47,24 @@ export async function* readRunLog(
   const method = rpc(definition, definition.methods.readRunLog)
   let offset = options.offset ?? 0n
   let tailBytes = BigInt(options.tailBytes ?? 0)
-  for (let failures = 1; ; failures++) {
-    signal?.throwIfAborted()
-    const call = await connection.open(method, { name: nameOf('runs', name), offset, tailBytes, follow })
+  const reopening = new Reopening(connection.tokens)
+  for (;;) {
+    let delayMs: number | undefined
+    const request = { name: nameOf('runs', name), offset, tailBytes, follow }
+    const call = await connection.open(method, request, signal)
     const forget = onAbort(signal, () => call.cancel(localStatus('CANCELLED', 'cancelled by the consumer')))
     try {
+      signal?.throwIfAborted()
       for (;;) {
         const received = await call.next()
         signal?.throwIfAborted()
         if (received.done) {
           if (received.status === undefined) return
-          if (connection.closed || !reopens(received.status, failures)) throw errorOfStatus(received.status)
+          delayMs = reopening.delayMs(received.status)
+          if (delayMs === undefined) throw errorOfStatus(received.status)
           break
         }
-        failures = 0
+        reopening.heard()
         tailBytes = 0n
         for (const entry of received.message.entries) {
           offset = entry.offset + BigInt(entry.data.length)
@@ -72,7 +75,7 @@ export async function* readRunLog(
       forget()
       call.cancel()
     }
-    await connection.rest(backoffMs(streamBackoff, Math.max(failures, 1), Math.random()), signal)
+    await connection.rest(delayMs, signal)
   }
 }
 

@@ -1,11 +1,9 @@
 import type { LogEntry } from '../../proto/gen/holdfast/v1/run.ts'
 import type { AppendRunLogRequest, AppendRunLogResponse } from '../../proto/gen/holdfast/v1/run_service.ts'
-import { backoffMs, streamBackoff } from './backoff.ts'
 import type { Connection } from './connection.ts'
-import { ClientClosedError } from './errors.ts'
+import { Reopening } from './reopening.ts'
 import type { Rpc } from './rpc.ts'
 import { errorOfStatus, localStatus } from './status.ts'
-import { reopens } from './stream-end.ts'
 
 type AppendRpc = Rpc<AppendRunLogRequest, AppendRunLogResponse>
 
@@ -28,6 +26,7 @@ export class RunLogWriter {
   readonly #connection: Connection
   readonly #method: AppendRpc
   readonly #name: string
+  readonly #reopening: Reopening
   #entries: LogEntry[] = []
   #bytes = 0
   #end = 0n
@@ -39,6 +38,7 @@ export class RunLogWriter {
     this.#connection = connection
     this.#method = method
     this.#name = name
+    this.#reopening = new Reopening(connection.tokens)
   }
 
   /** Takes a piece; resolves when there is room for another. Rejects when the log cannot be written any more. */
@@ -69,18 +69,16 @@ export class RunLogWriter {
     try {
       // What is logged in one turn goes out together.
       await new Promise((resolve) => setImmediate(resolve))
-      let failures = 0
       while (this.#entries.length > 0) {
         const answer = await this.#send()
         if ('size' in answer) {
-          failures = 0
+          this.#reopening.heard()
           this.#acknowledge(answer.size)
           continue
         }
-        if (this.#connection.closed) throw new ClientClosedError()
-        failures++
-        if (!reopens(answer, failures)) throw errorOfStatus(answer)
-        await this.#connection.rest(backoffMs(streamBackoff, failures, Math.random()), undefined)
+        const delayMs = this.#reopening.delayMs(answer)
+        if (delayMs === undefined) throw errorOfStatus(answer)
+        await this.#connection.rest(delayMs, undefined)
       }
     } catch (error) {
       this.#failure = error as Error

@@ -1,13 +1,12 @@
 import type { WatchStateRequest } from '../../proto/gen/holdfast/v1/watch.ts'
-import { backoffMs, streamBackoff } from './backoff.ts'
 import type { Connection } from './connection.ts'
 import { behind } from './epoch-behind.ts'
 import { HoldfastError } from './errors.ts'
 import { onAbort } from './pause.ts'
+import { Reopening } from './reopening.ts'
 import { type Rpc, rpc } from './rpc.ts'
 import { errorOfStatus, type FailedStatus, localStatus } from './status.ts'
 import type { StreamCall } from './stream-call.ts'
-import { reopens } from './stream-end.ts'
 import { type WatchEvent, type WatchPosition, type WatchStart, watchEvents } from './watch-event.ts'
 import { nextWatchState, type WatchSignal, type WatchState } from './watch-state.ts'
 
@@ -73,16 +72,16 @@ class Watch {
   readonly #connection: Connection
   readonly #method: WatchRpc
   readonly #options: WatchOptions
+  readonly #reopening: Reopening
   #state: WatchState = 'connecting'
   #call: StreamCall<WatchMessage> | undefined
   #position: WatchPosition | undefined
-  #failures = 0
-  #renewed = false
 
   constructor(connection: Connection, method: WatchRpc, options: WatchOptions) {
     this.#connection = connection
     this.#method = method
     this.#options = options
+    this.#reopening = new Reopening(connection.tokens)
     const { resume } = options
     if (resume) {
       const { ledgerEpoch, revision, snapshotCursor = '' } = resume
@@ -93,8 +92,9 @@ class Watch {
   /** The steps of the next message, across as many streams as it takes. */
   async next(): Promise<WatchEvent[]> {
     for (;;) {
-      this.#options.signal?.throwIfAborted()
-      this.#call ??= await this.#connection.open(this.#method, this.#request())
+      const { signal } = this.#options
+      signal?.throwIfAborted()
+      this.#call ??= await this.#connection.open(this.#method, this.#request(), signal)
       const call = this.#call
       // Cancelled while the stream was being opened.
       if (this.#state === 'closed') call.cancel()
@@ -152,25 +152,19 @@ class Watch {
       }
       this.#position = event.position
     }
-    this.#failures = 0
-    this.#renewed = false
+    this.#reopening.heard()
     return events
   }
 
   async #recover(status: FailedStatus): Promise<void> {
     const { signal } = this.#options
     signal?.throwIfAborted()
-    if (status.code === 'UNAUTHENTICATED' && this.#connection.tokens.renewable && !this.#renewed) {
-      this.#renewed = true
-      this.#connection.tokens.discard()
-    } else if (!reopens(status, this.#failures + 1)) {
+    const delayMs = this.#reopening.delayMs(status)
+    if (delayMs === undefined) {
       this.#move('refuse')
       throw errorOfStatus(status)
     }
     this.#move('drop')
-    this.#failures++
-    const grown = backoffMs(streamBackoff, this.#failures, Math.random())
-    const delayMs = Math.max(grown, status.details.retryAfterMs ?? 0)
     this.#connection.logger.warn({ status: status.text, delayMs }, 'the watch was cut off; opening it again')
     await this.#connection.rest(delayMs, signal)
     this.#move('retry')

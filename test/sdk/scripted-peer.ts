@@ -9,9 +9,12 @@ import {
 } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { type IngestServiceServer, IngestServiceService } from '../../proto/gen/holdfast/v1/ingest_service.ts'
 import { type LockServiceServer, LockServiceService } from '../../proto/gen/holdfast/v1/lock_service.ts'
+import { type RunServiceServer, RunServiceService } from '../../proto/gen/holdfast/v1/run_service.ts'
 import { type StateServiceServer, StateServiceService } from '../../proto/gen/holdfast/v1/state_service.ts'
 
-type Script = Partial<IngestServiceServer & StateServiceServer & LockServiceServer & AdminServiceServer>
+type Script = Partial<
+  IngestServiceServer & StateServiceServer & LockServiceServer & RunServiceServer & AdminServiceServer
+>
 
 /** A server of the real transport whose answers a test writes down. What it does not is UNIMPLEMENTED. */
 export interface ScriptedPeer {
@@ -35,6 +38,7 @@ export async function startPeer(
   server.addService(IngestServiceService, known as IngestServiceServer)
   server.addService(StateServiceService, known as StateServiceServer)
   server.addService(LockServiceService, known as LockServiceServer)
+  server.addService(RunServiceService, known as RunServiceServer)
   server.addService(AdminServiceService, known as AdminServiceServer)
   const credentials = options.credentials ?? ServerCredentials.createInsecure()
   const port = await new Promise<number>((resolve, reject) => {

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
 import { LockServiceDefinition, type SessionResponse } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import { backoffMs, streamBackoff } from '../backoff.ts'
+import { streamBackoff } from '../backoff.ts'
 import type { Connection } from '../connection.ts'
 import { ClientClosedError } from '../errors.ts'
+import { Reopening } from '../reopening.ts'
 import { rpc } from '../rpc.ts'
 import { type FailedStatus, localStatus } from '../status.ts'
 import type { StreamCall } from '../stream-call.ts'
-import { reopens } from '../stream-end.ts'
 import { CallQueue } from './call-queue.ts'
 import { errorOfLockStatus } from './lock-status.ts'
 import type { AttachedLease, SessionCall } from './session-call.ts'
@@ -34,14 +34,13 @@ export class Session {
   readonly #changed: (lock: Lock) => void
   readonly #queue = new CallQueue()
   readonly #leases = new Set<AttachedLease>()
+  readonly #reopening: Reopening
   readonly #ender = new AbortController()
   #connection: Connection | undefined
   #call: StreamCall<SessionResponse> | undefined
   #state: SessionState = 'idle'
   #running = false
   #scheduled = false
-  #failures = 0
-  #renewed = false
   #failure: FailedStatus | undefined
   #heardMs = 0
   /** When it was asked, by `performance.now()`; 0 when it was not since it was heard. */
@@ -53,6 +52,7 @@ export class Session {
   constructor(parent: Connection, changed: (lock: Lock) => void) {
     this.#parent = parent
     this.#changed = changed
+    this.#reopening = new Reopening(parent.tokens)
   }
 
   /** Calls that are not settled. */
@@ -155,8 +155,7 @@ export class Session {
         return received.status ?? localStatus('UNAVAILABLE', 'the server ended the session')
       }
       this.#heard()
-      this.#failures = 0
-      this.#renewed = false
+      this.#reopening.heard()
       this.#receive(received.message)
     }
   }
@@ -164,21 +163,16 @@ export class Session {
   async #recover(status: FailedStatus): Promise<void> {
     if (this.#state !== 'streaming') return
     this.#failure = status
-    this.#failures++
     this.#queue.rewind()
-    if (status.code === 'UNAUTHENTICATED' && this.#parent.tokens.renewable && !this.#renewed) {
-      this.#renewed = true
-      this.#parent.tokens.discard()
-    } else if (!reopens(status, this.#failures)) {
-      this.#queue.abandon({ ok: false, status })
-    }
+    const soonMs = this.#reopening.delayMs(status)
+    if (soonMs === undefined) this.#queue.abandon({ ok: false, status })
     if (this.#queue.size === 0 && this.#leases.size === 0) {
       this.#move('rest')
       return
     }
     this.#move('drop')
-    const grown = backoffMs(streamBackoff, this.#failures, Math.random())
-    const delayMs = Math.max(grown, status.details.retryAfterMs ?? 0)
+    // A lease that is held is worth more tries for as long as it lives.
+    const delayMs = soonMs ?? streamBackoff.maxMs
     const { logger } = this.#parent
     logger.warn({ status: status.text, delayMs }, 'the session of locks was cut off; opening it again')
     await this.#parent.rest(delayMs, this.#ender.signal)
