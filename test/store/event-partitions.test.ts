@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import pino from 'pino'
 import { expect, test } from 'vitest'
+import { LoadKeys } from '../../server/src/domain/load-keys.ts'
+import { loadBatch } from '../../server/src/store/load-batch.ts'
 import { openStore, type Store } from '../../server/src/store/store.ts'
 import { ChangeCompaction } from '../../server/src/sweep/change-compaction.ts'
 import { EventUpkeep } from '../../server/src/sweep/event-upkeep.ts'
@@ -102,6 +105,20 @@ test('months past the retention are dropped with what belongs to them, and the o
   await store.close()
   const { instance } = await callsOf(server).getInstance({ name: 'instances/web-0~airship' })
   expect(instance!.deployedVersion).toBe('1')
+})
+
+test('batches of any number of sources are loaded by one statement, which is planned once', async () => {
+  await using made = await testStore()
+  const { partitions } = made.store
+  await partitions.ensure(['2026-11'])
+  const occurredAt = BigInt(Date.parse('2026-11-05T12:00:00Z')) * 1000n
+  const statements = [1, 2, 30].map((sources) => {
+    const keys = new LoadKeys()
+    for (let i = 0; i < sources; i++)
+      keys.events.push({ source: `agent/web-${i}`, id: randomUUID(), occurredAt, retentionDays: 400 })
+    return loadBatch(keys, { partitions }).name
+  })
+  expect(new Set(statements).size).toBe(1)
 })
 
 test('a late event goes to its month, and is found there again', async () => {

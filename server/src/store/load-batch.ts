@@ -7,8 +7,8 @@ import { machineName } from '../domain/resource-name.ts'
 import type { LedgerPosition } from '../domain/rows.ts'
 import type { Gap } from '../domain/sequence.ts'
 import type { WorkingSet } from '../domain/working-set.ts'
-import { int2Array, int8Array, textArray, uuidArray } from './binary-array.ts'
-import { type EventPartitions, monthOf, partitionOf } from './event-partitions.ts'
+import { int2Array, int4Array, int8Array, textArray, uuidArray } from './binary-array.ts'
+import { type EventPartitions, type Month, monthOf, partitionOf } from './event-partitions.ts'
 import { endingLeases, FOLLOWED, follow, leaseOf, leases, lockChanges } from './load-locks.ts'
 import { addTarget, runTargets } from './load-run-targets.ts'
 import { currentRow, LoadedKind, type LoadedRow, resource, select } from './loaded-row.ts'
@@ -173,30 +173,43 @@ function addSource(state: WorkingSet, row: LoadedRow): void {
   source.epochs.set(Number(row.revision), { highWater: Number(row.create_revision), gaps })
 }
 
-/** Which of the batch's events are stored already. Asks the month's partition only: see EventPartitions. */
+/** Events of one month: `at` says which of the sources each is of, from 1 on. */
+interface AskedEvents {
+  sources: Map<string, number>
+  at: number[]
+  ids: string[]
+}
+
+/**
+ * Which of the batch's events are stored already. Asks their months' partitions only: see EventPartitions. One part a
+ * month, however many sources: each combination of parts is a statement of its own, planned once and kept.
+ */
 function storedEvents(keys: LoadKeys, partitions: EventPartitions): Part[] {
-  const groups = new Map<string, { source: string; partition: string; ids: string[] }>()
+  const months = new Map<Month, AskedEvents>()
   for (const { source, id, occurredAt } of keys.events) {
     const month = monthOf(occurredAt)
     if (!partitions.has(month)) continue
-    const key = `${month}${source}`
-    let group = groups.get(key)
-    if (group === undefined) {
-      group = { source, partition: partitionOf(month), ids: [] }
-      groups.set(key, group)
-    }
-    group.ids.push(id)
+    const asked = months.get(month) ?? { sources: new Map<string, number>(), at: [], ids: [] }
+    months.set(month, asked)
+    const at = asked.sources.get(source) ?? asked.sources.size + 1
+    asked.sources.set(source, at)
+    asked.at.push(at)
+    asked.ids.push(id)
   }
-  return [...groups.values()].map(({ source, partition, ids }) => ({
-    name: partition,
-    // A probe of the index for each id. As a plain join PostgreSQL reads all events of the source while it
-    // has no statistics of the partition yet: 50 ms instead of 5 for 1,000 ids beside 50,000 rows.
-    text: `${select(LoadedKind.storedEvent, { name: '$1::text', detail: 'k.id::text' })}
-      from unnest($2::uuid[]) k(id) cross join lateral (
-        select 1 from ${partition} e
-        where e.source_id = (select id from source where name = $1::text) and e.id = k.id limit 1) stored`,
-    values: [source, uuidArray(ids)],
-  }))
+  return [...months]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([month, { sources, at, ids }]) => ({
+      name: partitionOf(month),
+      // A probe of the index for each id. As a plain join PostgreSQL reads all events of the source while it has no
+      // statistics of the partition yet: 50 ms instead of 5 for 1,000 ids beside 50,000 rows. And a source is looked up once
+      // and not for each id, which took 6 ms in place of 4.
+      text: `${select(LoadedKind.storedEvent, { name: '($1::text[])[k.source]', detail: 'k.id::text' })}
+      from unnest($2::int4[], $3::uuid[]) k(source, id) cross join lateral (
+        select 1 from ${partitionOf(month)} e where e.source_id = (array(
+            select (select s.id from source s where s.name = n.name) from unnest($1::text[]) with ordinality n(name, at)
+            order by at))[k.source] and e.id = k.id limit 1) stored`,
+      values: [textArray([...sources.keys()]), int4Array(at), uuidArray(ids)],
+    }))
 }
 
 /** Gaps from PostgreSQL's text of an int8multirange, such as `{[3,5),[9,10)}`. */
