@@ -203,13 +203,17 @@ describe('sizes', () => {
   })
 
   test('processes: at most 10,000, with at most 4 KiB of arguments each', () => {
-    const processes = Array.from({ length: 10_001 }, () => ({ pid: 1n }))
-    expect(fields(report('processesObserved', { machine: at('web-0'), processes }))).toEqual([
+    const scan = (processes: object[]) =>
+      fields(report('processesObserved', { machine: at('web-0'), processes }))
+    expect(scan(Array.from({ length: 10_001 }, () => ({ pid: 1n })))).toEqual([
       'processes_observed.processes',
     ])
     const process = { commandArgs: ['é'.repeat(2049)] }
     expect(fields(report('instanceStarted', { ...place, process }))).toEqual([
       'instance_started.process.command_args',
+    ])
+    expect(scan([{ commandArgs: ['é'.repeat(2048)] }, process])).toEqual([
+      'processes_observed.processes[1].command_args',
     ])
   })
 

@@ -97,6 +97,11 @@ function payloadChecks({ payload }: IncomingEvent, checks: Check[]): void {
           field: 'processes_observed.processes',
           description: `must hold at most ${MAX_PROCESSES}; got ${processes.length}`,
         })
+      } else {
+        // The patterns of rules are matched against all of them, in a time that their length bounds.
+        for (const [i, process] of processes.entries()) {
+          processChecks(`processes_observed.processes[${i}]`, process, checks)
+        }
       }
       checks.push(intervalViolation('processes_observed.interval', payload.value.interval))
       return
