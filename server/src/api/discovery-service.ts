@@ -5,6 +5,7 @@ import type {
   SimulateRuleRequest,
   SimulateRuleResponse,
 } from '../../../proto/gen/holdfast/v1/discovery_service.ts'
+import type { Process } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { type ChangedRule, ChangeRule, type RuleChange } from '../domain/discovery/change-rule.ts'
 import { matchScan } from '../domain/discovery/match-scan.ts'
 import { RefoldScan } from '../domain/discovery/refold-scan.ts'
@@ -23,6 +24,7 @@ import {
 } from '../domain/resource-name.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { listRules } from '../store/list-rules.ts'
+import { machinesFoundBy } from '../store/machines-found-by.ts'
 import type { Store } from '../store/store.ts'
 import { walkScans } from '../store/walk-scans.ts'
 import type { CallContext, Handlers } from './handler.ts'
@@ -94,7 +96,11 @@ const NAMES: Record<number, true> = Object.fromEntries(
   [0, Finding_Decision.ACCEPTED, Finding_Decision.IGNORED, Finding_Decision.ENFORCED].map((n) => [n, true]),
 )
 
-/** Changes a rule, and works the stored scans that it is or was about into the findings again. */
+/**
+ * Changes a rule, and works the stored scans that it is or was about into the findings again. Once the rule is changed
+ * this goes on to its end, also when the caller does not wait for it. Where the server itself ended, the same change
+ * again finds `before` to be the new rule: what the old one found is known by its findings.
+ */
 async function changeRule(
   { store, ledger }: { store: Store; ledger: Ledger },
   change: Omit<RuleChange, 'principal'>,
@@ -103,13 +109,14 @@ async function changeRule(
   const changed = await ledger.submit(new ChangeRule({ ...change, principal }), signal)
   const about = [changed.rule, changed.before].filter((rule) => rule !== undefined && isActive(rule))
   const rules = about.map((rule) => compiledRule(rule!))
+  const found = await machinesFoundBy(store, change.name)
   let machineCount = 0
   for await (const { machine, scan } of walkScans(store, { machine: undefined, limit: MAX_MACHINES })) {
-    signal.throwIfAborted()
     // Others are served between two machines: 10,000 of them take seconds.
     await setImmediate()
-    if (!scan.processes.some((process) => rules.some((rule) => rule.judge(process) !== undefined))) continue
-    await ledger.submit(new RefoldScan(machine, scan, principal), signal)
+    const isAbout = (process: Process) => rules.some((rule) => rule.judge(process) !== undefined)
+    if (!found.has(machine) && !scan.processes.some(isAbout)) continue
+    await ledger.submit(new RefoldScan(machine, scan, principal))
     machineCount++
   }
   return { ...changed, machineCount }

@@ -1884,7 +1884,8 @@ export const DiscoveryServiceDefinition = {
     /**
      * Puts a rule: makes it, or takes the place of the one that has its name, deleted and shipped ones included. It
      * applies to the scans that are stored, of at most 10,000 machines, before the answer, and to every scan from then
-     * on. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
+     * on. This goes on also when the caller does not wait for it; where the server ends meanwhile, putting the rule again
+     * finishes it. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
      */
     putDiscoveryRule: {
       name: "PutDiscoveryRule",
@@ -1982,7 +1983,8 @@ export const DiscoveryServiceService = {
   /**
    * Puts a rule: makes it, or takes the place of the one that has its name, deleted and shipped ones included. It
    * applies to the scans that are stored, of at most 10,000 machines, before the answer, and to every scan from then
-   * on. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
+   * on. This goes on also when the caller does not wait for it; where the server ends meanwhile, putting the rule again
+   * finishes it. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
    */
   putDiscoveryRule: {
     path: "/holdfast.v1.DiscoveryService/PutDiscoveryRule" as const,
@@ -2069,7 +2071,8 @@ export interface DiscoveryServiceServer extends UntypedServiceImplementation {
   /**
    * Puts a rule: makes it, or takes the place of the one that has its name, deleted and shipped ones included. It
    * applies to the scans that are stored, of at most 10,000 machines, before the answer, and to every scan from then
-   * on. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
+   * on. This goes on also when the caller does not wait for it; where the server ends meanwhile, putting the rule again
+   * finishes it. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
    */
   putDiscoveryRule: handleUnaryCall<PutDiscoveryRuleRequest, PutDiscoveryRuleResponse>;
   /**
@@ -2135,7 +2138,8 @@ export interface DiscoveryServiceClient extends Client {
   /**
    * Puts a rule: makes it, or takes the place of the one that has its name, deleted and shipped ones included. It
    * applies to the scans that are stored, of at most 10,000 machines, before the answer, and to every scan from then
-   * on. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
+   * on. This goes on also when the caller does not wait for it; where the server ends meanwhile, putting the rule again
+   * finishes it. What only the rule of before found is WITHDRAWN. Answers INVALID_ARGUMENT with everything that is wrong.
    */
   putDiscoveryRule(
     request: PutDiscoveryRuleRequest,
