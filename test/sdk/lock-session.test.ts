@@ -10,7 +10,14 @@ import type {
   SessionRequest,
   SessionResponse,
 } from '../../proto/gen/holdfast/v1/lock_service.ts'
-import { DeadlineExceededError, Holdfast, HoldfastError, LockLostError } from '../../sdk/src/index.ts'
+import {
+  type ConnectOptions,
+  DeadlineExceededError,
+  Holdfast,
+  HoldfastError,
+  InvalidRequestError,
+  LockLostError,
+} from '../../sdk/src/index.ts'
 import { refusal, startPeer, until } from './scripted-peer.ts'
 
 type Answer = NonNullable<SessionAnswer['answer']>
@@ -82,10 +89,10 @@ class ScriptedSessions {
   }
 }
 
-async function connected(answerTo: Script = () => undefined) {
+async function connected(answerTo: Script = () => undefined, options: ConnectOptions = {}) {
   const sessions = new ScriptedSessions(answerTo)
   const peer = await startPeer({ session: sessions.session, keepAlive: sessions.keepAlive })
-  const holdfast = Holdfast.lazy({ address: peer.address, timeoutMs: 5000 })
+  const holdfast = Holdfast.lazy({ address: peer.address, timeoutMs: 5000, ...options })
   onTestFinished(() => holdfast.close())
   return { sessions, holdfast }
 }
@@ -247,6 +254,43 @@ test('L11 heartbeats take the token that the client has, also to another stream,
   await until(() => sessions.beats.length > 0, 'a beat')
   expect(authorizations).toEqual(['Bearer token-1', 'Bearer token-1', 'Bearer token-2'])
   expect(asked).toBe(2)
+})
+
+test('a TTL that is no length of time is refused by name, every time, and costs other locks nothing', async () => {
+  const { sessions, holdfast } = await connected()
+  for (const ttlMs of [Number.POSITIVE_INFINITY, Number.NaN, -1]) {
+    for (let time = 0; time < 2; time++) {
+      const error = await holdfast.acquireLock('test/ttl', { ttlMs }).catch((caught: unknown) => caught)
+      expect(error).toBeInstanceOf(InvalidRequestError)
+      expect((error as InvalidRequestError).detail).toContain('ttlMs')
+    }
+  }
+  const lock = await holdfast.acquireLock('test/ttl')
+  sessions.streams[0]!.emit('error', refusal('UNAVAILABLE', 'cut'))
+  await until(() => sessions.streams.length > 1, 'another stream')
+  await lock.release()
+  expect(of(sessions, 'releaseLock').map(({ stream }) => stream)).toEqual([2])
+})
+
+test('a logger that throws costs what was asked and held then, and no later call', async () => {
+  let full = true
+  const warn = () => {
+    if (full) throw new Error('the disk is full')
+  }
+  const silent = () => {}
+  const logger = { debug: silent, info: silent, warn, error: silent }
+  const { sessions, holdfast } = await connected(
+    ({ stream, call }) => (stream === 1 && call.$case === 'releaseLock' ? 'cut' : undefined),
+    { logger },
+  )
+  const lock = await holdfast.acquireLock('test/logger')
+  const other = await holdfast.acquireLock('test/other')
+  await expect(other.release()).rejects.toThrow('the disk is full')
+  expect(lock.state).toBe('lost')
+  expect(lock.signal.reason).toMatchObject({ lossCause: 'revoked', endReason: 'the disk is full' })
+  full = false
+  expect((await holdfast.acquireLock('test/logger')).state).toBe('held')
+  expect(sessions.streams.length).toBe(2)
 })
 
 test('leases that are not used are given up, and the next lock has another one', async () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { Duration } from '../../../proto/gen/google/protobuf/duration.ts'
 import type { Lock } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { CreateLeaseResponse } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import { ChurningMap } from '../../../runtime/churning-map.ts'
@@ -35,6 +36,7 @@ export class Lease {
   readonly clock: LeaseClock
   readonly locks = new ChurningMap<string, AcquiredLock>()
   readonly opened: Promise<void>
+  readonly #ttl: Duration | undefined
   readonly #owner: string
   readonly #listener: LeaseListener
   readonly #deadlineMs: number
@@ -44,12 +46,14 @@ export class Lease {
   #timer: NodeJS.Timeout | undefined
   #fail: (outcome: Outcome & { ok: false }) => Error
 
+  /** @throws InvalidRequestError when the TTL is no length of time. */
   constructor(
     { ttlMs, owner, timeoutMs }: { ttlMs: number; owner: string; timeoutMs: number },
     listener: LeaseListener,
     fail: (outcome: Outcome & { ok: false }) => Error,
   ) {
     this.ttlMs = ttlMs
+    this.#ttl = durationOf('ttlMs', ttlMs)
     this.clock = new LeaseClock(ttlMs)
     this.#owner = owner
     this.#listener = listener
@@ -82,7 +86,7 @@ export class Lease {
     const value = {
       leaseId: this.name.slice('leases/'.length),
       secret: this.secret,
-      ttl: durationOf('ttlMs', this.ttlMs),
+      ttl: this.#ttl,
       owner: this.#owner,
     }
     const deadlineMs = this.#standing === 'opening' ? this.#deadlineMs : Number.POSITIVE_INFINITY

@@ -205,10 +205,10 @@ export class Locks implements Releaser, LeaseListener {
     const lease = new Lease({ ttlMs, owner: this.#owner, timeoutMs }, this, ({ status }) =>
       this.#session.errorOf(status),
     )
-    this.#leases.set(ttlMs, lease)
     // While the lease is being opened: the thread takes longer than that.
     this.#heartbeats.start()
     this.#session.attach(lease)
+    this.#leases.set(ttlMs, lease)
     return lease
   }
 

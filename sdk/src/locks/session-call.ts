@@ -4,6 +4,7 @@ import type {
   SessionCall as SessionCallMessage,
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import type { FailedStatus } from '../status.ts'
+import type { Loss } from './lock-errors.ts'
 import { failedStatusOf } from './lock-status.ts'
 
 /** What is asked of a session. */
@@ -23,6 +24,8 @@ export interface AttachedLease {
   readonly name: string
   readonly secret: Buffer
   attachCall(): SessionCall
+  /** All that rests on it is lost. */
+  end(loss: Loss): void
 }
 
 /** In the place of a secret that the server knows, or that the queue fills in. */

@@ -128,14 +128,29 @@ export class Session {
   /** Opens one stream after the other while there is something to say or to hear. Never rejects. */
   async #run(): Promise<void> {
     this.#running = true
-    try {
-      while (this.#state === 'streaming') await this.#recover(await this.#stream())
-    } catch {
-      // The client was closed meanwhile: `end` tells all who wait.
-    } finally {
-      this.#running = false
-      if (this.#state === 'ended') this.#connection?.close()
+    while (this.#state === 'streaming') {
+      try {
+        await this.#recover(await this.#stream())
+      } catch (error) {
+        this.#fail(error)
+      }
     }
+    this.#running = false
+    if (this.#state === 'ended') this.#connection?.close()
+  }
+
+  /** Something here or of the program's own threw, such as its logger: whoever waits or holds is told. */
+  #fail(error: unknown): void {
+    // The client was closed meanwhile: `end` tells all who wait.
+    if (this.#state === 'ended') return
+    const text = error instanceof Error ? error.message : String(error)
+    this.#call?.cancel()
+    this.#call = undefined
+    clearInterval(this.#ping)
+    this.#move('rest')
+    this.#queue.rewind()
+    this.#queue.abandon({ ok: false, status: localStatus('INTERNAL', text) })
+    for (const lease of [...this.#leases]) lease.end({ cause: 'revoked', endReason: text })
   }
 
   async #stream(): Promise<FailedStatus> {
