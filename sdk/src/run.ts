@@ -104,21 +104,16 @@ export class Run implements AsyncDisposable {
 
   /**
    * Appends to the log. Followers see it soon. Resolves when there is room for more: it need not be awaited for
-   * each line, but a program that logs without end should.
+   * each line, but a program that logs without end should. Rejects once the log has failed, of which {@link flush} and
+   * {@link finish} tell as well.
    *
    * @param data text, or bytes as they came. Lines end where it says so.
    */
-  async log(data: string | Uint8Array, options: LogOptions = {}): Promise<void> {
-    const { stream = 'stdout', machine = '', time = new Date() } = options
-    await this.#log.append({
-      data:
-        typeof data === 'string'
-          ? Buffer.from(data)
-          : Buffer.from(data.buffer, data.byteOffset, data.byteLength),
-      time: timestampFromDate(time),
-      stream: stream === 'stderr' ? 2 : 1,
-      machine: machine === '' ? '' : nameOf('machines', machine),
-    })
+  log(data: string | Uint8Array, options: LogOptions = {}): Promise<void> {
+    const appended = this.#append(data, options)
+    // Of who does not await it a rejection would end the process.
+    appended.catch(() => {})
+    return appended
   }
 
   /** Resolves when all of the log up to here is durable. */
@@ -163,6 +158,19 @@ export class Run implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state.state !== 1) return
     await this.finish('failed', { message: 'the program left it without saying how it ended' })
+  }
+
+  async #append(data: string | Uint8Array, options: LogOptions): Promise<void> {
+    const { stream = 'stdout', machine = '', time = new Date() } = options
+    await this.#log.append({
+      data:
+        typeof data === 'string'
+          ? Buffer.from(data)
+          : Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+      time: timestampFromDate(time),
+      stream: stream === 'stderr' ? 2 : 1,
+      machine: machine === '' ? '' : nameOf('machines', machine),
+    })
   }
 
   async #call<Request>(

@@ -78,6 +78,23 @@ test('a token that is refused again ends the log with that', async () => {
   expect(streams).toBe(2)
 })
 
+test('a log that failed does not end the program that does not await each line; flush and finish tell', async () => {
+  const peer = await peerWithRun((_call, answer) => answer(refusal('PERMISSION_DENIED', 'not for you')))
+  const run = await client({ address: peer.address }).startRun({ kind: 'task' })
+  const unhandled: unknown[] = []
+  const note = (error: unknown) => unhandled.push(error)
+  process.on('unhandledRejection', note)
+  onTestFinished(() => void process.off('unhandledRejection', note))
+  void run.log('one\n')
+  await expect(run.flush()).rejects.toThrow('not for you')
+  void run.log('two\n')
+  // Rejections that nobody took are told after the turn.
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(unhandled).toEqual([])
+  await expect(run.log('three\n')).rejects.toThrow('not for you')
+  await expect(run.finish('succeeded')).rejects.toThrow('not for you')
+})
+
 test('a log is read on under a new token', async () => {
   const asked: [unknown, bigint][] = []
   const peer = await startPeer({
