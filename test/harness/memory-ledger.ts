@@ -36,6 +36,8 @@ export class MemoryLedger {
   readonly changes: ChangeRecord[] = []
   /** The last scan of each machine's processes, by the machine's name. */
   readonly scans = new Map<string, { observedAt: Instant; scan: ProcessScan }>()
+  /** When labels of machines were told, by the machine's id and the key. */
+  readonly labels = new Map<string, Instant>()
   readonly aliases = new Map<string, { alias: Alias; machineId: bigint }>()
   readonly #rows = new Map<string, StoredRow>()
   readonly #sources = new Map<string, SourceRow>()
@@ -128,6 +130,8 @@ export class MemoryLedger {
         }
       }
     }
+    if (keys.labelled.length > 0)
+      for (const [place, toldAt] of this.labels) state.labelledAt.set(place, toldAt)
     for (const id of [...keys.leases, ...keys.endingLeases]) {
       const lease = this.leases.get(id)
       if (lease !== undefined) state.leases.set(id, { ...lease })
@@ -188,6 +192,9 @@ export class MemoryLedger {
     for (const [key, { gone, ...alias }] of state.aliases) {
       if (gone) this.aliases.delete(key)
       else this.aliases.set(key, alias)
+    }
+    for (const [place, { toldAt }] of state.toldLabels) {
+      if (toldAt > (this.labels.get(place) ?? 0n)) this.labels.set(place, toldAt)
     }
     for (const [machineId, found] of state.scans) {
       const machine = [...this.#rows.values()].find(({ id }) => id === machineId)!

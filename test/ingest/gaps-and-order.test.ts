@@ -1,7 +1,9 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
 import type { SeqRange } from '../../proto/gen/holdfast/v1/ingest_service.ts'
+import { Alias_Kind } from '../../proto/gen/holdfast/v1/machine.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
+import { report } from '../harness/reports.ts'
 import { testServer } from '../harness/server.ts'
 import { callsOf } from '../query/calls.ts'
 import { IngestCall, ingest, noted, now, startedAs } from './ingest-call.ts'
@@ -112,4 +114,25 @@ test('I4 per source in order: what comes late does not overturn what came after 
   await ingest(server, [startedAs('web-0', 'v1', { seq: 1, at })])
   const { instance } = await callsOf(server).getInstance({ name: 'instances/web-0~airship' })
   expect(instance!.runningVersion).toBe('v3')
+})
+
+test('labels of an earlier look that comes late do not overturn those that were told since, by a look or by hand', async () => {
+  await using server = await testServer()
+  const calls = callsOf(server)
+  const aliases = [{ kind: Alias_Kind.MACHINE_ID, value: 'm-0' }]
+  const labelled = (
+    machine: { id: string; aliases?: typeof aliases },
+    labels: Record<string, string>,
+    minutesAgo: number,
+  ) => ingest(server, [report('machineObserved', { machine, labels }, { at: now(-minutesAgo * 60_000) })])
+  await labelled({ id: 'web-0', aliases }, { env: 'b' }, 10)
+  await labelled({ id: 'web-0' }, { env: 'b' }, 2)
+  await labelled({ id: '', aliases }, { env: 'a', rack: 'r1' }, 5)
+  const labels = async () => (await calls.getMachine({ name: 'machines/web-0' })).machine!.labels
+  expect(await labels()).toEqual({ env: 'b', rack: 'r1' })
+  await calls.updateMachine({ name: 'machines/web-0', labels: { env: 'c', rack: '' } })
+  await labelled({ id: 'web-0' }, { env: 'a', rack: 'r1', team: 'web' }, 1)
+  expect(await labels()).toEqual({ env: 'c', team: 'web' })
+  await labelled({ id: 'web-0' }, { env: 'd' }, 0)
+  expect(await labels()).toEqual({ env: 'd', team: 'web' })
 })

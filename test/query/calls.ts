@@ -18,6 +18,8 @@ import {
   type ListVersionsResponse,
   RetireMachineRequest,
   type RetireMachineResponse,
+  UpdateMachineRequest,
+  type UpdateMachineResponse,
 } from '../../proto/gen/holdfast/v1/state_service.ts'
 import type { Clients } from '../harness/clients.ts'
 import { called } from '../watch/reports.ts'
@@ -56,6 +58,10 @@ export function callsOf({ state, admin }: Clients) {
     retireMachine: (fields: Partial<RetireMachineRequest>) =>
       called<RetireMachineResponse>((done) =>
         state.retireMachine(RetireMachineRequest.fromPartial(fields), done),
+      ),
+    updateMachine: (fields: Partial<UpdateMachineRequest>) =>
+      called<UpdateMachineResponse>((done) =>
+        state.updateMachine(UpdateMachineRequest.fromPartial(fields), done),
       ),
   }
 }

@@ -87,6 +87,8 @@ test('months past the retention are dropped with what belongs to them, and the o
       { service: 'airship', version: '1', machines: [at('web-0'), at('web-1')], status: 2 },
       { at: now(-days * DAY) },
     )
+  const labelled = (label: string, days: number) =>
+    report('machineObserved', { machine: at('web-0'), labels: { [label]: 'x' } }, { at: now(-days * DAY) })
   await ingest(server, [deployed(300), deployed(1)])
   const store = await openStore({ url: server.url, log })
   const counts = async () =>
@@ -102,6 +104,12 @@ test('months past the retention are dropped with what belongs to them, and the o
   await upkeep(store, new Date().toISOString(), 200).step()
   expect(await counts()).toEqual({ events: 1, targets: 2 })
   expect(await months(store)).not.toContain(monthIn(-300))
+  await ingest(server, [labelled('old', 300), labelled('new', 1)])
+  await upkeep(store, new Date().toISOString(), 200).step()
+  const timed = await query<{ key: string }>(server.url, 'select key from machine_label')
+  expect(timed.map(({ key }) => key)).toEqual(['new'])
+  const { machine } = await callsOf(server).getMachine({ name: 'machines/web-0' })
+  expect(machine!.labels).toEqual({ old: 'x', new: 'x' })
   await store.close()
   const { instance } = await callsOf(server).getInstance({ name: 'instances/web-0~airship' })
   expect(instance!.deployedVersion).toBe('1')

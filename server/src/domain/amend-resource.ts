@@ -97,7 +97,8 @@ export class UpdateMachine extends AmendMachine {
     this.#labels = labels
   }
 
-  protected amend(machine: Machine): Machine | undefined {
+  protected amend(machine: Machine, state: WorkingSet): Machine | undefined {
+    state.tellLabels(state.find('machine', machine.name)!, this.#labels, state.now)
     const labels = mergedLabels(machine.labels, this.#labels)
     return labels === undefined ? undefined : { ...machine, labels }
   }

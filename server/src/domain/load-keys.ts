@@ -37,6 +37,8 @@ export class LoadKeys {
   readonly events: EventKey[] = []
   /** Machines whose findings are wanted, with the services and instances of these. */
   readonly scanned: MachineRef[] = []
+  /** Machines of whose labels it is wanted when they were told. */
+  readonly labelled: MachineRef[] = []
   /** Targets of runs, with their machines and, for a deploy, instances: by the run's name, those of these ids. */
   readonly runTargets = new Map<string, Set<string>>()
   /** Runs of which every target that is pending is asked for, likewise. */
@@ -62,9 +64,11 @@ export class LoadKeys {
 
   /** Whether leases are all that is asked for. */
   get isOfLeasesOnly(): boolean {
-    const { names, aliases, sources, events, runTargets, pendingTargets, endingLeases, scanned, rules } = this
+    const { names, aliases, sources, runTargets, pendingTargets, endingLeases } = this
+    const { events, scanned, labelled, rules } = this
     const sized = [names, aliases, sources, runTargets, pendingTargets, endingLeases]
-    return !rules && events.length + scanned.length === 0 && sized.every(({ size }) => size === 0)
+    const listed = events.length + scanned.length + labelled.length
+    return !rules && listed === 0 && sized.every(({ size }) => size === 0)
   }
 
   /** A resource by its name. */
@@ -106,6 +110,12 @@ export class LoadKeys {
     this.machine(ref)
     this.scanned.push(ref)
     this.rules = true
+  }
+
+  /** A machine, and when its labels were told. */
+  labels(ref: MachineRef): void {
+    this.machine(ref)
+    this.labelled.push(ref)
   }
 
   /** Targets of a run, by the ids of their machines. */

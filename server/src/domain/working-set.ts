@@ -39,6 +39,10 @@ export class WorkingSet {
   readonly scans = new Map<bigint, { observedAt: Instant; scan: ProcessScan }>()
   /** When the processes of machines were last seen, before this batch. */
   readonly scannedAt = new Map<bigint, Instant>()
+  /** When labels of machines were told last, before this batch: by machine and key, also those that were removed. */
+  readonly labelledAt = new Map<string, Instant>()
+  /** The labels that this batch tells, likewise. */
+  readonly toldLabels = new Map<string, { machineId: bigint; key: string; toldAt: Instant }>()
   /** What became of an alias of a machine, by `aliasKey` and machine; the last word counts. */
   readonly aliases = new Map<string, { alias: Alias; machineId: bigint; gone: boolean }>()
 
@@ -85,10 +89,10 @@ export class WorkingSet {
 
   /** Whether nothing came of the batch that must be written. */
   get isUntouched(): boolean {
-    const { events, dirty, observed, scans, aliases, endedLeases, changedTargets } = this
+    const { events, dirty, observed, scans, aliases, toldLabels, endedLeases, changedTargets } = this
     if (events.length > 0) return false
-    if ([dirty, observed, scans, aliases, endedLeases, changedTargets].some(({ size }) => size > 0))
-      return false
+    const sized = [dirty, observed, scans, aliases, toldLabels, endedLeases, changedTargets]
+    if (sized.some(({ size }) => size > 0)) return false
     return [...this.sources.values()].every((source) => !source.isNew && source.touched.size === 0)
   }
 
@@ -283,6 +287,21 @@ export class WorkingSet {
     if (this.changedTargets.has(key)) return
     this.changedTargets.add(key)
     this.#undo.push(() => this.changedTargets.delete(key))
+  }
+
+  /** Notes what labels a machine is told to have, and gives those of which nobody has told anything since. */
+  tellLabels(
+    { id }: Row<'machine'>,
+    labels: Readonly<Record<string, string>>,
+    at: Instant,
+  ): Record<string, string> {
+    const latest = Object.entries(labels).filter(([key]) => {
+      const place = `${id}\n${key}`
+      return at >= (this.toldLabels.get(place)?.toldAt ?? this.labelledAt.get(place) ?? NEVER)
+    })
+    for (const [key] of latest)
+      this.#set(this.toldLabels, `${id}\n${key}`, { machineId: id, key, toldAt: at })
+    return Object.fromEntries(latest)
   }
 
   /** When the processes of a machine were last seen. */

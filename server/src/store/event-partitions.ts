@@ -98,6 +98,12 @@ export class EventPartitions {
       await this.#pool.query(`delete from event_target where occurred_at < $1::timestamptz`, [
         `${cutoff}-01Z`,
       ])
+      // An event that is as old is refused. What a writer holds stays, since it must not wait for another row of these.
+      await this.#pool.query(
+        `delete from machine_label where (machine_id, key) in (
+          select machine_id, key from machine_label where told_at < $1::timestamptz for update skip locked)`,
+        [`${cutoff}-01Z`],
+      )
     }
     return expired
   }

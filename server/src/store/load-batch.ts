@@ -46,6 +46,7 @@ export function loadBatch(
     if (names !== undefined) parts.push(named(kind, [...names]))
   }
   if (keys.scanned.length > 0) parts.push(...discovered(keys.scanned))
+  if (keys.labelled.length > 0) parts.push(labelled(keys.labelled))
   if (keys.rules) parts.push({ name: 'rules', text: `${resource('rule')} from rule`, values: [] })
   if (keys.aliases.size > 0) parts.push(machinesByAlias([...keys.aliases.values()]))
   if (keys.sources.size > 0) parts.push(sources([...keys.sources.values()]))
@@ -90,6 +91,8 @@ export function addLoaded(state: WorkingSet, rows: readonly LoadedRow[], cache: 
     else if (row.kind === LoadedKind.storedEvent) state.storedEvents.add(`${row.name}\n${row.detail}`)
     else if (row.kind === LoadedKind.target) addTarget(state, row)
     else if (row.kind === LoadedKind.scan) state.scannedAt.set(row.id, row.observed_at as Instant)
+    else if (row.kind === LoadedKind.label)
+      state.labelledAt.set(`${row.id}\n${row.name}`, row.observed_at as Instant)
     else if (row.kind === LoadedKind.lease) state.leases.set(row.name, leaseOf(row))
     else if (row.detail === FOLLOWED) follow(state, row, cache)
     else state.add(currentRow(kindName(row.kind), row, cache))
@@ -102,23 +105,36 @@ const named = (kind: KindName, names: string[]): Part => ({
   values: [textArray(names)],
 })
 
-/** The findings of machines, with the instances and services that they are or may become, and when each was scanned. */
-function discovered(refs: MachineRef[]): Part[] {
+/** The ids of the machines that references may mean, of the values that `meant` gives. */
+const MEANT = `select m.id from machine m where m.name = any($1::text[]) union
+  select a.machine_id from unnest($2::int2[], $3::text[]) k(kind, value)
+  join machine_alias a on a.kind = k.kind and a.value = k.value`
+
+function meant(refs: MachineRef[]): Buffer[] {
   const strong = refs.flatMap(({ aliases }) => aliases.filter(isStrong))
-  const values = [
+  return [
     textArray(refs.map(({ id }) => machineName(id))),
     int2Array(strong.map(({ kind }) => kind)),
     textArray(strong.map(({ value }) => value)),
   ]
-  const machines = `select m.id from machine m where m.name = any($1::text[]) union
-    select a.machine_id from unnest($2::int2[], $3::text[]) k(kind, value)
-    join machine_alias a on a.kind = k.kind and a.value = k.value`
-  const found = `finding where finding.machine_id in (${machines})`
+}
+
+const labelled = (refs: MachineRef[]): Part => ({
+  name: 'labelled',
+  text: `${select(LoadedKind.label, { id: 'machine_id', observed_at: micros('told_at'), name: 'key' })}
+    from machine_label where machine_id in (${MEANT})`,
+  values: meant(refs),
+})
+
+/** The findings of machines, with the instances and services that they are or may become, and when each was scanned. */
+function discovered(refs: MachineRef[]): Part[] {
+  const values = meant(refs)
+  const found = `finding where finding.machine_id in (${MEANT})`
   return [
     {
       name: 'scanned',
       text: `${select(LoadedKind.scan, { id: 'machine_id', observed_at: micros('observed_at') })}
-        from process_scan where machine_id in (${machines})`,
+        from process_scan where machine_id in (${MEANT})`,
       values,
     },
     { name: 'found', text: `${resource('finding')} from ${found}`, values },

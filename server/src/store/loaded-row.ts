@@ -24,6 +24,7 @@ export const LoadedKind = {
   target: 103,
   lease: 104,
   scan: 105,
+  label: 106,
 } as const
 
 /** A part of the load: these columns of its rows. */

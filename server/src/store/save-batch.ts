@@ -69,6 +69,7 @@ export function saveBatch(state: WorkingSet, { writer, assumption }: Writing): S
   if (gone !== undefined) statements.push(aliases('delete', gone))
   if (claimed !== undefined) statements.push(aliases('insert', claimed))
   if (state.scans.size > 0) statements.push(upsertScans(state))
+  if (state.toldLabels.size > 0) statements.push(upsertLabels(state))
   if (state.changedTargets.size > 0) statements.push(upsertTargets(state))
   if (state.endedLeases.size > 0) statements.push(endLeases([...state.endedLeases], state.now))
   const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
@@ -172,6 +173,22 @@ function upsertTargets({ targets, changedTargets }: WorkingSet): Part {
       textArray(rows.map(({ message }) => message)),
       timestamptzArray(rows.map(({ reportedAt }) => reportedAt)),
       timestamptzArray(rows.map(({ startedAt }) => startedAt)),
+    ],
+  }
+}
+
+function upsertLabels({ toldLabels }: WorkingSet): Part {
+  const rows = [...toldLabels.values()]
+  return {
+    name: 'save-labels',
+    text: `insert into machine_label (machine_id, key, told_at)
+      select * from unnest($1::int8[], $2::text[], $3::timestamptz[])
+      on conflict (machine_id, key) do update set told_at = excluded.told_at
+      where machine_label.told_at < excluded.told_at`,
+    values: [
+      int8Array(rows.map(({ machineId }) => machineId)),
+      textArray(rows.map(({ key }) => key)),
+      timestamptzArray(rows.map(({ toldAt }) => toldAt)),
     ],
   }
 }

@@ -20,6 +20,7 @@ import { ListIndexes } from './migrations/list-indexes.ts'
 import { LiveLocks } from './migrations/live-locks.ts'
 import { LockDelays } from './migrations/lock-delays.ts'
 import { Locks } from './migrations/locks.ts'
+import { MachineLabels } from './migrations/machine-labels.ts'
 import { ReportIntervals } from './migrations/report-intervals.ts'
 import { RunSearch } from './migrations/run-search.ts'
 import { RunText } from './migrations/run-text.ts'
@@ -106,6 +107,7 @@ export class Store implements Queries {
             AssumeFunction,
             Epochs,
             LockDelays,
+            MachineLabels,
           ],
           snapshot: false,
           transactional: true,

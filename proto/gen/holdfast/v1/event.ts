@@ -77,7 +77,10 @@ export interface MachineObserved {
     | undefined;
   /** At most 64 facets. A facet not mentioned stays as it is. */
   facets: MachineObserved_ObservedFacet[];
-  /** Labels to set, merged over those that stand. At most 64. */
+  /**
+   * Labels to set, merged over those that stand. At most 64. One that was set or removed since this occurred, by another
+   * event or by UpdateMachine, stays as it is.
+   */
   labels: { [key: string]: string };
 }
 

@@ -20,7 +20,8 @@ export function collectEvent(keys: LoadKeys, { payload }: IncomingEvent): void {
   }
   switch (payload?.$case) {
     case 'machineObserved':
-      keys.machine(payload.value.machine!)
+      if (Object.keys(payload.value.labels).length > 0) keys.labels(payload.value.machine!)
+      else keys.machine(payload.value.machine!)
       for (const { facet } of payload.value.facets) keys.facet(payload.value.machine!, facet)
       return
     case 'processesObserved':

@@ -4,7 +4,7 @@ import { Event } from '../../../../proto/gen/holdfast/v1/event.ts'
 import { TimelineEntry_Effect } from '../../../../proto/gen/holdfast/v1/timeline.ts'
 import { facetOf, MemoryLedger, noon } from '../../../../test/harness/memory-ledger.ts'
 import { at, batch, type ReportOptions, report } from '../../../../test/harness/reports.ts'
-import { RetireMachine } from '../amend-resource.ts'
+import { RetireMachine, UpdateMachine } from '../amend-resource.ts'
 
 const { CHANGED, SUPERSEDED } = TimelineEntry_Effect
 
@@ -34,6 +34,7 @@ function take(ledger: MemoryLedger, ...events: Event[]): void {
   for (const event of events) expect(ledger.do(batch([event])).refused).toEqual([])
 }
 
+const labelsOf = (ledger: MemoryLedger) => ledger.get('machine', 'machines/web-0').labels
 const attributesOf = (ledger: MemoryLedger, facet: string) => facetOf(ledger, 'web-0', facet).attributes
 
 /** What is kept of the last event: its facets' attributes. */
@@ -178,11 +179,58 @@ test('a look that is older than what stands is on the timeline, and overturns ne
   expect(ledger.events.map(({ effect }) => effect)).toEqual([CHANGED, SUPERSEDED])
 })
 
-test('a late look still brings a facet that nobody has seen since', () => {
-  const ledger = ledgerWith(look({ os: { a: 'new' } }, { at: 10 }))
-  take(ledger, look({ os: { a: 'old' }, network: { ip: 'x' } }, { at: 5 }))
+test('a late look still brings a facet that nobody has seen since, and labels that nobody has told since', () => {
+  const ledger = ledgerWith(look({ os: { a: 'new' } }, { at: 10, labels: { env: 'new' } }))
+  take(
+    ledger,
+    look({ os: { a: 'old' }, network: { ip: 'x' } }, { at: 5, labels: { env: 'old', rack: 'r1' } }),
+  )
   expect(attributesOf(ledger, 'os')).toEqual({ a: 'new' })
   expect(attributesOf(ledger, 'network')).toEqual({ ip: 'x' })
+  expect(labelsOf(ledger)).toEqual({ env: 'new', rack: 'r1' })
+})
+
+test('labels that come without facets are as late as they were told', () => {
+  const ledger = ledgerWith(look({}, { at: 10, labels: { env: 'b' } }))
+  take(ledger, look({}, { at: 5, labels: { env: 'a' } }))
+  expect(labelsOf(ledger)).toEqual({ env: 'b' })
+  expect(ledger.events.map(({ effect }) => effect)).toEqual([CHANGED, SUPERSEDED])
+})
+
+test('a heartbeat that came before labels of an earlier time does not keep them out', () => {
+  const ledger = ledgerWith(report('machineHeartbeat', { machine: at('web-0') }, { at: 10 }))
+  take(ledger, look({}, { at: 9, labels: { env: 'a' } }))
+  expect(labelsOf(ledger)).toEqual({ env: 'a' })
+})
+
+test('labels end as they were told last, in whatever order they come', () => {
+  const labels = fc.dictionary(fc.constantFrom('a', 'b', 'toString'), fc.constantFrom('', 'x', 'y'))
+  const looks = fc
+    .array(labels, { minLength: 1, maxLength: 8 })
+    .map((list) => list.map((labels, i) => ({ labels, at: i + 1 })))
+    .chain((list) => fc.shuffledSubarray(list, { minLength: list.length, maxLength: list.length }))
+  fc.assert(
+    fc.property(looks, (list) => {
+      const ledger = ledgerWith(...list.map((options) => look({}, options)))
+      const inOrder = list.toSorted((a, b) => a.at - b.at).flatMap(({ labels }) => Object.entries(labels))
+      const last = [...new Map(inOrder)].filter(([, value]) => value !== '')
+      expect(new Map(Object.entries(labelsOf(ledger)))).toEqual(new Map(last))
+    }),
+  )
+})
+
+test('what somebody set or removed by hand stands against what was told before, and not against what is told after', () => {
+  const ledger = ledgerWith(look({}, { at: 5, labels: { env: 'a', rack: 'r1' } }))
+  const amendment = { id: 'web-0', method: 'UpdateMachine', reason: '', etag: '', principal: 'ann' }
+  ledger.now = noon(100)
+  ledger.do(new UpdateMachine(amendment, { env: 'b', rack: '' }))
+  take(ledger, look({}, { at: 50, labels: { env: 'a', rack: 'r1', team: 'web' } }))
+  expect(labelsOf(ledger)).toEqual({ env: 'b', team: 'web' })
+  ledger.now = noon(200)
+  take(ledger, look({}, { at: 150, labels: { env: 'a' } }))
+  expect(labelsOf(ledger)).toEqual({ env: 'a', team: 'web' })
+  ledger.do(new UpdateMachine(amendment, { env: 'c' }))
+  expect(labelsOf(ledger)).toEqual({ env: 'c', team: 'web' })
 })
 
 test('a look at a retired machine changes nothing', () => {

@@ -28,7 +28,8 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /**
- * A look at a machine. Facets that differ from what stands change; the others are only seen again. Of the
+ * A look at a machine. Facets that differ from what stands change; the others are only seen again. A facet that was
+ * seen, or a label that was told, later than this look stays. Of the
  * event, the attributes that changed are kept, since the rest stands in the state: 8 kB of facts of which
  * five changed would otherwise be stored whole every half hour.
  */
@@ -72,20 +73,18 @@ export function foldMachineObserved(
     summary = summarize(summary, facet, difference?.values ?? new Map())
   }
 
-  // Labels have no time of their own: they are as late as the facets that came with them.
-  const late = skipped > 0 && skipped === observed.facets.length
-  const labels = late
-    ? undefined
-    : mergedLabels(machine.resource.labels, observed.labels, 'machine_observed.labels')
+  const latest = state.tellLabels(machine, observed.labels, origin.effectiveAt)
+  skipped += Object.keys(observed.labels).length - Object.keys(latest).length
+  const labels = mergedLabels(machine.resource.labels, latest, 'machine_observed.labels')
   if (labels !== undefined || !jsonEqual(summary, machine.resource.hardware)) {
     const resource = { ...machine.resource, labels: labels ?? machine.resource.labels, hardware: summary }
     state.put('machine', resource, origin.effectiveAt)
   }
   // A machine that was made by this event counts as a change of it.
-  if (changed.length > 0 || labels !== undefined || state.head > before) {
+  if (state.head > before) {
     const kept: IncomingEvent = {
       ...event,
-      payload: { $case: 'machineObserved', value: { ...observed, facets: changed } },
+      payload: { $case: 'machineObserved', value: { ...observed, facets: changed, labels: latest } },
     }
     return { effect: Effect.CHANGED, machine, kept }
   }
