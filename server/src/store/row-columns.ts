@@ -171,6 +171,6 @@ export const COLUMNS: { readonly [K in KindName]: Columns<K> } = {
     state: int2(({ state }) => state),
     scopes: fixed(text(({ scope }) => fullScope(scope!))),
     author: fixed(text(({ author }) => author)),
-    until_condition: fixed(text(({ untilCondition }) => untilCondition)),
+    until_condition: text(({ untilCondition }) => untilCondition),
   },
 }

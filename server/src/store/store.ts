@@ -8,6 +8,7 @@ import type { Replication } from './ensure-epoch.ts'
 import { entities } from './entities.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { prepareTrigrams } from './log-trigrams.ts'
+import { AmendedHolds } from './migrations/amended-holds.ts'
 import { AssumeFunction } from './migrations/assume-function.ts'
 import { AssumedBatches } from './migrations/assumed-batches.ts'
 import { DiscoveryRules } from './migrations/discovery-rules.ts'
@@ -108,6 +109,7 @@ export class Store implements Queries {
             Epochs,
             LockDelays,
             MachineLabels,
+            AmendedHolds,
           ],
           snapshot: false,
           transactional: true,
