@@ -1,5 +1,6 @@
 import { Holdfast } from '@holdfast/sdk'
 import { expect, onTestFinished, test } from 'vitest'
+import { Lock_EndCause, Lock_State } from '../../proto/gen/holdfast/v1/lock.ts'
 import { testDatabase } from '../harness/database.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
@@ -58,4 +59,20 @@ test('L5 while a lock is released at one server, writes under its token at anoth
       return run.state.revision
     }
   }
+})
+
+test('who ends a lock by force at another server than the one that granted it is told that it has ended', async () => {
+  await using database = await testDatabase()
+  await using one = await testServer({ databaseUrl: database.url })
+  await using two = await testServer({ databaseUrl: database.url })
+  using holder = await LockClient.open(one.locks)
+  using other = await LockClient.open(two.locks)
+  // So that this server has written, and not since the lock is granted.
+  await other.acquire('production/mast')
+  const granted = await holder.acquire('production/airship')
+  const { lock } = await lockCallsOf(two).force(granted, 'stuck')
+  expect(lock).toMatchObject({ state: Lock_State.ENDED, endCause: Lock_EndCause.FORCED, endReason: 'stuck' })
+  const wished = await holder.acquire('production/airship')
+  const told = await lockCallsOf(two).requestRelease(wished, 'hotfix')
+  expect(told.lock?.releaseRequest?.reason).toBe('hotfix')
 })

@@ -35,7 +35,8 @@ abstract class LockCommand<Result> implements Command<Result> {
 
   /** The lock, if it is held or waits; else how it ended, as far back as history goes. */
   protected find(state: WorkingSet): Row<'lock'> {
-    const row = state.locks.lock(this.name) ?? state.find('lock', this.name)
+    // Not the table's own row: what is put goes into the one that was loaded, if one was.
+    const row = state.find('lock', this.name)
     if (row !== undefined) return row
     throw new HoldfastError(
       'NOT_FOUND',
