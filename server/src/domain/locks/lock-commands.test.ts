@@ -38,6 +38,19 @@ test('L8 two releases of one lock in one batch have the same answer', () => {
   expect(second).toEqual(first)
 })
 
+test('L8 who gives up a request that was granted meanwhile has the same answer when it says so again', () => {
+  const ledger = ledgerWith(1, 2)
+  const first = lockOf(ledger.do(acquire(1, 'airship')))
+  const waiting = lockOf(ledger.do(acquire(2, 'airship')))
+  ledger.do(release(1, first))
+  const given = ledger.do(release(2, waiting))
+  expect(ledger.get('lock', waiting.name)).toMatchObject({
+    state: Lock_State.ENDED,
+    revision: given.revision,
+  })
+  expect(ledger.do(release(2, waiting))).toEqual(given)
+})
+
 test('L9 a release in the same batch after a force is stale, and says who ended it', () => {
   const ledger = ledgerWith(1)
   const { name, fencingToken, ...rest } = lockOf(ledger.do(acquire(1, 'airship')))

@@ -77,14 +77,12 @@ export class ReleaseLock extends LockCommand<{ revision: bigint }> {
     if (lease !== undefined && lease.secretHash !== key.secretHash) throw wrongSecret(key.id)
     const lock = row.resource
     if (lease === undefined || lock.lease !== leaseName(key.id)) throw staleToken(lock, fencingToken)
-    if (lock.state === Lock_State.ENDED) {
-      if (lock.endCause !== Lock_EndCause.RELEASED || lock.fencingToken !== fencingToken) {
-        throw staleToken(lock, fencingToken)
-      }
-      return { revision: state.head }
-    }
     // Who gives up waiting does not know of a grant that crosses it on the way: it is given back.
     if (fencingToken !== 0n && lock.fencingToken !== fencingToken) throw staleToken(lock, fencingToken)
+    if (lock.state === Lock_State.ENDED) {
+      if (lock.endCause !== Lock_EndCause.RELEASED) throw staleToken(lock, fencingToken)
+      return { revision: state.head }
+    }
     state.revise(() => endLock(state, row, { cause: Lock_EndCause.RELEASED, by: principal, reason: '' }))
     return { revision: state.head }
   }
