@@ -90,7 +90,7 @@ function bindTest<M>(comparison: FilterComparison, field: Field<M>): FilterTest<
       return test({ op: 'equal', value: enumValue(comparison, field.values) })
     case 'list':
       refuseOrder(comparison, field.name)
-      return test(textPredicate(comparison, '', false))
+      return test(textPredicate(comparison, field.collection ?? '', false))
     case 'id':
       return test(textPredicate(comparison, field.collection))
     default:

@@ -13,8 +13,8 @@ export type Field<M> = { name: string } & (
   | { type: 'enum'; values: Readonly<Record<string, number>>; get: (message: M) => number }
   /** Compared key by key, or asked whether a key is there. */
   | { type: 'map'; get: (message: M) => Readonly<Record<string, string>> }
-  /** Compares as true when one of the values does. */
-  | { type: 'list'; get: (message: M) => readonly string[] }
+  /** Compares as true when one of the values does. They may be ids, as those of `id`. */
+  | { type: 'list'; collection?: string; get: (message: M) => readonly string[] }
 )
 
 export type FieldType = Field<unknown>['type']

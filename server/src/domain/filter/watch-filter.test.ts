@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Finding, Finding_State } from '../../../../proto/gen/holdfast/v1/discovery.ts'
+import { Hold } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { Lock, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import { Facet, Machine, Machine_Lifecycle } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import { Run, Run_State } from '../../../../proto/gen/holdfast/v1/run.ts'
@@ -67,6 +68,30 @@ test.each([
   expect(passed).toEqual(kinds)
   // The kinds that it names are all that can pass, so that a snapshot need not look at others.
   expect(filter.kinds).toEqual(expect.arrayContaining(kinds))
+})
+
+const box = { environment: 'production', service: 'airship', machine: '*', name: '' }
+const named = { environment: '', service: '', machine: '', name: 'db-migration' }
+const ON_SCOPES: [string, Resource][] = [
+  ['lock on a box', { resource: { $case: 'lock', value: Lock.fromPartial({ scopes: [box] }) } }],
+  ['lock on a name', { resource: { $case: 'lock', value: Lock.fromPartial({ scopes: [named] }) } }],
+  ['lock on both', { resource: { $case: 'lock', value: Lock.fromPartial({ scopes: [named, box] }) } }],
+  ['hold on a box', { resource: { $case: 'hold', value: Hold.fromPartial({ scope: box }) } }],
+  ['hold on a name', { resource: { $case: 'hold', value: Hold.fromPartial({ scope: named }) } }],
+]
+const ON_BOXES = ['lock on a box', 'lock on both', 'hold on a box']
+
+test.each([
+  ['service = "services/airship"', ON_BOXES],
+  ['service = airship', ON_BOXES],
+  ['service != "services/airship"', []],
+  ['environment != "staging"', ON_BOXES],
+  ['environment:*', ON_BOXES],
+  ['NOT environment:*', ['lock on a name', 'hold on a name']],
+  ['machine = "machines/web-0"', []],
+])('%j lets through the locks and holds %j', (text, expected) => {
+  const { matches } = compileWatchFilter(text)
+  expect(ON_SCOPES.filter(([, resource]) => matches(resource)).map(([what]) => what)).toEqual(expected)
 })
 
 test('a filter on one kind shows that the others cannot pass', () => {

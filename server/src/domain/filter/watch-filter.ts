@@ -5,6 +5,7 @@ import type { Facet } from '../../../../proto/gen/holdfast/v1/machine.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import type { Resource } from '../../../../proto/gen/holdfast/v1/watch.ts'
 import { KIND_NAMES, type KindMessage, type KindName, ResourceKind } from '../kind.ts'
+import { DIMENSIONS } from '../locks/scope.ts'
 import { bindFilter } from './bind-filter.ts'
 import { type Field, type FilterFields, filterFields } from './field.ts'
 import { and, type Filter, not, or } from './filter.ts'
@@ -88,12 +89,18 @@ const NEVER_IN = Object.fromEntries(
   }),
 )
 
-/** The parts of what a lock or hold covers, by the names that an instance has for them. */
+const COLLECTIONS = { environment: '', service: 'services/', machine: 'machines/' }
+
+/** The parts of what a lock or hold covers, by the names that an instance has for them. A plain name has none. */
 function scopeFields<M>(scopesOf: (message: M) => readonly Scope[]): Field<M>[] {
-  return (['environment', 'service', 'machine'] as const).map((name) => ({
+  return DIMENSIONS.map((name) => ({
     name,
     type: 'list',
-    get: (message) => scopesOf(message).map((scope) => scope[name]),
+    collection: COLLECTIONS[name],
+    get: (message) =>
+      scopesOf(message)
+        .map((scope) => scope[name])
+        .filter((part) => part !== ''),
   }))
 }
 
