@@ -3,6 +3,7 @@ import type { Service, Service_DeclaredVersion } from '../../../proto/gen/holdfa
 import { API_SOURCE, recordAmendment } from './amendment.ts'
 import type { Command } from './command.ts'
 import { HoldfastError } from './error.ts'
+import { requireEtag } from './etag.ts'
 import { mergedLabels, resolveService } from './fold/resource.ts'
 import type { LedgerMessage } from './kind.ts'
 import type { LoadKeys } from './load-keys.ts'
@@ -46,13 +47,7 @@ abstract class AmendResource<K extends 'machine' | 'service'> implements Command
     const { etag, method, reason, principal } = this.amendment
     const { value: row, revision } = state.revise(() => {
       const found = this.find(state)
-      if (etag !== '' && etag !== found.resource.etag) {
-        throw new HoldfastError(
-          'ETAG_MISMATCH',
-          `${found.resource.name} has changed since you read it (etag is ${found.resource.etag}, not ${etag}); read it again and decide anew`,
-          { metadata: { resource: found.resource.name, etag: found.resource.etag } },
-        )
-      }
+      requireEtag(found.resource, etag)
       const amended = this.amend(found.resource, state)
       return amended === undefined ? found : state.put(this.kind, amended, found.observedAt)
     })

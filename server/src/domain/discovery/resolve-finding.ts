@@ -2,6 +2,7 @@ import { type Finding, Finding_Decision } from '../../../../proto/gen/holdfast/v
 import { API_SOURCE, recordAmendment } from '../amendment.ts'
 import type { Command } from '../command.ts'
 import { HoldfastError } from '../error.ts'
+import { requireEtag } from '../etag.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import { isRetired } from '../machine-identity.ts'
 import { findingName, type InstanceKey, instanceName, machineName, serviceName } from '../resource-name.ts'
@@ -53,13 +54,7 @@ export class ResolveFinding implements Command<{ finding: Finding; revision: big
     const { decision, etag, reason, principal } = this.#resolution
     const row = this.#row(state)
     const before = row?.resource ?? this.#unseen(state)
-    if (etag !== '' && etag !== before.etag) {
-      throw new HoldfastError(
-        'ETAG_MISMATCH',
-        `${before.name} has changed since you read it (etag is ${before.etag}, not ${etag}); read it again and decide anew`,
-        { metadata: { resource: before.name, etag: before.etag } },
-      )
-    }
+    requireEtag(before, etag)
     const after: Finding = {
       ...before,
       decision,

@@ -4,6 +4,7 @@ import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { API_SOURCE, recordAmendment } from '../amendment.ts'
 import type { Command } from '../command.ts'
 import { HoldfastError, refuseViolations } from '../error.ts'
+import { requireEtag } from '../etag.ts'
 import { instantFromTimestamp } from '../instant.ts'
 import { jsonEqual } from '../json-equal.ts'
 import type { LoadKeys } from '../load-keys.ts'
@@ -138,14 +139,7 @@ abstract class HoldCommand implements Command<HoldResult> {
         },
       )
     }
-    const { etag } = row.resource
-    if (this.#etag !== '' && this.#etag !== etag) {
-      throw new HoldfastError(
-        'ETAG_MISMATCH',
-        `${this.name} has changed since you read it (etag is ${etag}, not ${this.#etag}); read it again and decide anew`,
-        { metadata: { resource: this.name, etag } },
-      )
-    }
+    requireEtag(row.resource, this.#etag)
     return row
   }
 }
