@@ -5,7 +5,7 @@ import { ClientClosedError, DeadlineExceededError, InvalidRequestError } from '.
 import { BatchWriter } from './event-batch.ts'
 import type { OutgoingEvent } from './event-options.ts'
 import type { Acknowledged, IngestStats, IngestStreamOptions } from './ingest-options.ts'
-import { longestTimerMs, onAbort } from './pause.ts'
+import { abortable, longestTimerMs, onAbort } from './pause.ts'
 import { SendQueue, type Waiter } from './send-queue.ts'
 import { uuidV7 } from './uuid.ts'
 
@@ -76,7 +76,7 @@ export class IngestStream implements AsyncDisposable {
   /**
    * Takes an event. Resolves at once while there is room, and else when there is again: await it, and a server
    * that is slower than you slows you down. That it resolves does not say that the event is durable: see
-   * {@link flush} and {@link sendAndWait}.
+   * {@link flush} and {@link sendAndWait}. The signal takes back an event that waits for room.
    *
    * @throws InvalidRequestError when the event cannot be encoded or is above 1 MiB; ClientClosedError after
    * {@link close}; what ended the stream, when the server refused it.
@@ -86,14 +86,16 @@ export class IngestStream implements AsyncDisposable {
   }
 
   /**
-   * Takes an event, and resolves when it is durable and can be read.
+   * Takes an event, and resolves when it is durable and can be read. The signal ends the wait, and takes back an event
+   * that waits for room; one that is under way may land.
    *
    * @throws EventRefusedError when the server will never take it; otherwise as {@link send}.
    */
   async sendAndWait(event: OutgoingEvent, options: SendOptions = {}): Promise<Acknowledged> {
-    return await new Promise((resolve, reject) => {
+    const acknowledged = new Promise<Acknowledged>((resolve, reject) => {
       this.#send(event, { resolve, reject }, options.signal).catch(reject)
     })
+    return await abortable(acknowledged, options.signal)
   }
 
   /**
@@ -111,13 +113,12 @@ export class IngestStream implements AsyncDisposable {
         ? undefined
         : setTimeout(() => limit.abort(), Math.min(timeoutMs, longestTimerMs))
     try {
-      await Promise.race([this.#settlement(), aborted(limit.signal)])
+      await this.#settlement(limit.signal)
     } catch (error) {
       throw error === limit.signal.reason && !signal?.aborted ? this.#late(timeoutMs) : error
     } finally {
       forget()
       clearTimeout(timer)
-      limit.abort()
     }
   }
 
@@ -151,6 +152,7 @@ export class IngestStream implements AsyncDisposable {
   #send(event: OutgoingEvent, waiter: Waiter | undefined, signal: AbortSignal | undefined): Promise<void> {
     const refusal = this.#refusal()
     if (refusal) return Promise.reject(refusal)
+    if (signal?.aborted) return Promise.reject(signal.reason)
     if (this.#blocked.length > 0 || !this.#delivery.hasRoom) return this.#block(event, waiter, signal)
     try {
       this.#add(event, waiter)
@@ -190,7 +192,6 @@ export class IngestStream implements AsyncDisposable {
     waiter: Waiter | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    signal?.throwIfAborted()
     const blocked = blockedSend(event, waiter)
     this.#blocked.push(blocked)
     const forget = onAbort(signal, () => {
@@ -223,15 +224,23 @@ export class IngestStream implements AsyncDisposable {
     this.#flushes = this.#flushes.filter((flush) => flush.acked > acked)
   }
 
-  /** Resolves when everything sent before is settled. */
-  async #settlement(): Promise<void> {
-    await Promise.allSettled(this.#blocked.map(({ settled }) => settled))
+  /** Resolves when everything sent before is settled; rejects with the reason of the limit when that is first. */
+  async #settlement(limit: AbortSignal): Promise<void> {
+    await abortable(Promise.allSettled(this.#blocked.map(({ settled }) => settled)), limit)
     if (this.#failure) throw this.#refusal()
     const { sent, acked } = this.#delivery.stats
     if (acked >= sent) return
-    await new Promise<void>((resolve, reject) => {
-      this.#flushes.push({ acked: sent, resolve, reject })
+    let flush: Flush | undefined
+    const settled = new Promise<void>((resolve, reject) => {
+      flush = { acked: sent, resolve, reject }
+      this.#flushes.push(flush)
     })
+    try {
+      await abortable(settled, limit)
+    } finally {
+      // Nobody hears by it of a failure that comes later.
+      this.#flushes = this.#flushes.filter((other) => other !== flush)
+    }
   }
 
   #late(timeoutMs: number | undefined): DeadlineExceededError {
@@ -263,10 +272,6 @@ function blockedSend(event: OutgoingEvent, waiter: Waiter | undefined): BlockedS
     reject = no
   })
   return { event, waiter, resolve, reject, settled }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => onAbort(signal, () => reject(signal.reason)))
 }
 
 function invalid(detail: string, cause?: unknown): InvalidRequestError {

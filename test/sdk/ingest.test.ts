@@ -255,6 +255,44 @@ describe('waiting', () => {
     await expect(stream.send(note(1))).rejects.toBeInstanceOf(ClientClosedError)
   })
 
+  test('an aborted sendAndWait rejects with the reason, also while its event is under way', async () => {
+    let received = 0
+    const peer = await startPeer({ ingest: (call) => void call.on('data', () => received++) })
+    const stream = streamTo(peer)
+    const aborter = new AbortController()
+    const waiting = stream.sendAndWait(note(0), { signal: aborter.signal })
+    await until(() => received === 1, 'the event')
+    aborter.abort(new Error('never mind'))
+    await expect(waiting).rejects.toThrow('never mind')
+  })
+
+  test('with a signal that was aborted before nothing is sent', async () => {
+    const peer = await startPeer({ ingest: () => {} })
+    const stream = streamTo(peer)
+    const signal = AbortSignal.abort(new Error('too late'))
+    await expect(stream.send(note(0), { signal })).rejects.toThrow('too late')
+    await expect(stream.sendAndWait(note(0), { signal })).rejects.toThrow('too late')
+    expect(stream.stats.sent).toBe(0)
+  })
+
+  test('a failure after a flush that nobody waits for any more is told by close', async () => {
+    let fail: (() => void) | undefined
+    const peer = await startPeer({
+      ingest: (call) => {
+        fail = () => void call.emit('error', refusal('PERMISSION_DENIED', 'not for you'))
+      },
+    })
+    const stream = streamTo(peer)
+    await stream.send(note(0))
+    const waiting = stream.sendAndWait(note(1)).catch((error: Error) => error)
+    await until(() => fail !== undefined, 'the stream')
+    await expect(stream.flush({ timeoutMs: 20 })).rejects.toBeInstanceOf(DeadlineExceededError)
+    fail?.()
+    // Who waits for one event has heard of that one.
+    expect(await waiting).toMatchObject({ code: 'PERMISSION_DENIED' })
+    await expect(stream.close()).rejects.toThrow('not for you')
+  })
+
   test('await using waits for the acknowledgements and ends the stream at the server', async () => {
     let ended = false
     const ledger = new ScriptedLedger()
