@@ -62,13 +62,16 @@ class ScriptedSessions {
     stream.on('end', () => stream.end())
   }
 
-  readonly keepAlive = (stream: ServerDuplexStream<KeepAliveRequest, KeepAliveResponse>): void => {
+  readonly keepAlive = (
+    stream: ServerDuplexStream<KeepAliveRequest, KeepAliveResponse>,
+    ends = true,
+  ): void => {
     stream.on('data', ({ beats }: KeepAliveRequest) => {
       this.beats.push(...beats.map(({ lease }) => lease))
       const ttl = { seconds: 30n, nanos: 0 }
       stream.write({ results: beats.map(({ lease }) => ({ lease, ttl, error: undefined })) })
     })
-    stream.on('end', () => stream.end())
+    if (ends) stream.on('end', () => stream.end())
   }
 
   usual(call: NonNullable<SessionCall['call']>): Answer {
@@ -91,7 +94,10 @@ class ScriptedSessions {
 
 async function connected(answerTo: Script = () => undefined, options: ConnectOptions = {}) {
   const sessions = new ScriptedSessions(answerTo)
-  const peer = await startPeer({ session: sessions.session, keepAlive: sessions.keepAlive })
+  const peer = await startPeer({
+    session: sessions.session,
+    keepAlive: (stream) => sessions.keepAlive(stream),
+  })
   const holdfast = Holdfast.lazy({ address: peer.address, timeoutMs: 5000, ...options })
   onTestFinished(() => holdfast.close())
   return { sessions, holdfast }
@@ -254,6 +260,25 @@ test('L11 heartbeats take the token that the client has, also to another stream,
   await until(() => sessions.beats.length > 0, 'a beat')
   expect(authorizations).toEqual(['Bearer token-1', 'Bearer token-1', 'Bearer token-2'])
   expect(asked).toBe(2)
+})
+
+test('L11 a lock after an idle while is beaten, though the network dropped the last stream of heartbeats', async () => {
+  const sessions = new ScriptedSessions(() => undefined)
+  let streams = 0
+  const peer = await startPeer({
+    session: sessions.session,
+    // The first one hears nothing of its end, and says nothing of its own.
+    keepAlive: (stream) => sessions.keepAlive(stream, ++streams > 1),
+  })
+  const holdfast = Holdfast.lazy({ address: peer.address })
+  onTestFinished(() => holdfast.close())
+  const first = await holdfast.acquireLock('test/idle')
+  await until(() => sessions.beats.length > 0, 'a beat')
+  await first.release()
+  await until(() => of(sessions, 'revokeLease').length > 0, 'the revocation')
+  await holdfast.acquireLock('test/idle')
+  const { leaseId } = of(sessions, 'createLease')[1]!.call.value
+  await until(() => sessions.beats.includes(`leases/${leaseId}`), 'a beat of the next lease')
 })
 
 test('a TTL that is no length of time is refused by name, every time, and costs other locks nothing', async () => {

@@ -87,8 +87,8 @@ export class Beater {
     clearTimeout(pulse.next)
     this.#pulses.delete(name)
     if (this.#pulses.size > 0) return
-    this.#call?.finish()
-    this.#call = undefined
+    // Not half-closed: of a network that drops packets its end would not come, and the next lease not be beaten.
+    this.#call?.cancel()
   }
 
   async #run(): Promise<void> {
