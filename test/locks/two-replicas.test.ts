@@ -1,11 +1,12 @@
 import { Holdfast } from '@holdfast/sdk'
 import { expect, onTestFinished, test } from 'vitest'
+import { Hold_State } from '../../proto/gen/holdfast/v1/hold.ts'
 import { Lock_EndCause, Lock_State } from '../../proto/gen/holdfast/v1/lock.ts'
 import { testDatabase } from '../harness/database.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
 import { lockCallsOf } from './calls.ts'
-import { LockClient } from './lock-client.ts'
+import { LockClient, scope } from './lock-client.ts'
 
 failOnLeaks()
 
@@ -75,4 +76,20 @@ test('who ends a lock by force at another server than the one that granted it is
   const wished = await holder.acquire('production/airship')
   const told = await lockCallsOf(two).requestRelease(wished, 'hotfix')
   expect(told.lock?.releaseRequest?.reason).toBe('hotfix')
+})
+
+test('a hold that is placed again at another server after it was lifted does not stand again', async () => {
+  await using database = await testDatabase()
+  await using one = await testServer({ databaseUrl: database.url })
+  await using two = await testServer({ databaseUrl: database.url })
+  const { placeHold, liftHold } = lockCallsOf(one)
+  const request = { scope: scope('production/airship'), reason: 'migrating', requestId: 'r-1' }
+  const { hold } = await placeHold(request)
+  await liftHold({ name: hold!.name, reason: 'migrated' })
+  // One that follows, and one that begins.
+  await using three = await testServer({ databaseUrl: database.url })
+  for (const server of [two, three]) {
+    const again = await lockCallsOf(server).placeHold(request)
+    expect(again.hold).toMatchObject({ name: hold!.name, state: Hold_State.LIFTED })
+  }
 })

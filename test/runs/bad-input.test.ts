@@ -4,7 +4,11 @@ import { Holdfast } from '@holdfast/sdk'
 import { Run_State } from '@holdfast/sdk/messages'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LogEntry_Stream } from '../../proto/gen/holdfast/v1/run.ts'
-import { type ReadRunLogResponse, RunServiceClient } from '../../proto/gen/holdfast/v1/run_service.ts'
+import {
+  AppendRunLogRequest,
+  type ReadRunLogResponse,
+  RunServiceClient,
+} from '../../proto/gen/holdfast/v1/run_service.ts'
 import { errorInfoOf } from '../harness/error-info.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
@@ -102,6 +106,19 @@ test('a log of lines of 1 MiB is read by a client that takes messages of 4 MiB, 
     expect(nextOffset).toBe(reached)
   }
   expect(reached).toBe(8n << 20n)
+})
+
+test('an entry of a log is about a machine by its name, or about none', async () => {
+  const run = await holdfast.startRun({ kind: 'task' })
+  const append = (machine: string) =>
+    new Promise<string>((resolve) => {
+      const call = runs.appendRunLog((error) => resolve(error?.details ?? 'ok'))
+      call.write(AppendRunLogRequest.fromPartial({ name: run.name, entries: [{ machine }] }))
+      call.end()
+    })
+  expect(await append('web 0')).toContain('entries[0].machine: must be machines/{id}')
+  expect(await append('machines/web-0')).toBe('ok')
+  await run.finish('succeeded')
 })
 
 test('a place beyond all logs is refused, in few words', async () => {

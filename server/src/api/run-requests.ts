@@ -8,6 +8,7 @@ import type { FieldViolation } from '../domain/error.ts'
 import {
   idViolation,
   labelViolations,
+  machineNameViolation,
   proseViolation,
   runNameViolation,
   textViolation,
@@ -122,7 +123,7 @@ export function entryViolations(entries: readonly LogEntry[]): Found {
       })
     }
     found.push(offsetViolation(`entries[${i}].offset`, offset))
-    found.push(textViolation(`entries[${i}].machine`, machine, { maxBytes: 256 }))
+    if (machine !== '') found.push(machineNameViolation(`entries[${i}].machine`, machine))
     found.push(timeViolation(`entries[${i}].time`, time))
   }
   return found

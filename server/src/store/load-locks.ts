@@ -30,7 +30,7 @@ export const lockChanges = (revision: bigint): Part[] =>
 
 /**
  * Everything that a table of locks begins with: what is held, waits or stands, what ended and is in the way for a while,
- * and what ended lately, so that a request that is made again is known.
+ * and what ended or was lifted lately, so that a request that is made again is known.
  */
 export function loadLocks(): Statement {
   const all = (kind: 'lock' | 'hold', where: string): Part => ({
@@ -50,7 +50,7 @@ export function loadLocks(): Statement {
   const delays = 'select lock_id from lock_delay where until > clock_timestamp()'
   return allRead([
     all('lock', `t.id in (select id from live_lock_id union ${delays} union ${lately})`),
-    all('hold', 't.state < 2'),
+    all('hold', `t.id in (select id from hold where state < 2 union ${lately})`),
   ])
 }
 

@@ -40,7 +40,8 @@ export interface PlaceHoldRequest {
   allows: string[];
   /**
    * The client's id of this request, up to 64 bytes of printable text without spaces. Again, with the same
-   * content: the same hold.
+   * content: the same hold, for some time also after it was lifted. Empty: the same as one that stands of the same
+   * principal and content that came without an id.
    */
   requestId: string;
 }
@@ -2160,7 +2161,10 @@ export const HoldServiceDefinition = {
   name: "HoldService",
   fullName: "holdfast.v1.HoldService",
   methods: {
-    /** Puts up a hold. Requests that wait and that it covers end as BLOCKED in the same revision. */
+    /**
+     * Puts up a hold. Requests that wait and that it covers end as BLOCKED in the same revision. Tried again, it is the
+     * same hold: by `request_id`, or by its content.
+     */
     placeHold: {
       name: "PlaceHold",
       requestType: PlaceHoldRequest as typeof PlaceHoldRequest,
@@ -2253,7 +2257,10 @@ export const HoldServiceDefinition = {
  */
 export type HoldServiceService = typeof HoldServiceService;
 export const HoldServiceService = {
-  /** Puts up a hold. Requests that wait and that it covers end as BLOCKED in the same revision. */
+  /**
+   * Puts up a hold. Requests that wait and that it covers end as BLOCKED in the same revision. Tried again, it is the
+   * same hold: by `request_id`, or by its content.
+   */
   placeHold: {
     path: "/holdfast.v1.HoldService/PlaceHold" as const,
     requestStream: false as const,
@@ -2354,7 +2361,10 @@ export const HoldServiceService = {
 } as const;
 
 export interface HoldServiceServer extends UntypedServiceImplementation {
-  /** Puts up a hold. Requests that wait and that it covers end as BLOCKED in the same revision. */
+  /**
+   * Puts up a hold. Requests that wait and that it covers end as BLOCKED in the same revision. Tried again, it is the
+   * same hold: by `request_id`, or by its content.
+   */
   placeHold: handleUnaryCall<PlaceHoldRequest, PlaceHoldResponse>;
   /** Changes the reason of a hold, what lifts it, or whom it blocks. It blocks all the while. */
   amendHold: handleUnaryCall<AmendHoldRequest, AmendHoldResponse>;
@@ -2385,7 +2395,10 @@ export interface HoldServiceServer extends UntypedServiceImplementation {
 }
 
 export interface HoldServiceClient extends Client {
-  /** Puts up a hold. Requests that wait and that it covers end as BLOCKED in the same revision. */
+  /**
+   * Puts up a hold. Requests that wait and that it covers end as BLOCKED in the same revision. Tried again, it is the
+   * same hold: by `request_id`, or by its content.
+   */
   placeHold(
     request: PlaceHoldRequest,
     callback: (error: ServiceError | null, response: PlaceHoldResponse) => void,

@@ -6,7 +6,7 @@ import { MemoryLedger, noon } from '../../../../test/harness/memory-ledger.ts'
 import { timestampFromInstant } from '../instant.ts'
 import { RevokeCondition, SatisfyCondition } from './conditions.ts'
 import { EndDue } from './end-due.ts'
-import { AmendHold, type HoldAmendment, LiftHold } from './holds.ts'
+import { AmendHold, type HoldAmendment, type HoldDraft, LiftHold } from './holds.ts'
 
 function ledgerWith(...clients: number[]): MemoryLedger {
   const ledger = new MemoryLedger()
@@ -34,6 +34,28 @@ test('a hold refuses what it covers, with how it is lifted; when it is lifted no
   ledger.do(new LiftHold({ name: placed.name, etag: '', reason: 'migrated' }, 'ann'))
   expect(lockOf(ledger.do(acquire(1, 'airship'))).state).toBe(Lock_State.HELD)
   expect(ledger.get('hold', placed.name)).toMatchObject({ liftedBy: 'ann', liftReason: 'migrated' })
+})
+
+test('a hold that is placed again with its id is the same one, also once it was lifted: it blocks no more', () => {
+  const ledger = ledgerWith(1)
+  const place = (more: Partial<HoldDraft> = {}) =>
+    ledger.do(hold('airship', { requestId: 'r-1', ...more })).hold
+  const placed = place()
+  expect(place().name).toBe(placed.name)
+  ledger.do(new LiftHold({ name: placed.name, etag: '', reason: 'migrated' }, 'ann'))
+  expect(place()).toMatchObject({ name: placed.name, state: Hold_State.LIFTED })
+  expect(lockOf(ledger.do(acquire(1, 'airship'))).state).toBe(Lock_State.HELD)
+  expect(refusalOf(() => place({ reason: 'other' })).reason).toBe('REQUEST_ID_REUSED')
+})
+
+test('a hold without an id is told by its content while it stands, and can be put up again after', () => {
+  const ledger = ledgerWith()
+  const place = (more: Partial<HoldDraft> = {}) => ledger.do(hold('airship', more)).hold.name
+  const first = place()
+  expect(place()).toBe(first)
+  expect(place({ reason: 'other' })).not.toBe(first)
+  ledger.do(new LiftHold({ name: first, etag: '', reason: '' }, 'ann'))
+  expect(place()).not.toBe(first)
 })
 
 test('what is held stays when a hold is put up', () => {

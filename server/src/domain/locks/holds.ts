@@ -77,21 +77,27 @@ export class PlaceHold implements Command<HoldResult> {
     return { hold: row.resource, revision: state.head }
   }
 
-  /** The hold that an earlier try of this request put up, if it stands. */
+  /**
+   * The hold that an earlier try of this request put up, also when it was lifted since: it must not block again. Without
+   * an id a try is told by its content, while the hold stands.
+   */
   #earlier(state: WorkingSet): Hold | undefined {
     const { requestId, ...draft } = this.#draft
-    if (requestId === '') return undefined
-    for (const { resource: hold } of state.locks.holds) {
-      if (hold.requestId !== requestId || hold.author !== this.#principal) continue
-      const { scope, reason, untilTime, untilCondition, when, allows } = hold
-      if (jsonEqual({ scope, reason, untilTime, untilCondition, when, allows }, draft)) return hold
-      throw new HoldfastError(
-        'REQUEST_ID_REUSED',
-        `request ${requestId} was for something else, ${hold.name}; give each request an id of its own`,
-        { metadata: { hold: hold.name } },
-      )
+    const isSame = ({ scope, reason, untilTime, untilCondition, when, allows }: Hold): boolean =>
+      jsonEqual({ scope, reason, untilTime, untilCondition, when, allows }, draft)
+    if (requestId === '') {
+      for (const { resource: hold } of state.locks.holds) {
+        if (hold.requestId === '' && hold.author === this.#principal && isSame(hold)) return hold
+      }
+      return undefined
     }
-    return undefined
+    const hold = state.locks.placed(this.#principal, requestId)
+    if (hold === undefined || isSame(hold)) return hold
+    throw new HoldfastError(
+      'REQUEST_ID_REUSED',
+      `request ${requestId} was for something else, ${hold.name}; give each request an id of its own`,
+      { metadata: { hold: hold.name } },
+    )
   }
 }
 

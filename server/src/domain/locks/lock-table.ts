@@ -1,9 +1,10 @@
 import type { Duration } from '../../../../proto/gen/google/protobuf/duration.ts'
-import { Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
+import { type Hold, Hold_State } from '../../../../proto/gen/holdfast/v1/hold.ts'
 import { type Lock, Lock_EndCause, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { ChurningMap } from '../../../../runtime/churning-map.ts'
 import { type Instant, instantFromTimestamp } from '../instant.ts'
+import { RecentMap } from '../recent-map.ts'
 import type { Row } from '../rows.ts'
 import { EndedRequests } from './ended-requests.ts'
 import { ScopeIndex } from './scope-index.ts'
@@ -25,6 +26,9 @@ const LOST: ReadonlySet<Lock_EndCause> = new Set([
   Lock_EndCause.EPOCH_CHANGED,
 ])
 
+/** Holds that were lifted are known again for this many others: a retry of one must not put it up again. */
+const LIFTED_HOLDS = 1000
+
 /**
  * All locks that are held or wait and all holds that stand, by what they cover. A fold of the ledger that a
  * writer keeps in memory: exact at `revision`, and brought up to date under the ledger's lock from the changes
@@ -40,6 +44,8 @@ export class LockTable {
   readonly #ended = new EndedRequests()
   readonly #holds = new Map<string, HoldRow>()
   readonly #holdScopes = new ScopeIndex<HoldRow>()
+  /** Those that were lifted last, by author and request id. */
+  readonly #lifted = new RecentMap<string, Hold>(LIFTED_HOLDS)
   readonly #delays = new Map<string, LockDelay>()
   /** What has a time at which something becomes of it: locks that wait or may be held so long, and holds. */
   readonly #due = new ChurningMap<LockRow | HoldRow, Instant>()
@@ -109,6 +115,14 @@ export class LockTable {
     return row === undefined ? this.#ended.find(lease, requestId) : row.resource
   }
 
+  /** The hold of an earlier request of the same author and id, also for some time after it was lifted. */
+  placed(author: string, requestId: string): Hold | undefined {
+    for (const { resource: hold } of this.#holds.values()) {
+      if (hold.requestId === requestId && hold.author === author) return hold
+    }
+    return this.#lifted.get(requestOf({ author, requestId }))
+  }
+
   get delays(): LockDelay[] {
     return this.#delays.size === 0 ? [] : [...this.#delays.values()]
   }
@@ -159,8 +173,12 @@ export class LockTable {
       this.#ended.forget(lock.resource)
       if (wasMade) this.#removeLock(lock)
       else this.#setLock(lock)
-    } else if (wasMade) this.#removeHold(row as HoldRow)
-    else this.#setHold(row as HoldRow)
+    } else {
+      const hold = row as HoldRow
+      this.#lifted.delete(requestOf(hold.resource))
+      if (wasMade) this.#removeHold(hold)
+      else this.#setHold(hold)
+    }
   }
 
   #setLock(row: LockRow): void {
@@ -204,8 +222,11 @@ export class LockTable {
 
   #setHold(row: HoldRow): void {
     this.#removeHold(row)
-    const { name, state, scope, untilTime } = row.resource
-    if (state !== Hold_State.STANDING) return
+    const { name, state, scope, untilTime, requestId } = row.resource
+    if (state !== Hold_State.STANDING) {
+      if (requestId !== '') this.#lifted.set(requestOf(row.resource), row.resource)
+      return
+    }
     this.#holds.set(name, row)
     this.#holdScopes.add([scope!], row)
     if (untilTime !== undefined) this.#due.set(row, instantFromTimestamp(untilTime))
@@ -219,6 +240,9 @@ export class LockTable {
     this.#due.delete(known)
   }
 }
+
+const requestOf = ({ author, requestId }: Pick<Hold, 'author' | 'requestId'>): string =>
+  `${author}\n${requestId}`
 
 export const isWaiting = (row: LockRow): boolean => row.resource.state === Lock_State.WAITING
 export const isHeld = (row: LockRow): boolean => row.resource.state === Lock_State.HELD
