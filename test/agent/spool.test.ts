@@ -57,6 +57,40 @@ test('kill -9 of eight appenders at once: what any of them was told is there, wh
   expect(appenders.flatMap(({ told }) => told()).filter((id) => !kept.has(id))).toEqual([])
 })
 
+test('what was sealed under the hands of appenders is begun by none of them again, and what any was told is there', async () => {
+  const program = join(import.meta.dirname, 'append-forever.ts')
+  const told: string[] = []
+  const appenders = Array.from({ length: 3 }, (_, index) => {
+    const args = ['--conditions=holdfast-source', program, directory, `service-${index}`]
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+    child.stdout.setEncoding('utf8').on('data', (text: string) => told.push(text))
+    return child
+  })
+  const spool = new Spool(directory)
+  const sealed = new Set<bigint>()
+  const again: bigint[] = []
+  const kept = new Set<string>()
+  const seal = () => {
+    for (const segment of spool.segments()) {
+      if (sealed.has(segment.epoch)) again.push(segment.epoch)
+      sealed.add(segment.epoch)
+      const at = spool.seal(segment)
+      for (const bytes of spool.read(at).events) kept.add(decodeEvent(bytes).id!)
+      spool.discard(at, false)
+    }
+  }
+  await until('many seals', () => {
+    for (let turn = 0; turn < 20; turn++) seal()
+    return sealed.size >= 50
+  })
+  for (const child of appenders) child.kill('SIGKILL')
+  await Promise.all(appenders.map((child) => once(child, 'close')))
+  seal()
+  expect(again).toEqual([])
+  const lines = told.join('').split('\n').slice(0, -1)
+  expect(lines.filter((id) => !kept.has(id))).toEqual([])
+})
+
 test('two processes that begin a spool at once have one source', () => {
   expect(new Spool(directory).source).toBe(new Spool(directory).source)
 })

@@ -193,8 +193,10 @@ export class Journal {
     const path = this.#current()
     let fd: number
     try {
-      fd = openSync(path, 'a', 0o600)
+      // Does not make it: that would be another segment of an epoch whose numbers are given.
+      fd = openSync(path, constants.O_WRONLY | constants.O_APPEND)
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
       throw new Error(`cannot append to ${path}: ${(error as Error).message}`, { cause: error })
     }
     try {
