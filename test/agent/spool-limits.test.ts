@@ -7,6 +7,8 @@ import { decodeEvent, event } from '@holdfast/sdk/spooled-event'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
+import { tcpProxy } from '../harness/tcp-proxy.ts'
+import { until } from '../harness/wait.ts'
 
 failOnLeaks()
 
@@ -107,6 +109,29 @@ test('what was dropped is told on the timeline, what stays lands in order, and n
   ])
   for await (const source of client.listSources())
     expect(source.numberings.flatMap(({ gaps }) => gaps)).toEqual([])
+})
+
+test('an agent whose server is away holds its spool to its limits, and goes on when it is back', async () => {
+  const spool = new Spool(directory)
+  spool.appendAll([
+    ...Array.from({ length: 100 }, (_, turn) => heartbeat(turn)),
+    event.started('airship', { machine }),
+  ])
+  await using server = await testServer()
+  await using proxy = await tcpProxy('127.0.0.1:1')
+  await using client = Holdfast.lazy({ address: proxy.address })
+  const limits = { maxBytes: 1_000, maxAgeMs: dayMs }
+  const forwarder = new Forwarder({ spool, client, limits, patienceMs: 200 })
+  forwarder.start()
+  try {
+    await until('the heartbeats to go', () => spool.dropped().length > 0)
+    expect(casesIn(spool)).toEqual(['instanceStarted'])
+    expect(spool.dropped()).toMatchObject([{ heartbeats: 100 }])
+    proxy.moveTo(server.address)
+    await until('what stayed to be settled', () => spool.bytes === 0)
+  } finally {
+    await forwarder.stop()
+  }
 })
 
 test('I2: killed between the new segment and the end of the old one: every start once, and the note', async () => {

@@ -1,15 +1,10 @@
 import type { EventRefusedError, Holdfast, IngestStats } from '@holdfast/sdk'
 import { decodeEvent } from '@holdfast/sdk/spooled-event'
-import { Nudge } from '../nudge.ts'
 import type { Segment } from './journal.ts'
+import { drainJournal, JournalDrainer } from './journal-drainer.ts'
 import { SpoolLimiter, type SpoolLimits } from './limit.ts'
+import { Silence } from './silence.ts'
 import type { Spool } from './spool.ts'
-
-/** A segment that is settled is replaced by a new one from this size on; a smaller one is gone on with. */
-const worthSealingBytes = 64 * 1024
-const idleMs = 5_000
-const firstWaitMs = 500
-const longestWaitMs = 60_000
 
 export interface Forwarded {
   /** Events that the server settled now. */
@@ -25,6 +20,8 @@ export interface ForwarderOptions {
   client: Holdfast
   /** What the spool is held to while nothing gets through. @defaultValue 256 MiB and 30 days */
   limits?: SpoolLimits | undefined
+  /** For how long the server may settle nothing until a started one holds the spool to them. @defaultValue 60,000 */
+  patienceMs?: number | undefined
   /** Hears why nothing gets through, each time it is tried. */
   onTrouble?: (error: unknown, waitMs: number) => void
 }
@@ -36,29 +33,33 @@ export interface ForwarderOptions {
 export class Forwarder {
   readonly #options: ForwarderOptions
   readonly #limiter: SpoolLimiter
-  readonly #stopping = new AbortController()
-  readonly #nudge = new Nudge()
-  #running: Promise<void> | undefined
+  readonly #drainer: JournalDrainer
 
   constructor(options: ForwarderOptions) {
+    const { spool, limits, patienceMs = 60_000 } = options
     this.#options = options
-    this.#limiter = new SpoolLimiter(options.spool, options.limits)
+    this.#limiter = new SpoolLimiter(spool, limits)
+    this.#drainer = new JournalDrainer({
+      drain: (signal) => this.drain({ signal, patienceMs }),
+      onTrouble: (error, waitMs) => {
+        options.onTrouble?.(error, waitMs)
+        this.#holdQuietly(waitMs)
+      },
+    })
   }
 
-  /** Forwards for as long as it is not stopped, with unlimited patience. */
+  /** Forwards for as long as it is not stopped. */
   start(): void {
-    this.#running ??= this.#run()
+    this.#drainer.start()
   }
 
   /** Something was appended: do not wait for the next round. */
   nudge(): void {
-    this.#nudge.give()
+    this.#drainer.nudge()
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort()
-    this.nudge()
-    await this.#running
+    await this.#drainer.stop()
   }
 
   /**
@@ -66,14 +67,15 @@ export class Forwarder {
    * was settled until then is noted, and {@link holdToLimits} says what to do about the rest.
    *
    * @param options.timeoutMs for all of it. @defaultValue no limit
+   * @param options.patienceMs for each time that nothing is settled, though something waits. @defaultValue no limit
    */
-  async drain(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<Forwarded> {
+  async drain(
+    options: { timeoutMs?: number; patienceMs?: number; signal?: AbortSignal } = {},
+  ): Promise<Forwarded> {
     const deadline = performance.now() + (options.timeoutMs ?? Number.POSITIVE_INFINITY)
     const total: Forwarded = { settled: 0, refused: [], stats: undefined }
-    const segments = this.#options.spool.segments()
-    for (const [index, segment] of segments.entries()) {
-      await this.#drainSegment(segment, index === segments.length - 1, { deadline, total, ...options })
-    }
+    const round: Round = { deadline, total, ...options }
+    await drainJournal(this.#options.spool, (segment, known) => this.#send(segment, known, round))
     return total
   }
 
@@ -82,26 +84,10 @@ export class Forwarder {
     this.#limiter.step()
   }
 
-  async #drainSegment(segment: Segment, newest: boolean, round: Round): Promise<void> {
-    const { spool } = this.#options
-    const { bytes, settled } = await this.#send(segment, 0, round)
-    if (newest && !segment.sealed && bytes < worthSealingBytes) return
-    const sealed = spool.seal(segment)
-    // What came between the reading and the sealing.
-    await this.#send(sealed, settled, round)
-    const { damagedBytes, tornBytes } = spool.read(sealed)
-    spool.discard(sealed, damagedBytes + tornBytes > 0)
-  }
-
-  /**
-   * Sends what of a segment is not settled, and gives the size of its events and how many are settled then.
-   *
-   * @param known how many are, also when a full disk took no note of it.
-   */
   async #send(
     segment: Segment,
     known: number,
-    { deadline, total, signal }: Round,
+    { deadline, total, patienceMs, signal }: Round,
   ): Promise<{ bytes: number; settled: number }> {
     const { spool, client } = this.#options
     const { events } = spool.read(segment)
@@ -109,10 +95,12 @@ export class Forwarder {
     const bytes = events.reduce((sum, event) => sum + event.length, 0)
     if (acked === events.length) return { bytes, settled: acked }
     let postponed: { error: Error; seq: number } | undefined
+    const silence = new Silence(patienceMs)
     const stream = client.ingest({
       source: spool.source,
       epoch: segment.epoch,
       firstSeq: acked + 1,
+      onAcked: () => silence.broken(),
       onRefused: (error) => {
         const { reason, detail, metadata } = error
         const seq = Number(metadata.eventSeq)
@@ -134,16 +122,17 @@ export class Forwarder {
     })
     const left = () =>
       deadline === Number.POSITIVE_INFINITY ? undefined : Math.max(1, deadline - performance.now())
-    const until = AbortSignal.any([
-      ...(signal === undefined ? [] : [signal]),
-      ...(left() === undefined ? [] : [AbortSignal.timeout(Math.ceil(left()!))]),
-    ])
+    const impatient = AbortSignal.any([silence.signal, ...(signal === undefined ? [] : [signal])])
+    const late = left()
+    const until =
+      late === undefined ? impatient : AbortSignal.any([impatient, AbortSignal.timeout(Math.ceil(late))])
     try {
       for (const [index, event] of events.entries()) {
         if (index >= acked) await stream.send({ ...decodeEvent(event), seq: index + 1 }, { signal: until })
       }
-      await stream.flush({ timeoutMs: left(), signal })
+      await stream.flush({ timeoutMs: left(), signal: impatient })
     } finally {
+      silence.end()
       const { stats } = stream
       total.stats = stats
       total.settled += stats.acked
@@ -153,27 +142,6 @@ export class Forwarder {
     }
     if (postponed !== undefined) throw postponed.error
     return { bytes, settled: events.length }
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping
-    const { onTrouble } = this.#options
-    for (let failures = 0; !signal.aborted; ) {
-      let waitMs = idleMs
-      this.#nudge.forget()
-      try {
-        await this.drain({ signal })
-        failures = 0
-      } catch (error) {
-        if (signal.aborted) return
-        waitMs = Math.min(longestWaitMs, firstWaitMs * 2 ** failures++) * (0.5 + Math.random() / 2)
-        onTrouble?.(error, waitMs)
-        this.#holdQuietly(waitMs)
-        // What came meanwhile does not make the server any better.
-        this.#nudge.forget()
-      }
-      await this.#nudge.rest(waitMs, signal)
-    }
   }
 
   /** A disk that takes nothing is no reason to stop forwarding. */
@@ -190,5 +158,6 @@ interface Round {
   /** By `performance.now()`. */
   deadline: number
   total: Forwarded
+  patienceMs?: number
   signal?: AbortSignal
 }
