@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Forwarder, Spool } from '@holdfast/agent/spool'
+import { Forwarder, Spool, SpoolLimiter } from '@holdfast/agent/spool'
+import { forwardLittle } from '@holdfast/agent/spool/forward-little'
 import { Holdfast } from '@holdfast/sdk'
 import { decodeEvent, event } from '@holdfast/sdk/spooled-event'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
@@ -214,4 +215,74 @@ test('a forwarder that runs sends what is appended when it is nudged, and stops'
     return segment === undefined || spool.acked(segment) === 1
   })
   await forwarder.stop()
+})
+
+/** An event with an id, a time and something that this version does not know, as a newer one may have kept it. */
+const ofNewerVersion = Buffer.from([0x0a, 1, 0x78, 0x1a, 2, 0x08, 1, 0x9a, 0x06, 0])
+
+/** A report that keeps a spool from nothing but itself, whoever looks at it. */
+function spoolWithWhatCannotBeSent(): Spool {
+  const spool = new Spool(directory)
+  spool.append(started('one'))
+  spool.keep([ofNewerVersion])
+  spool.append(event.note('x'.repeat(1024 * 1024)))
+  spool.append(started('four'))
+  spool.keep([ofNewerVersion])
+  return spool
+}
+
+test('what a newer version kept, and what is too large, is put aside once, and the rest is sent', async () => {
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address })
+  const spool = spoolWithWhatCannotBeSent()
+  const way = { address: server.address, token: undefined, tls: undefined }
+  expect(await forwardLittle(spool, way, { timeoutMs: 5_000 })).toEqual({ kind: 'other' })
+  new SpoolLimiter(spool, { maxBytes: 1, maxAgeMs: 1 }).step()
+  const { settled, refused } = await new Forwarder({ spool, client }).drain()
+  expect({ settled, refused: refused.length }).toEqual({ settled: 5, refused: 3 })
+  expect((await new Forwarder({ spool, client }).drain()).settled).toBe(0)
+  const aside = spool.refused().toSorted((a, b) => a.event.length - b.event.length)
+  expect(aside.map(({ message }) => message)).toEqual([
+    'it is no event that this version knows',
+    'it is no event that this version knows',
+    expect.stringContaining('an event may take 1 MiB'),
+  ])
+  expect(Buffer.from(aside[0]!.event, 'base64')).toEqual(ofNewerVersion)
+  const landed: string[] = []
+  for await (const { event: one } of client.listTimeline({ filter: 'machine = worker-0' })) {
+    if (one?.payload?.$case === 'instanceStarted') landed.push(one.payload.value.service)
+  }
+  expect(landed).toEqual(['four', 'one'])
+})
+
+test('a spool whose server is away puts aside nothing, however often it is tried', async () => {
+  await using client = Holdfast.lazy({ address: '127.0.0.1:1' })
+  const spool = spoolWithWhatCannotBeSent()
+  for (let turn = 0; turn < 2; turn++) {
+    await expect(new Forwarder({ spool, client }).drain({ timeoutMs: 50 })).rejects.toThrow()
+  }
+  expect(spool.refused()).toEqual([])
+})
+
+test('a note of what is settled that a power cut has left broken counts as none', async () => {
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address })
+  const spool = new Spool(directory)
+  spool.append(started('one'))
+  const [segment] = spool.segments()
+  for (const broken of ['', '\0\0', '1x', '-1', 'NaN']) {
+    writeFileSync(join(directory, `${segment!.epoch}.ack`), broken)
+    expect(spool.acked(segment!)).toBe(0)
+  }
+  expect((await new Forwarder({ spool, client }).drain()).settled).toBe(1)
+})
+
+test('a line that a full disk has torn costs neither the next one nor the status of the spool', () => {
+  const spool = new Spool(directory)
+  const refused = { id: 'a', epoch: '1', reason: 'INVALID_REQUEST', message: 'no', event: '' }
+  spool.setAside(refused)
+  appendFileSync(join(directory, 'refused.ndjson'), '{"id":"torn"')
+  spool.setAside({ ...refused, id: 'b' })
+  appendFileSync(join(directory, 'refused.ndjson'), '{"id":"to{"id":"joined"}\n')
+  expect(spool.refused().map(({ id }) => id)).toEqual(['a', 'b'])
 })

@@ -3,8 +3,8 @@ import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { EventRefusedError, Holdfast } from '@holdfast/sdk'
-import { decodeEvent } from '@holdfast/sdk/spooled-event'
 import { encodeRecord, scanSegment } from './record.ts'
+import { sendRecord } from './send-record.ts'
 import type { Spool } from './spool.ts'
 
 // magic, public key (32 bytes), Ed25519 signature of the rest (64), the rest: gzip of a line of JSON and records.
@@ -74,7 +74,12 @@ export async function loadBundle(
     at += bytes
     const stream = client.ingest({ source, epoch: BigInt(epoch), firstSeq, ...options })
     try {
-      for (const event of events) await stream.send(decodeEvent(event))
+      for (const [index, event] of events.entries()) {
+        const unsendable = await sendRecord(stream, event, { seq: firstSeq + index })
+        if (unsendable === undefined) continue
+        options.onRefused?.(unsendable)
+        total.refused++
+      }
     } finally {
       await stream.close()
     }

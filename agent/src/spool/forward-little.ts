@@ -1,4 +1,4 @@
-import { type QuickOutcome, type QuickWay, sendQuickly } from '@holdfast/sdk/quick-batch'
+import { type QuickBatch, type QuickOutcome, type QuickWay, sendQuickly } from '@holdfast/sdk/quick-batch'
 import { decodeEvent } from '@holdfast/sdk/spooled-event'
 import type { Spool } from './spool.ts'
 
@@ -19,10 +19,16 @@ export async function forwardLittle(
   if (spool.bytes >= littleBytes) return { kind: 'other' }
   const { events } = spool.read(segment)
   const acked = spool.acked(segment)
-  const waiting = events.slice(acked).map((event, index) => {
-    const { id = '', payload, occurredAt } = decodeEvent(event)
-    return { id, payload, seq: acked + index + 1, occurredMs: occurredAt?.getTime() ?? 0 }
-  })
+  let waiting: QuickBatch['events']
+  try {
+    waiting = events.slice(acked).map((event, index) => {
+      const { id = '', payload, occurredAt } = decodeEvent(event)
+      return { id, payload, seq: acked + index + 1, occurredMs: occurredAt?.getTime() ?? 0 }
+    })
+  } catch {
+    // Of what this version does not know a forwarder tells, and puts it aside.
+    return { kind: 'other' }
+  }
   if (waiting.length === 0) return { kind: 'other' }
   const batch = { source: spool.source, epoch: segment.epoch, events: waiting }
   const outcome = await sendQuickly(batch, way, options)

@@ -1,15 +1,15 @@
 import type { EventRefusedError, Holdfast, IngestStats } from '@holdfast/sdk'
-import { decodeEvent } from '@holdfast/sdk/spooled-event'
 import type { Segment } from './journal.ts'
 import { drainJournal, JournalDrainer } from './journal-drainer.ts'
 import { SpoolLimiter, type SpoolLimits } from './limit.ts'
+import { sendRecord } from './send-record.ts'
 import { Silence } from './silence.ts'
 import type { Spool } from './spool.ts'
 
 export interface Forwarded {
-  /** Events that the server settled now. */
+  /** Events that were settled now: the server has them, or they were put aside. */
   settled: number
-  /** Events refused for good, which were put aside. */
+  /** Events that the server refused for good, or that cannot be sent, which were put aside. */
   refused: EventRefusedError[]
   /** What the last ack said. */
   stats: IngestStats | undefined
@@ -95,6 +95,13 @@ export class Forwarder {
     const bytes = events.reduce((sum, event) => sum + event.length, 0)
     if (acked === events.length) return { bytes, settled: acked }
     let postponed: { error: Error; seq: number } | undefined
+    const putAside = (error: EventRefusedError) => {
+      const { reason, detail: message, metadata } = error
+      const event = events[Number(metadata.eventSeq) - 1]?.toString('base64') ?? ''
+      spool.setAside({ id: metadata.eventId ?? '', epoch: String(segment.epoch), reason, message, event })
+      total.refused.push(error)
+    }
+    const unsendable: EventRefusedError[] = []
     const silence = new Silence(patienceMs)
     const stream = client.ingest({
       source: spool.source,
@@ -102,18 +109,14 @@ export class Forwarder {
       firstSeq: acked + 1,
       onAcked: () => silence.broken(),
       onRefused: (error) => {
-        const { reason, detail, metadata } = error
-        const seq = Number(metadata.eventSeq)
+        const seq = Number(error.metadata.eventSeq)
         // The one refusal that passes: the event and what follows it are sent again.
-        if (reason === 'QUOTA_EXCEEDED') {
+        if (error.reason === 'QUOTA_EXCEEDED') {
           postponed ??= { error, seq }
           return
         }
-        const id = metadata.eventId ?? ''
-        const kept = events[seq - 1]?.toString('base64') ?? ''
         try {
-          spool.setAside({ id, epoch: String(segment.epoch), reason, message: detail, event: kept })
-          total.refused.push(error)
+          putAside(error)
         } catch (cause) {
           // A disk that takes nothing: it stays where it is, and what follows it as well.
           postponed ??= { error: cause as Error, seq }
@@ -128,7 +131,9 @@ export class Forwarder {
       late === undefined ? impatient : AbortSignal.any([impatient, AbortSignal.timeout(Math.ceil(late))])
     try {
       for (const [index, event] of events.entries()) {
-        if (index >= acked) await stream.send({ ...decodeEvent(event), seq: index + 1 }, { signal: until })
+        if (index < acked) continue
+        const refusal = await sendRecord(stream, event, { seq: index + 1, signal: until })
+        if (refusal !== undefined) unsendable.push(refusal)
       }
       await stream.flush({ timeoutMs: left(), signal: impatient })
     } finally {
@@ -141,6 +146,10 @@ export class Forwarder {
       await stream.close({ timeoutMs: 1 }).catch(() => {})
     }
     if (postponed !== undefined) throw postponed.error
+    // Only now, when the round has nothing else before it: each round that fails would put them aside once more.
+    for (const error of unsendable) putAside(error)
+    total.settled += unsendable.length
+    if (unsendable.length > 0) spool.noteAcked(segment, events.length)
     return { bytes, settled: events.length }
   }
 

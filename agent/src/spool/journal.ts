@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -76,7 +77,9 @@ export class Journal {
 
   /** How many of a segment's records are settled. */
   acked({ epoch }: Segment): number {
-    return Number(readIfThere(this.path(`${epoch}.ack`))?.toString() ?? 0)
+    const text = readIfThere(this.path(`${epoch}.ack`))?.toString() ?? ''
+    // Whatever a power cut has left of it.
+    return /^\d+$/.test(text) ? Number(text) : 0
   }
 
   /**
@@ -144,19 +147,27 @@ export class Journal {
 
   /** Adds a line to a file of the directory, on disk when it returns. */
   protected addLine(name: string, line: string): void {
-    const fd = openSync(this.path(name), 'a', 0o600)
+    const fd = openSync(this.path(name), 'a+', 0o600)
     try {
-      writeSync(fd, `${line}\n`)
-      fsyncSync(fd)
+      const last = Buffer.from('\n')
+      readSync(fd, last, 0, 1, Math.max(0, fstatSync(fd).size - 1))
+      // A full disk has torn the last one: this one is not joined to it.
+      writeWhole(fd, `${last.toString() === '\n' ? '' : '\n'}${line}\n`)
     } finally {
       closeSync(fd)
     }
   }
 
-  /** The lines of a file of the directory that are whole JSON objects. */
+  /** The lines of a file of the directory that are whole. */
   protected lines<Line>(name: string): Line[] {
     const lines = readIfThere(this.path(name))?.toString().split('\n') ?? []
-    return lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as Line)
+    return lines.flatMap((line) => {
+      try {
+        return [JSON.parse(line) as Line]
+      } catch {
+        return []
+      }
+    })
   }
 
   protected replaceFile(name: string, contents: string | Buffer): void {
@@ -200,10 +211,7 @@ export class Journal {
       throw new Error(`cannot append to ${path}: ${(error as Error).message}`, { cause: error })
     }
     try {
-      const written = writeSync(fd, record)
-      if (written < record.length)
-        throw new Error(`only ${written} of ${record.length} bytes fit on the disk`)
-      fsyncSync(fd)
+      writeWhole(fd, record)
       const now = statSync(path, { throwIfNoEntry: false })
       return now?.ino === fstatSync(fd).ino && now.size > 0
     } finally {
@@ -237,4 +245,12 @@ export class Journal {
     syncDirectory(this.directory)
     return path
   }
+}
+
+/** With one write, so that nobody else's comes between, and on disk when it returns. */
+function writeWhole(fd: number, contents: Buffer | string): void {
+  const bytes = Buffer.from(contents)
+  const written = writeSync(fd, bytes)
+  if (written < bytes.length) throw new Error(`only ${written} of ${bytes.length} bytes fit on the disk`)
+  fsyncSync(fd)
 }

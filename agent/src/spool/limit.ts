@@ -1,3 +1,4 @@
+import type { OutgoingEvent } from '@holdfast/sdk'
 import { decodeEvent, encodeEvent, event } from '@holdfast/sdk/spooled-event'
 import { type DropClass, DropClasses, dropOrder } from './drop-class.ts'
 import type { Segment } from './journal.ts'
@@ -77,15 +78,25 @@ function survey(spool: Spool, segments: readonly Segment[], oldBefore: number): 
       const marks = waiting(spool, segment)
         .toReversed()
         .map((encoded) => {
-          const decoded = decodeEvent(encoded)
-          const dropClass = classes.classOf(decoded)
+          const known = knownEvent(encoded)
+          // What this version does not know is nothing that it may drop.
+          if (known === undefined) return { dropClass: undefined, old: false }
+          const dropClass = classes.classOf(known)
           if (dropClass !== undefined) bytes[dropClass] += encoded.length
-          return { dropClass, old: (decoded.occurredAt?.getTime() ?? 0) < oldBefore }
+          return { dropClass, old: (known.occurredAt?.getTime() ?? 0) < oldBefore }
         })
         .toReversed()
       return { segment, marks, bytes }
     })
     .toReversed()
+}
+
+function knownEvent(encoded: Buffer): OutgoingEvent | undefined {
+  try {
+    return decodeEvent(encoded)
+  } catch {
+    return undefined
+  }
 }
 
 /** Which classes go from which segments: class by class, and of each the oldest first. */
