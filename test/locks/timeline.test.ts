@@ -1,7 +1,10 @@
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ListTimelineResponse } from '../../proto/gen/holdfast/v1/state_service.ts'
+import { at, report } from '../harness/reports.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
+import { ingest, noted, now } from '../ingest/ingest-call.ts'
+import { sql } from '../watch/history.ts'
 import { LockClient, scope } from './lock-client.ts'
 
 let server: TestServer
@@ -11,22 +14,22 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
+const list = (request: { filter: string; pageSize: number; pageToken?: string }) =>
+  (
+    promisify(server.state.listTimeline.bind(server.state)) as (
+      request: object,
+    ) => Promise<ListTimelineResponse>
+  )({
+    ...{ pageToken: '', startTime: undefined, endTime: undefined, readTime: undefined },
+    ...request,
+  })
+
 /** Each entry as `method principal: field old->new, …`, newest first, page by page. */
 async function timeline(filter: string, pageSize = 2): Promise<string[]> {
-  const list = promisify(server.state.listTimeline.bind(server.state)) as (
-    request: object,
-  ) => Promise<ListTimelineResponse>
   const told: string[] = []
   let pageToken = ''
   do {
-    const page = await list({
-      filter,
-      pageSize,
-      pageToken,
-      startTime: undefined,
-      endTime: undefined,
-      readTime: undefined,
-    })
+    const page = await list({ filter, pageSize, pageToken })
     for (const { event, fieldChanges } of page.entries) {
       if (event?.payload?.$case !== 'resourceAmended') continue
       const changes = fieldChanges
@@ -83,4 +86,27 @@ test('holds and conditions stand on the timeline, also when a hold lifts itself'
     'LiftHold state STANDING->LIFTED',
     'PlaceHold state ->STANDING, reason ->needs it',
   ])
+})
+
+test('among ten thousands of changes of locks a page looks at so many, and what it has none of costs no page', async () => {
+  const started = { machine: at('quiet-0'), service: 'quiet', version: '1' }
+  await ingest(server, [report('instanceStarted', started, { at: now() }), noted('a note')])
+  using ann = await LockClient.open(server.locks, { owner: 'ann' })
+  await ann.release(await ann.acquire('production/busy'))
+  await sql(
+    server.url,
+    `insert into change (revision, ordinal, kind, resource_id, committed_at, body)
+     select c.revision, i, c.kind, c.resource_id, c.committed_at, c.body from generate_series(1, 12000) i,
+       (select * from change where kind = 6 order by revision desc limit 1) c`,
+  )
+  const first = await list({ filter: 'service = quiet', pageSize: 10 })
+  expect(first.entries).toEqual([])
+  const second = await list({ filter: 'service = quiet', pageSize: 10, pageToken: first.nextPageToken })
+  expect(second.entries.map(({ event }) => event!.payload!.$case)).toEqual(['instanceStarted'])
+  expect(second.nextPageToken).toBe('')
+  for (const filter of ['type = NOTE_RECORDED', 'type != RESOURCE_AMENDED', 'source = test']) {
+    const { entries, nextPageToken } = await list({ filter, pageSize: 100 })
+    expect(entries.length, filter).toBeGreaterThan(0)
+    expect(nextPageToken, filter).toBe('')
+  }
 })

@@ -14,7 +14,8 @@ export async function compactChanges(store: Store, before: Date): Promise<bigint
     const { rows } = await store.pool.query<{ compacted: bigint }>({
       text: `
         update ledger set compacted = due.revision
-        from (select max(revision) as revision from ledger_commit where committed_at < $1) due
+        from (select revision from ledger_commit where committed_at < $1
+          order by committed_at desc, revision desc limit 1) due
         where id = 1 and due.revision > compacted
         returning compacted`,
       values: [before],

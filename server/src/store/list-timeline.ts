@@ -105,7 +105,7 @@ async function readBranches(
 
   const found = await Promise.all([
     ...branches.map((branch) => readBranch(store, branch, { limit, filtered })),
-    lockRows(store, query, filtered || isNamed(query.filter) ? SCAN_ROWS : limit + 1),
+    lockRows(store, query),
   ])
   // Beyond where a branch stopped looking, there may be rows of its own between those of the other.
   const stops = found.flatMap(({ stop }) => (stop === undefined ? [] : [stop]))
@@ -143,9 +143,6 @@ function isNewer(a: TimelineKey, b: TimelineKey): boolean {
   if (a.occurred_at !== b.occurred_at) return a.occurred_at > b.occurred_at
   return a.source_id === b.source_id ? a.id > b.id : a.source_id > b.source_id
 }
-
-const isNamed = ({ machine, service }: TimelineFilter): boolean =>
-  machine !== undefined || service !== undefined
 
 interface NamedIds {
   machine: bigint | undefined

@@ -5,7 +5,9 @@ import type { Scope } from '../../../proto/gen/holdfast/v1/scope.ts'
 import { type TimelineEntry, TimelineEntry_Effect } from '../../../proto/gen/holdfast/v1/timeline.ts'
 import { encode } from '../../../runtime/encode.ts'
 import { API_SOURCE } from '../domain/amendment.ts'
+import { relax } from '../domain/filter/filter.ts'
 import { matcher } from '../domain/filter/matches.ts'
+import type { TimelineFilter } from '../domain/filter/timeline-filter.ts'
 import { type Instant, timestampFromInstant } from '../domain/instant.ts'
 import { jsonEqual } from '../domain/json-equal.ts'
 import { decodeBody, ResourceKind } from '../domain/kind.ts'
@@ -26,65 +28,101 @@ interface ChangeRow {
   kind: number
   committed_at: bigint
   body: Buffer
+  /** It is the so many-th that was looked at. */
+  looked: number
 }
+
+/** Changes looked at for one page at the most: so many by what they name, which takes 5 µs each, and so many whole. */
+const MOST_SIEVED = 10_000
+const MOST_READ = 5000
 
 /**
  * What became of locks, and of holds that lifted themselves, as rows of the timeline: told from their changes, since a
- * lock and its release are worth no event of their own. Up to limit + 1 that pass the filter among the next `scan`, and
- * where it stopped if there may be more.
+ * lock and its release are worth no event of their own. Up to limit + 1 that pass the filter, among a bounded number,
+ * and where it stopped if there may be more.
  */
 export async function lockRows(
   store: Store,
   query: TimelineQuery,
-  scan: number,
 ): Promise<{ rows: TimelineRow[]; stop: TimelineKey | undefined }> {
+  const { filter, limit } = query
+  if (!mayPass(filter)) return { rows: [], stop: undefined }
+  const most = filter.rest.type === 'constant' ? limit + 1 : Math.max(MOST_READ, limit + 1)
+  const isNamed = filter.machine !== undefined || filter.service !== undefined
+  const scan = isNamed ? Math.max(MOST_SIEVED, most) : most
   const changes = await store.query<ChangeRow & { [column: string]: unknown }>(
-    changesOf(query, scan).toQuery(statementName(query)),
+    changesOf(query, { scan, most }).toQuery(statementName(query)),
   )
-  const matches = matcher(query.filter.rest)
+  const matches = matcher(filter.rest)
   const rows: TimelineRow[] = []
   for (const change of changes) {
     const told = tell(change)
     if (told === undefined || !isAbout(told.scopes, query) || !matches(entryOf(told))) continue
     rows.push(rowOf(change, told))
-    if (rows.length > query.limit) return { rows, stop: rows.at(-1) }
+    if (rows.length > limit) return { rows, stop: rows.at(-1) }
   }
   const last = changes.at(-1)
-  return { rows, stop: changes.length < scan || last === undefined ? undefined : keyOf(last) }
+  const isCut = last?.looked === scan || changes.length === most
+  return { rows, stop: isCut ? keyOf(last!) : undefined }
 }
 
+/** What all of these rows have in common. */
+const COMMON = new Set(['type', 'source'])
+
+/** Whether a filter lets any of these rows through. */
+const mayPass = ({ rest }: TimelineFilter): boolean =>
+  matcher(relax(rest, COMMON))(entryOf({ name: '', scopes: [], method: '', reason: '', principal: '' }))
+
 /** Its text is one of few, and planning it takes four times as long as running it. */
-function statementName({ start, end, after, filter }: TimelineQuery): string {
-  const asked = { start, end, after, machine: filter.machine, service: filter.service }
+function statementName({ start, after, filter }: TimelineQuery): string {
+  const asked = { start, after, machine: filter.machine, service: filter.service }
   const parts = Object.entries(asked).filter(([, value]) => value !== undefined)
   return ['timeline-locks', ...parts.map(([part]) => part)].join('-')
 }
 
-function changesOf({ start, end, recordedUntil, after, filter }: TimelineQuery, scan: number): Sql {
-  const before = end !== undefined && end < recordedUntil ? end : recordedUntil
-  const until = after === undefined ? before : (BigInt(after[0]!) as Instant)
-  const bounds = sql`${start === undefined ? sql`true` : sql`c.committed_at >= ${sqlTime(start)}`}
-    and ${end === undefined ? sql`true` : sql`c.committed_at < ${sqlTime(end)}`}
-    and c.committed_at <= ${sqlTime(recordedUntil)}`
+function changesOf(query: TimelineQuery, { scan, most }: { scan: number; most: number }): Sql {
+  const { start, after, filter } = query
+  const from = start === undefined ? sql`0` : revisionBefore(start)
   const next =
     after === undefined
       ? sql`true`
-      : sql`(c.committed_at, 0::int8, ${CHANGE_ID}) < (${sqlTime(until)}, ${after[1]!}::int8, ${after[2]!}::uuid)`
+      : sql`(c.committed_at, 0::int8, ${CHANGE_ID}) < (${sqlTime(BigInt(after[0]!))}, ${after[1]!}::int8, ${after[2]!}::uuid)`
   // A first sieve: what a scope names is in its text. `isAbout` is exact.
   const names = [filter.machine, filter.service].filter((id) => id !== undefined)
   const sieve = names.map((id) => sql`strpos(t.scopes, ${id}::text) > 0`)
+  const named = joinSql(sieve, ' and ')
   const about =
     sieve.length === 0
       ? sql`true`
-      : sql`exists (select 1 from (select scopes from lock where id = c.resource_id
-          union all select scopes from hold where id = c.resource_id) t where ${joinSql(sieve, ' and ')})`
-  return sql`select c.revision, c.ordinal, c.kind, ${sqlMicros(sql`c.committed_at`)} as committed_at, c.body
-    from change c
-    where c.kind in (6, 7) and c.revision > (select compacted from ledger where id = 1)
-      and c.revision <= (select coalesce(max(l.revision), 0) from ledger_commit l where l.committed_at <= ${sqlTime(until)})
-      and ${bounds} and ${next} and ${about}
-    order by c.revision desc, c.ordinal desc limit ${scan}`
+      : sql`case c.kind when 6 then (select ${named} from lock t where t.id = c.resource_id)
+          else (select ${named} from hold t where t.id = c.resource_id) end`
+  // The limit is on what is looked at and not on what is found: of something that has few locks it would be all there are,
+  // 10 s for a million. The last one stands for where it stopped.
+  return sql`select c.revision, c.ordinal, c.kind, ${sqlMicros(sql`c.committed_at`)} as committed_at, c.body, c.looked
+    from (
+      select c.*, row_number() over (order by c.revision desc, c.ordinal desc)::int4 as looked from (
+        select c.revision, c.ordinal, c.kind, c.resource_id, c.committed_at, c.body from change c
+        where c.kind in (6, 7) and c.revision > (select compacted from ledger where id = 1)
+          and c.revision > ${from} and c.revision <= ${revisionBefore(untilOf(query))} and ${next}
+        order by c.revision desc, c.ordinal desc limit ${scan}
+      ) c
+    ) c
+    where ${about} or c.looked = ${scan}
+    order by c.revision desc, c.ordinal desc limit ${most}`
 }
+
+/** The time before which all that is asked for was committed. */
+function untilOf({ end, recordedUntil, after }: TimelineQuery): Instant {
+  const times = [recordedUntil + 1n]
+  if (end !== undefined) times.push(end)
+  if (after !== undefined) times.push(BigInt(after[0]!) + 1n)
+  return times.reduce((a, b) => (a < b ? a : b)) as Instant
+}
+
+/** The last revision that was committed before a time. Said so, or PostgreSQL walks back over all revisions. */
+const revisionBefore = (time: Instant): Sql =>
+  sql`coalesce((select l.revision from ledger_commit l where l.committed_at < ${sqlTime(time)}
+    order by l.committed_at desc, l.revision desc limit 1), 0)`
 
 /** Rises with revision and ordinal, so that one instant has one order. */
 const CHANGE_ID = sql`(lpad(to_hex(c.revision), 16, '0') || lpad(to_hex(c.ordinal), 16, '0'))::uuid`
