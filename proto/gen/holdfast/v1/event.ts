@@ -112,7 +112,10 @@ export interface ProcessesObserved {
     | undefined;
   /** What was seen; at most 10,000. */
   processes: Process[];
-  /** False when the scan could not see everything: then absence means nothing, but for `list_complete`. */
+  /**
+   * False when the scan could not see everything: then absence means nothing, but for `list_complete`, and what was known
+   * of a process that goes on, such as its ports, stays.
+   */
   complete: boolean;
   /**
    * True when no process is missing, though ports of some may be: then a service of which there is no process at

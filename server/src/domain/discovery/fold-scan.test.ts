@@ -124,6 +124,49 @@ describe('what is missing', () => {
   })
 })
 
+describe('a scan that could not see all, of what ran before', () => {
+  const unseen = { listeningPorts: [], executablePath: '', version: '' }
+  const partial = { listComplete: true }
+
+  test('leaves ports and path as they were seen, and makes no change of it', () => {
+    const ledger = new MemoryLedger()
+    ledger.do(scan(0, [redis(1)]))
+    ledger.do(resolve('ACCEPTED'))
+    const { head } = ledger
+    ledger.do(scan(60, [redis(1, unseen)], false, partial))
+    expect(finding(ledger)).toMatchObject({
+      state: Finding_State.MONITORED,
+      process: { listeningPorts: [6379], executablePath: '/usr/bin/redis-server' },
+    })
+    expect(ledger.head).toBe(head)
+    expect(ledger.observedAt('findings/web-0~redis')).toBe(noon(60))
+    ledger.do(scan(120, [redis(1, { ...unseen, listeningPorts: [16379] })], false, partial))
+    expect(finding(ledger)).toMatchObject({
+      state: Finding_State.CHANGED,
+      process: { listeningPorts: [6379, 16379] },
+    })
+  })
+
+  test('finds none of it a second time at the place of what has no port', () => {
+    const ledger = new MemoryLedger()
+    const second = redis(2, { listeningPorts: [6380] })
+    ledger.do(scan(0, [second]))
+    ledger.do(scan(60, [redis(2, unseen)], false, partial))
+    expect(ledger.all('finding').map(({ name }) => name)).toEqual(['findings/web-0~redis~6380'])
+    ledger.do(scan(120, [redis(1), second]))
+    ledger.do(scan(180, [redis(2, unseen), redis(1, unseen)], false, partial))
+    expect(ledger.all('finding').map(({ process }) => process?.pid)).toEqual([1n, 2n])
+    expect(ledger.observedAt('findings/web-0~redis~6380')).toBe(noon(180))
+  })
+
+  test('says nothing of the ports of another process', () => {
+    const ledger = new MemoryLedger()
+    ledger.do(scan(0, [redis(1)]))
+    ledger.do(scan(60, [redis(2, unseen)], false, partial))
+    expect(finding(ledger).process).toMatchObject({ pid: 2n, listeningPorts: [] })
+  })
+})
+
 test('a program of an interpreter is found once it has run for a minute, and then at any age', () => {
   const job = (pid: number, startedAt: number) => ({
     pid: BigInt(pid),

@@ -20,9 +20,10 @@ import { ruleBook } from './rule-book.ts'
 export function foldScan(
   state: WorkingSet,
   machine: Row<'machine'>,
-  { processes, complete, listComplete, interval }: ProcessesObserved,
+  { processes: seen, complete, listComplete, interval }: ProcessesObserved,
   origin: Origin,
 ): void {
+  const processes = complete ? seen : withKnown(state, machine, seen)
   const matches = matchScan(
     ruleBook([...state.rows.rule.values()].map(({ resource }) => resource)),
     processes,
@@ -55,6 +56,31 @@ export function foldScan(
       state.put('finding', finding, origin.effectiveAt)
     }
   }
+}
+
+/**
+ * The processes of a scan that could not see all of them, each with what was known of it before: who may not look has no
+ * ports and no path, and without its port a process would be taken for another of its service.
+ */
+function withKnown(state: WorkingSet, machine: Row<'machine'>, processes: readonly Process[]): Process[] {
+  const byPid = new Map(processes.map((process) => [process.pid, process]))
+  const known = new Map<Process, Process>()
+  for (const { resource } of state.rows.finding.values()) {
+    const { process: before, present } = resource
+    if (resource.machine !== machine.resource.name || !present || before === undefined) continue
+    const process = byPid.get(before.pid)
+    if (process === undefined || !sameProcess(process, before)) continue
+    const executable = process.executablePath === '' ? before : process
+    const ports = new Set([...before.listeningPorts, ...process.listeningPorts])
+    known.set(process, {
+      ...process,
+      executablePath: executable.executablePath,
+      executableName: executable.executableName,
+      version: process.version || before.version,
+      listeningPorts: [...ports].sort((a, b) => a - b),
+    })
+  }
+  return processes.map((process) => known.get(process) ?? process)
 }
 
 const NO_LABELS: Record<string, string> = {}
