@@ -1,5 +1,6 @@
 import { DeploymentRecorded_Status } from '../../proto/gen/holdfast/v1/event.ts'
 import type { Process } from '../../proto/gen/holdfast/v1/machine.ts'
+import { durationOf } from './duration.ts'
 import type {
   DeployedOptions,
   DeploymentStatus,
@@ -48,7 +49,7 @@ export const event = {
   /** A service still runs. Moves its `observedTime`, and is not kept as an event. */
   heartbeat(service: string, options: HeartbeatOptions): OutgoingEvent {
     const { version = '', intervalMs } = options
-    const value = { ...instanceOf(service, options), version, interval: durationOf(intervalMs) }
+    const value = { ...instanceOf(service, options), version, interval: durationOf('intervalMs', intervalMs) }
     return outgoing(options, { $case: 'instanceHeartbeat', value })
   },
 
@@ -93,7 +94,7 @@ export const event = {
       processes: processes.map(processOf),
       complete,
       listComplete,
-      interval: durationOf(intervalMs),
+      interval: durationOf('intervalMs', intervalMs),
     }
     return outgoing(options, { $case: 'processesObserved', value })
   },
@@ -101,7 +102,7 @@ export const event = {
   /** A machine is still there. Moves its `observedTime`, and is not kept as an event. */
   machineHeartbeat(machine: MachineInput, options: MachineHeartbeatOptions = {}): OutgoingEvent {
     const { intervalMs, processesUnchanged = false, facetDigests = {} } = options
-    const interval = durationOf(intervalMs)
+    const interval = durationOf('intervalMs', intervalMs)
     const digests = Object.entries(facetDigests).map(([facet, digest]) => [facet, Buffer.from(digest)])
     const value = {
       machine: machineRef(machine),
@@ -145,11 +146,6 @@ function outgoing({ id, occurredAt }: EventOptions, payload: EventPayload): Outg
 
 function instanceOf(service: string, { machine, slot = '' }: InstanceOptions) {
   return { machine: machineRef(machine), service: idOf('services', service), slot }
-}
-
-function durationOf(ms: number | undefined) {
-  if (ms === undefined) return undefined
-  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.round(ms % 1000) * 1_000_000 }
 }
 
 function processOf(input: ProcessInput): Process {

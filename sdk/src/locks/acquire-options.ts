@@ -1,10 +1,10 @@
 import { Lock_Mode } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { AcquireLockRequest } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import type { CallOptions } from '../connect-options.ts'
+import { durationOf } from '../duration.ts'
 import { uuidV7 } from '../uuid.ts'
 import type { ReleaseRequested } from './acquired-lock.ts'
 import type { Blocker } from './blocker.ts'
-import { durationOf } from './duration.ts'
 import { type ScopeInput, scopeOf } from './scope.ts'
 import { noSecret } from './session-call.ts'
 

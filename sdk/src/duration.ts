@@ -1,5 +1,5 @@
-import type { Duration } from '../../../proto/gen/google/protobuf/duration.ts'
-import { InvalidRequestError } from '../errors.ts'
+import type { Duration } from '../../proto/gen/google/protobuf/duration.ts'
+import { InvalidRequestError } from './errors.ts'
 
 /**
  * Milliseconds as the protocol carries them; undefined stays so.
@@ -14,6 +14,6 @@ export function durationOf(field: string, ms: number | undefined): Duration | un
       reason: 'INVALID_REQUEST',
     })
   }
-  const seconds = Math.floor(ms / 1000)
-  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) }
+  const nanos = BigInt(Math.round(ms * 1e6))
+  return { seconds: nanos / 1_000_000_000n, nanos: Number(nanos % 1_000_000_000n) }
 }
