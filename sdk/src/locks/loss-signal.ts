@@ -6,30 +6,11 @@
  * and `throwIfAborted` of this one signal ask the clock first.
  */
 export class LossSignal {
-  readonly #look: () => void
-  #controller: AbortController | undefined
-  #reason: Error | undefined
+  readonly #controller = new AbortController()
 
   /** @param look calls {@link abort} if it is time to. */
   constructor(look: () => void) {
-    this.#look = look
-  }
-
-  get signal(): AbortSignal {
-    this.#controller ??= this.#make()
-    return this.#controller.signal
-  }
-
-  /** Aborts with the reason. Listeners run before this returns. */
-  abort(reason: Error): void {
-    this.#reason ??= reason
-    this.#controller?.abort(this.#reason)
-  }
-
-  #make(): AbortController {
-    const controller = new AbortController()
-    const { signal } = controller
-    const look = this.#look
+    const { signal } = this
     const { get: aborted } = ownGetter('aborted')
     const { get: reason } = ownGetter('reason')
     Object.defineProperties(signal, {
@@ -52,8 +33,15 @@ export class LossSignal {
         },
       },
     })
-    if (this.#reason) controller.abort(this.#reason)
-    return controller
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Aborts with the reason. Listeners run before this returns. Again: does nothing. */
+  abort(reason: Error): void {
+    this.#controller.abort(reason)
   }
 }
 
