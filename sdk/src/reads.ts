@@ -2,14 +2,13 @@ import type { GetServerInfoResponse, Source } from '../../proto/gen/holdfast/v1/
 import type { Machine } from '../../proto/gen/holdfast/v1/machine.ts'
 import type { Instance, Service } from '../../proto/gen/holdfast/v1/service.ts'
 import type { TimelineEntry } from '../../proto/gen/holdfast/v1/timeline.ts'
-import type { VersionCell } from '../../proto/gen/holdfast/v1/version.ts'
 import type { CallOptions } from './connect-options.ts'
 import type { Connection } from './connection.ts'
 import { CompactedError, HoldfastError, NotFoundError } from './errors.ts'
 import { nameOf } from './machine-ref.ts'
 import { type Page, Paginator } from './paginator.ts'
 import { type AsOf, asOfFields, type Revision, timestampFromDate } from './revision.ts'
-import { rpc } from './rpc.ts'
+import { type Method, rpc } from './rpc.ts'
 
 /** What every read of state takes. */
 export interface ReadOptions extends CallOptions {
@@ -54,6 +53,7 @@ export interface TimelineOptions extends PageOptions {
 // The definitions of the reads are 8,000 lines. A script that only reports a start must not pay for them.
 const stateService = async () =>
   (await import('../../proto/gen/holdfast/v1/state_service.ts')).StateServiceDefinition
+type StateMethods = Awaited<ReturnType<typeof stateService>>['methods']
 const adminService = async () =>
   (await import('../../proto/gen/holdfast/v1/admin_service.ts')).AdminServiceDefinition
 
@@ -102,47 +102,36 @@ export async function getServerInfo(
   return connection.unary(rpc(definition, definition.methods.getServerInfo), {}, options)
 }
 
-export function listMachines(connection: Connection, options: ListOptions): Paginator<Machine> {
-  return new Paginator(async (pageToken) => {
-    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
-    const { methods, fullName } = await stateService()
-    const request = listFields(options, pageToken)
-    const page = await connection.unary(rpc({ fullName }, methods.listMachines), request, options)
-    return pageOf(page.machines, page)
-  })
-}
+export const listMachines = listed(
+  ({ listMachines }) => listMachines,
+  ({ machines }) => machines,
+)
+export const listServices = listed(
+  ({ listServices }) => listServices,
+  ({ services }) => services,
+)
+export const listInstances = listed(
+  ({ listInstances }) => listInstances,
+  ({ instances }) => instances,
+)
+export const listVersions = listed(
+  ({ listVersions }) => listVersions,
+  ({ cells }) => cells,
+)
 
-export function listServices(connection: Connection, options: ListOptions): Paginator<Service> {
-  return new Paginator(async (pageToken) => {
-    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
-    const { methods, fullName } = await stateService()
-    const request = listFields(options, pageToken)
-    const page = await connection.unary(rpc({ fullName }, methods.listServices), request, options)
-    return pageOf(page.services, page)
-  })
-}
-
-export function listInstances(connection: Connection, options: ListOptions): Paginator<Instance> {
-  return new Paginator(async (pageToken) => {
-    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
-    const { methods, fullName } = await stateService()
-    const request = listFields(options, pageToken)
-    const page = await connection.unary(rpc({ fullName }, methods.listInstances), request, options)
-    return pageOf(page.instances, page)
-  })
-}
-
-export function listVersions(
-  connection: Connection,
-  options: Omit<ListOptions, 'orderBy'>,
-): Paginator<VersionCell> {
-  return new Paginator(async (pageToken) => {
-    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
-    const { methods, fullName } = await stateService()
-    const request = listFields(options, pageToken)
-    const page = await connection.unary(rpc({ fullName }, methods.listVersions), request, options)
-    return pageOf(page.cells, page)
-  })
+/** A listing of state: of the method that it calls, and what is in its pages. */
+function listed<Answer extends { revision: bigint; nextPageToken: string }, Item>(
+  methodOf: (methods: StateMethods) => Method<ReturnType<typeof listFields>, Answer>,
+  itemsOf: (answer: Answer) => Item[],
+): (connection: Connection, options: ListOptions) => Paginator<Item> {
+  return (connection, options) =>
+    new Paginator(async (pageToken) => {
+      if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
+      const { methods, fullName } = await stateService()
+      const method = rpc({ fullName }, methodOf(methods))
+      const answer = await connection.unary(method, listFields(options, pageToken), options)
+      return pageOf(itemsOf(answer), answer)
+    })
 }
 
 export function listTimeline(connection: Connection, options: TimelineOptions): Paginator<TimelineEntry> {

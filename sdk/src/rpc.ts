@@ -4,7 +4,8 @@ import type { HoldfastError } from './errors.ts'
 import type { IdempotencyLevel } from './retry.ts'
 import { errorOfStatus, type FailedStatus } from './status.ts'
 
-interface Method<Request, Response> {
+/** A method of a generated definition. */
+export interface Method<Request, Response> {
   name: string
   requestType: { encode(message: Request, writer: FlatWriter): unknown }
   responseType: { decode(input: Uint8Array): Response }

@@ -5,7 +5,7 @@ import { errorOfLockStatus } from './locks/lock-status.ts'
 import { idOf, nameOf } from './machine-ref.ts'
 import { present } from './reads.ts'
 import { timestampFromDate } from './revision.ts'
-import { type Rpc, rpc } from './rpc.ts'
+import { type Method, type Rpc, rpc } from './rpc.ts'
 import { RunLogWriter } from './run-log-writer.ts'
 import { runService } from './run-reads.ts'
 import { uuidV7 } from './uuid.ts'
@@ -174,7 +174,7 @@ export class Run implements AsyncDisposable {
   }
 
   async #call<Request>(
-    method: Parameters<typeof rpc<Request, { run: RunState | undefined }>>[1],
+    method: Method<Request, { run: RunState | undefined }>,
     request: Request,
     options: CallOptions,
   ): Promise<void> {
