@@ -173,3 +173,12 @@ test('what there is not is NOT_FOUND by its name', async () => {
     metadata: { resource: 'services/none' },
   })
 })
+
+test('what is not there is told with what to do next, and when it was looked for', async () => {
+  const name = 'machines/nowhere'
+  const now = await refusalOf(calls.getMachine({ name }))
+  expect(now).toMatchObject({ reason: 'NOT_FOUND', metadata: { resource: name } })
+  expect(now.message).toBe('there is no machines/nowhere; list the machines to see their names')
+  const then = await refusalOf(calls.getMachine({ name, revision: 1n }))
+  expect(then.message).toContain('there is no machines/nowhere at revision 1; list')
+})

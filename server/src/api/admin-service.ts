@@ -1,11 +1,12 @@
 import type { AdminServiceService } from '../../../proto/gen/holdfast/v1/admin_service.ts'
+import { refuseViolations } from '../domain/error.ts'
 import { timestampFromInstant } from '../domain/instant.ts'
 import { encodePageToken } from '../domain/page-token.ts'
 import { listSources } from '../store/list-sources.ts'
 import { readLedger } from '../store/read-ledger.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
-import { check, fingerprintOf, MAX_PAGE_SIZE, pageLimit, pageViolations, positionOf } from './page-request.ts'
+import { fingerprintOf, MAX_PAGE_SIZE, pageLimit, pageViolations, positionOf } from './page-request.ts'
 
 const DAY_SECONDS = 86_400n
 
@@ -45,7 +46,7 @@ export function adminService({
     },
 
     async listSources(request) {
-      check(pageViolations(request))
+      refuseViolations(pageViolations(request))
       const fingerprint = fingerprintOf('ListSources', request)
       const position = positionOf(request, { fingerprint, keyLength: 1 })
       const { resources, next } = await listSources(store, {

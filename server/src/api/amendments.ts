@@ -6,7 +6,7 @@ import {
   RetireMachine,
   UpdateMachine,
 } from '../domain/amend-resource.ts'
-import { type FieldViolation, refuseViolations } from '../domain/error.ts'
+import { refuseViolations } from '../domain/error.ts'
 import {
   idViolation,
   labelViolations,
@@ -14,6 +14,8 @@ import {
   parseMachineName,
   parseServiceName,
   proseViolation,
+  REASON,
+  REASON_REQUIRED,
   serviceNameViolation,
   textViolation,
 } from '../domain/resource-name.ts'
@@ -25,13 +27,11 @@ type Amendments = Pick<
   'updateMachine' | 'retireMachine' | 'restoreMachine' | 'declareService'
 >
 
-const REASON = { maxBytes: 4096 }
-
 /** The methods of StateService that change a machine or service because somebody says so. */
 export function amendments(ledger: Ledger): Amendments {
   return {
     async updateMachine(request, context) {
-      check([
+      refuseViolations([
         machineNameViolation('name', request.name),
         proseViolation('reason', request.reason, REASON),
         ...labelViolations('labels', request.labels),
@@ -42,9 +42,9 @@ export function amendments(ledger: Ledger): Amendments {
     },
 
     async retireMachine(request, context) {
-      check([
+      refuseViolations([
         machineNameViolation('name', request.name),
-        proseViolation('reason', request.reason, { minBytes: 1, ...REASON }),
+        proseViolation('reason', request.reason, REASON_REQUIRED),
       ])
       const command = new RetireMachine(machineAmendment('RetireMachine', request, context))
       const { resource: machine, revision } = await ledger.submit(command, context.signal)
@@ -52,7 +52,10 @@ export function amendments(ledger: Ledger): Amendments {
     },
 
     async restoreMachine(request, context) {
-      check([machineNameViolation('name', request.name), proseViolation('reason', request.reason, REASON)])
+      refuseViolations([
+        machineNameViolation('name', request.name),
+        proseViolation('reason', request.reason, REASON),
+      ])
       const command = new RestoreMachine(machineAmendment('RestoreMachine', request, context))
       const { resource: machine, revision } = await ledger.submit(command, context.signal)
       return { machine, revision }
@@ -60,7 +63,7 @@ export function amendments(ledger: Ledger): Amendments {
 
     async declareService(request, context) {
       const { name, kind, owner, environment, version, labels, etag, reason } = request
-      check([
+      refuseViolations([
         serviceNameViolation('name', name),
         textViolation('kind', kind, { maxBytes: 128 }),
         textViolation('owner', owner, { maxBytes: 256 }),
@@ -80,9 +83,6 @@ export function amendments(ledger: Ledger): Amendments {
     },
   }
 }
-
-const check = (found: (FieldViolation | undefined)[]): void =>
-  refuseViolations(found.filter((violation) => violation !== undefined))
 
 const machineAmendment = (
   method: string,

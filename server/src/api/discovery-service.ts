@@ -13,13 +13,14 @@ import { ResolveFinding } from '../domain/discovery/resolve-finding.ts'
 import { CompiledRule } from '../domain/discovery/rule.ts'
 import { allRules, compiledRule, isActive } from '../domain/discovery/rule-book.ts'
 import { ruleViolations } from '../domain/discovery/rule-violations.ts'
-import type { FieldViolation } from '../domain/error.ts'
+import { type FieldViolation, refuseViolations } from '../domain/error.ts'
 import { machineChecks } from '../domain/event-validation.ts'
 import {
   findingNameViolation,
   machineNameViolation,
   parseFindingName,
   proseViolation,
+  REASON,
   ruleNameViolation,
 } from '../domain/resource-name.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -29,7 +30,6 @@ import type { Store } from '../store/store.ts'
 import { walkScans } from '../store/walk-scans.ts'
 import type { CallContext, Handlers } from './handler.ts'
 import { listPage } from './list-request.ts'
-import { check } from './page-request.ts'
 import { versionProbes } from './version-probes.ts'
 
 const MAX_MACHINES = 10_000
@@ -49,9 +49,9 @@ export function discoveryService({
 
     async resolveFinding({ name, decision, etag, reason }, { principal, signal }) {
       const known = decision in NAMES
-      check([
+      refuseViolations([
         findingNameViolation('name', name),
-        proseViolation('reason', reason, { maxBytes: 4096 }),
+        proseViolation('reason', reason, REASON),
         known ? undefined : { field: 'decision', description: 'is none of ACCEPTED, IGNORED, ENFORCED' },
       ])
       const key = parseFindingName(name)!
@@ -63,11 +63,11 @@ export function discoveryService({
     },
 
     async putDiscoveryRule({ rule, etag, reason }, context) {
-      check([
+      refuseViolations([
         ...(rule === undefined
           ? [{ field: 'rule', description: 'is required' }]
           : [ruleNameViolation('rule.name', rule.name), ...ruleViolations('rule', rule)]),
-        proseViolation('reason', reason, { maxBytes: 4096 }),
+        proseViolation('reason', reason, REASON),
       ])
       const change = { name: rule!.name, rule, etag, reason, method: 'PutDiscoveryRule' } as const
       const changed = await changeRule({ store, ledger }, change, context)
@@ -75,7 +75,7 @@ export function discoveryService({
     },
 
     async deleteDiscoveryRule({ name, etag, reason }, context) {
-      check([ruleNameViolation('name', name), proseViolation('reason', reason, { maxBytes: 4096 })])
+      refuseViolations([ruleNameViolation('name', name), proseViolation('reason', reason, REASON)])
       const change = { name, rule: undefined, etag, reason, method: 'DeleteDiscoveryRule' } as const
       const { rule, revision } = await changeRule({ store, ledger }, change, context)
       return { rule, revision }
@@ -86,7 +86,7 @@ export function discoveryService({
     async listVersionProbes({ machine }) {
       const checks: (FieldViolation | undefined)[] = []
       machineChecks('machine', machine, checks)
-      check(checks)
+      refuseViolations(checks)
       return versionProbes(store, machine!)
     },
   }
@@ -127,7 +127,7 @@ async function simulate(
   { rule, machine }: SimulateRuleRequest,
   signal: AbortSignal,
 ): Promise<SimulateRuleResponse> {
-  check([
+  refuseViolations([
     ...(rule === undefined ? [{ field: 'rule', description: 'is required' }] : ruleViolations('rule', rule)),
     machine === '' ? undefined : machineNameViolation('machine', machine),
   ])

@@ -1,18 +1,23 @@
 import type { HoldServiceService } from '../../../proto/gen/holdfast/v1/hold_service.ts'
-import type { FieldViolation } from '../domain/error.ts'
+import { type FieldViolation, refuseViolations } from '../domain/error.ts'
 import { whenViolation } from '../domain/locks/attempt.ts'
 import { RevokeCondition, SatisfyCondition } from '../domain/locks/conditions.ts'
 import { AmendHold, LiftHold, PlaceHold } from '../domain/locks/holds.ts'
 import { normalScope, scopeViolations } from '../domain/locks/scope.ts'
-import { proseViolation, textViolation, wordViolation } from '../domain/resource-name.ts'
+import {
+  proseViolation,
+  REASON,
+  REASON_REQUIRED,
+  textViolation,
+  wordViolation,
+} from '../domain/resource-name.ts'
 import { timeViolation } from '../domain/rfc3339.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
 import { listPage } from './list-request.ts'
-import { issuedNameViolation, REASON, REASON_REQUIRED } from './lock-request.ts'
+import { issuedNameViolation, REQUEST_ID } from './lock-request.ts'
 import { namedResource } from './named-resource.ts'
-import { check } from './page-request.ts'
 
 const MAX_ALLOWS = 64
 
@@ -27,7 +32,7 @@ export function holdService({
   return {
     async placeHold(request, { principal, signal }) {
       const { scope, reason, untilTime, untilCondition, when, allows, requestId } = request
-      check([
+      refuseViolations([
         ...scopeViolations('scope', scope),
         proseViolation('reason', reason, REASON_REQUIRED),
         timeViolation('until_time', untilTime),
@@ -37,11 +42,7 @@ export function holdService({
         untilCondition === '' ? undefined : wordViolation('until_condition', untilCondition),
         whenViolation('when', when),
         ...allowsViolations(allows),
-        requestId === '' || Buffer.byteLength(requestId) <= 64
-          ? requestId === ''
-            ? undefined
-            : wordViolation('request_id', requestId)
-          : { field: 'request_id', description: 'must be at most 64 bytes' },
+        requestId === '' ? undefined : wordViolation('request_id', requestId, REQUEST_ID),
       ])
       const draft = { scope: normalScope(scope!), reason, untilTime, untilCondition, when, allows, requestId }
       return ledger.submit(new PlaceHold(draft, principal), signal)
@@ -51,7 +52,7 @@ export function holdService({
       const { name, etag, reason, until, when, allows, clearAllows } = request
       const untilCondition = until?.$case === 'untilCondition' ? until.value : ''
       const untilTime = until?.$case === 'untilTime' ? until.value : undefined
-      check([
+      refuseViolations([
         issuedNameViolation('name', 'holds', name),
         proseViolation('reason', reason, REASON),
         timeViolation('until_time', untilTime),
@@ -77,7 +78,7 @@ export function holdService({
     },
 
     async liftHold(request, { principal, signal }) {
-      check([
+      refuseViolations([
         issuedNameViolation('name', 'holds', request.name),
         proseViolation('reason', request.reason, REASON),
       ])
@@ -85,14 +86,14 @@ export function holdService({
     },
 
     async getHold(request) {
-      check([issuedNameViolation('name', 'holds', request.name)])
+      refuseViolations([issuedNameViolation('name', 'holds', request.name)])
       const { resource: hold, at } = await namedResource(store, 'hold', request)
       return { hold, revision: at.revision }
     },
 
     async listHolds(request) {
       const { scope } = request
-      check(scope === undefined ? [] : scopeViolations('scope', scope))
+      refuseViolations(scope === undefined ? [] : scopeViolations('scope', scope))
       return listPage(store, request, {
         method: 'ListHolds',
         kind: 'hold',
@@ -101,12 +102,15 @@ export function holdService({
     },
 
     async satisfyCondition({ condition, reason }, { principal, signal }) {
-      check([wordViolation('condition', condition), proseViolation('reason', reason, REASON)])
+      refuseViolations([wordViolation('condition', condition), proseViolation('reason', reason, REASON)])
       return ledger.submit(new SatisfyCondition({ condition, reason, principal }), signal)
     },
 
     async revokeCondition({ condition, reason }, { principal, signal }) {
-      check([wordViolation('condition', condition), proseViolation('reason', reason, REASON_REQUIRED)])
+      refuseViolations([
+        wordViolation('condition', condition),
+        proseViolation('reason', reason, REASON_REQUIRED),
+      ])
       return ledger.submit(new RevokeCondition({ condition, reason, principal }), signal)
     },
 

@@ -1,10 +1,10 @@
 import type { StateServiceService } from '../../../proto/gen/holdfast/v1/state_service.ts'
+import { refuseViolations } from '../domain/error.ts'
 import { instanceNameViolation } from '../domain/resource-name.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
 import { listPage } from './list-request.ts'
 import { namedResource } from './named-resource.ts'
-import { check } from './page-request.ts'
 
 /** Reads of instances. */
 export function instanceReads(
@@ -12,7 +12,7 @@ export function instanceReads(
 ): Pick<Handlers<typeof StateServiceService>, 'getInstance' | 'listInstances'> {
   return {
     async getInstance(request) {
-      check([instanceNameViolation('name', request.name)])
+      refuseViolations([instanceNameViolation('name', request.name)])
       const { resource: instance, at } = await namedResource(store, 'instance', request)
       return { instance, revision: at.revision }
     },

@@ -44,8 +44,7 @@ export class LeaseCalls {
   }
 
   async #beat({ lease, secret }: LeaseBeat): Promise<LeaseBeatResult> {
-    const violation = leaseViolation('lease', lease)
-    if (violation !== undefined) refuseViolations([violation])
+    refuseViolations([leaseViolation('lease', lease)])
     const id = lease.slice('leases/'.length).toLowerCase()
     const ttlMs = await this.#ledger.leases.beat({ id, secretHash: hashOf(secret) })
     if (ttlMs !== undefined) return { lease, ttl: durationOf(ttlMs), error: undefined }

@@ -1,5 +1,5 @@
 import type { Scope } from '../../../proto/gen/holdfast/v1/scope.ts'
-import type { FieldViolation } from '../domain/error.ts'
+import { type FieldViolation, refuseViolations } from '../domain/error.ts'
 import { compileFilter } from '../domain/filter/bind-filter.ts'
 import type { FilterFields } from '../domain/filter/field.ts'
 import { conjuncts, type Filter } from '../domain/filter/filter.ts'
@@ -11,13 +11,7 @@ import { wireOf } from '../store/resource-row.ts'
 import type { Store } from '../store/store.ts'
 import { encodePage } from './encoded-page.ts'
 import type { Encoded } from './handler.ts'
-import {
-  check,
-  pageViolations,
-  readTimeViolations,
-  type StatePageRequest,
-  statePage,
-} from './page-request.ts'
+import { pageViolations, readTimeViolations, type StatePageRequest, statePage } from './page-request.ts'
 
 interface ListRequest extends StatePageRequest {
   filter: string
@@ -34,10 +28,10 @@ export async function listPage<K extends ListedKind>(
   const lasting = lastingFields(fields)
   const parsed = parseOrder(request.orderBy, lasting as FilterFields<never>)
   const refused: FieldViolation | undefined = isViolation(parsed) ? parsed : undefined
-  check([...pageViolations(request), ...readTimeViolations(request), refused])
+  refuseViolations([...pageViolations(request), ...readTimeViolations(request), refused])
   const order = isViolation(parsed) ? BY_NAME : parsed
   const filter = compileFilter(request.filter, isOfPast(request) ? lasting : fields)
-  if (orders !== undefined && !namesOne(filter)) check([unservedOrder(order, orders)])
+  if (orders !== undefined && !namesOne(filter)) refuseViolations([unservedOrder(order, orders)])
   const { resources, ...page } = await statePage(store, request, {
     method,
     keyLength: keyLength(order),

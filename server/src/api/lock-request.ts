@@ -2,18 +2,17 @@ import { createHash } from 'node:crypto'
 import type { Duration } from '../../../proto/gen/google/protobuf/duration.ts'
 import { Lock_Mode } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { AcquireLockRequest, CreateLeaseRequest } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import type { FieldViolation } from '../domain/error.ts'
+import { type FieldViolation, refuseViolations } from '../domain/error.ts'
+import { DAY_MS } from '../domain/instant.ts'
 import type { Acquisition } from '../domain/locks/acquire-lock.ts'
 import type { LeaseKey } from '../domain/locks/lease.ts'
 import { normalScope, scopeViolations } from '../domain/locks/scope.ts'
-import { proseViolation, textViolation, wordViolation } from '../domain/resource-name.ts'
+import { proseViolation, REASON, textViolation, wordViolation } from '../domain/resource-name.ts'
 import type { LeaseDraft } from '../store/leases.ts'
-import { check } from './page-request.ts'
 
-const DAY_MS = 86_400_000
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-export const REASON = { maxBytes: 4096 }
-export const REASON_REQUIRED = { minBytes: 1, maxBytes: 4096 }
+/** The id of a request. */
+export const REQUEST_ID = { maxBytes: 64 }
 /** The most scopes, requirements and attributes of one request. */
 const MAX = { scopes: 64, requires: 16, attributes: 16 } as const
 
@@ -45,7 +44,7 @@ export function issuedNameViolation(
 /** A lease to open. Throws INVALID_REQUEST. */
 export function leaseDraft(request: CreateLeaseRequest, principal: string): LeaseDraft {
   const { leaseId: id, secret, ttl, owner } = request
-  check([
+  refuseViolations([
     UUID.test(id) ? undefined : { field: 'lease_id', description: 'must be a UUID in its 36-character form' },
     secret.length >= 16 && secret.length <= 64
       ? undefined
@@ -63,8 +62,8 @@ export function acquisition(
 ): Acquisition {
   const { scopes, wait, maxHold, lockDelay, reason, attributes, requires, requestId, validateOnly } = request
   const entries = Object.entries(attributes)
-  check([
-    validateOnly ? undefined : wordOf('request_id', requestId),
+  refuseViolations([
+    validateOnly ? undefined : wordViolation('request_id', requestId, REQUEST_ID),
     ...(scopes.length === 0 || scopes.length > MAX.scopes
       ? [{ field: 'scopes', description: `must be 1 to ${MAX.scopes}; got ${scopes.length}` }]
       : scopes.flatMap((scope, i) => scopeViolations(`scopes[${i}]`, scope))),
@@ -105,12 +104,6 @@ export function acquisition(
     mayOverride,
     principal,
   }
-}
-
-function wordOf(field: string, value: string): FieldViolation | undefined {
-  return Buffer.byteLength(value) > 64
-    ? { field, description: 'must be 1 to 64 bytes of printable text without spaces' }
-    : wordViolation(field, value)
 }
 
 const millis = (duration: Duration | undefined): number =>

@@ -1,12 +1,12 @@
 import type { Status } from '../../../proto/gen/google/rpc/status.ts'
 import { Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { AcquireLockResponse, LockServiceService } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import type { HoldfastError } from '../domain/error.ts'
+import { type HoldfastError, refuseViolations } from '../domain/error.ts'
 import { AcquireLock, type Standing } from '../domain/locks/acquire-lock.ts'
 import { RevokeLease } from '../domain/locks/end-leases.ts'
 import { ForceReleaseLock, ReleaseLock, RequestRelease, staleToken } from '../domain/locks/release-lock.ts'
 import { normalScope, scopeViolations } from '../domain/locks/scope.ts'
-import { idOf, proseViolation } from '../domain/resource-name.ts'
+import { idOf, proseViolation, REASON_REQUIRED } from '../domain/resource-name.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { isLeaseLive } from '../store/leases.ts'
 import type { Store } from '../store/store.ts'
@@ -15,17 +15,10 @@ import type { Handlers } from './handler.ts'
 import { LeaseCalls } from './lease-calls.ts'
 import { listPage } from './list-request.ts'
 import { grantedAnswer, queuedAnswer } from './lock-answers.ts'
-import {
-  acquisition,
-  issuedNameViolation,
-  leaseKey,
-  leaseViolation,
-  REASON_REQUIRED,
-} from './lock-request.ts'
+import { acquisition, issuedNameViolation, leaseKey, leaseViolation } from './lock-request.ts'
 import { LockSession } from './lock-session.ts'
 import { LockWaits } from './lock-waits.ts'
 import { namedResource } from './named-resource.ts'
-import { check } from './page-request.ts'
 
 /** The most messages of one stream of heartbeats that are under way at once; those behind them wait in the client. */
 const MAX_KEEP_ALIVES = 100
@@ -54,12 +47,12 @@ export function lockService(options: LockServiceOptions): Handlers<typeof LockSe
       answersInOrder(requests, (request) => leases.keepAlive(request), MAX_KEEP_ALIVES),
 
     async revokeLease({ lease, leaseSecret }, { principal, signal }) {
-      check([leaseViolation('lease', lease)])
+      refuseViolations([leaseViolation('lease', lease)])
       return ledger.submit(new RevokeLease(leaseKey(lease, leaseSecret), principal), signal)
     },
 
     async *acquireLock(request, { principal, signal }) {
-      check([request.validateOnly ? undefined : leaseViolation('lease', request.lease)])
+      refuseViolations([request.validateOnly ? undefined : leaseViolation('lease', request.lease)])
       const lease = request.validateOnly ? undefined : leaseKey(request.lease, request.leaseSecret)
       const wanted = acquisition(request, { lease, principal, mayOverride: mayOverride(principal) })
       const standing = await ledger.submit(new AcquireLock(wanted), signal)
@@ -69,30 +62,36 @@ export function lockService(options: LockServiceOptions): Handlers<typeof LockSe
     },
 
     async releaseLock({ name, fencingToken, lease, leaseSecret }, { principal, signal }) {
-      check([issuedNameViolation('name', 'locks', name), leaseViolation('lease', lease)])
+      refuseViolations([issuedNameViolation('name', 'locks', name), leaseViolation('lease', lease)])
       const claim = { name, fencingToken, lease: leaseKey(lease, leaseSecret), principal }
       return ledger.submit(new ReleaseLock(claim), signal)
     },
 
     async forceReleaseLock({ name, fencingToken, reason }, { principal, signal }) {
-      check([issuedNameViolation('name', 'locks', name), proseViolation('reason', reason, REASON_REQUIRED)])
+      refuseViolations([
+        issuedNameViolation('name', 'locks', name),
+        proseViolation('reason', reason, REASON_REQUIRED),
+      ])
       return ledger.submit(new ForceReleaseLock({ name, fencingToken, reason, principal }), signal)
     },
 
     async requestRelease({ name, reason }, { principal, signal }) {
-      check([issuedNameViolation('name', 'locks', name), proseViolation('reason', reason, REASON_REQUIRED)])
+      refuseViolations([
+        issuedNameViolation('name', 'locks', name),
+        proseViolation('reason', reason, REASON_REQUIRED),
+      ])
       return ledger.submit(new RequestRelease(name, { requestedBy: principal, reason }), signal)
     },
 
     async getLock(request) {
-      check([issuedNameViolation('name', 'locks', request.name)])
+      refuseViolations([issuedNameViolation('name', 'locks', request.name)])
       const { resource: lock, at } = await namedResource(store, 'lock', request)
       return { lock, revision: at.revision }
     },
 
     async listLocks(request) {
       const { scope } = request
-      check(scope === undefined ? [] : scopeViolations('scope', scope))
+      refuseViolations(scope === undefined ? [] : scopeViolations('scope', scope))
       return listPage(store, request, {
         method: 'ListLocks',
         kind: 'lock',
@@ -101,7 +100,7 @@ export function lockService(options: LockServiceOptions): Handlers<typeof LockSe
     },
 
     async verifyFence({ lock: name, ledgerEpoch, fencingToken }) {
-      check([issuedNameViolation('lock', 'locks', name)])
+      refuseViolations([issuedNameViolation('lock', 'locks', name)])
       const { resource: lock, at } = await namedResource(store, 'lock', {
         name,
         readTime: undefined,

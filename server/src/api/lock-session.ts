@@ -10,7 +10,7 @@ import {
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import { ChurningMap } from '../../../runtime/churning-map.ts'
 import { encode } from '../../../runtime/encode.ts'
-import { HoldfastError, invalidRequest } from '../domain/error.ts'
+import { HoldfastError, invalidRequest, refuseViolations } from '../domain/error.ts'
 import type { Standing } from '../domain/locks/acquire-lock.ts'
 import { AcquireLock } from '../domain/locks/acquire-lock.ts'
 import { RevokeLease } from '../domain/locks/end-leases.ts'
@@ -22,7 +22,6 @@ import type { LeaseCalls } from './lease-calls.ts'
 import { lockGrant, queuedAnswer } from './lock-answers.ts'
 import { acquisition, issuedNameViolation, leaseKey, leaseViolation } from './lock-request.ts'
 import type { LockWaits } from './lock-waits.ts'
-import { check } from './page-request.ts'
 import { SessionAnswers } from './session-answers.ts'
 
 /** Calls of one message, and calls without an answer yet. */
@@ -145,7 +144,7 @@ export class LockSession {
       }
       case 'revokeLease': {
         const { lease, leaseSecret } = call.value
-        check([leaseViolation('lease', lease)])
+        refuseViolations([leaseViolation('lease', lease)])
         this.#leases.delete(lease)
         const revoked = ledger.submit(new RevokeLease(leaseKey(lease, leaseSecret), principal))
         this.#settle(callId, revoked, 'revokeLease')
@@ -188,7 +187,7 @@ export class LockSession {
   }
 
   #release(callId: bigint, { name, fencingToken, lease, leaseSecret }: ReleaseLockRequest): void {
-    check([issuedNameViolation('name', 'locks', name)])
+    refuseViolations([issuedNameViolation('name', 'locks', name)])
     const key = this.#leaseOf(lease, leaseSecret)
     // Its own release is no news to this client; one that is refused leaves the lock as it was.
     const followed = this.#unfollow(name)
@@ -203,7 +202,7 @@ export class LockSession {
       const known = lease === '' ? this.#lease : this.#leases.get(lease)
       if (known !== undefined) return known
     }
-    check([leaseViolation('lease', lease)])
+    refuseViolations([leaseViolation('lease', lease)])
     return leaseKey(lease, secret)
   }
 

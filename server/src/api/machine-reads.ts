@@ -1,11 +1,11 @@
 import { MachineView, type StateServiceService } from '../../../proto/gen/holdfast/v1/state_service.ts'
+import { refuseViolations } from '../domain/error.ts'
 import { machineNameViolation, parseMachineName } from '../domain/resource-name.ts'
 import { getProcessScan, listFacets } from '../store/get-resource.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
 import { listPage } from './list-request.ts'
 import { namedResource } from './named-resource.ts'
-import { check } from './page-request.ts'
 
 /** Reads of machines. */
 export function machineReads(
@@ -13,7 +13,7 @@ export function machineReads(
 ): Pick<Handlers<typeof StateServiceService>, 'getMachine' | 'listMachines'> {
   return {
     async getMachine(request) {
-      check([machineNameViolation('name', request.name)])
+      refuseViolations([machineNameViolation('name', request.name)])
       const { resource: machine, at } = await namedResource(store, 'machine', request)
       if (request.view === MachineView.FULL) {
         const id = parseMachineName(request.name)!

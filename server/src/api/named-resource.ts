@@ -1,4 +1,4 @@
-import { HoldfastError } from '../domain/error.ts'
+import { notFound } from '../domain/error.ts'
 import type { KindMessage } from '../domain/kind.ts'
 import { getResource } from '../store/get-resource.ts'
 import type { ListedKind } from '../store/listed-kind.ts'
@@ -15,8 +15,5 @@ export async function namedResource<K extends ListedKind | 'run'>(
   const { name } = request
   const resource = await getResource(store, { kind, name, at })
   if (resource !== undefined) return { resource, at }
-  const when = at.now ? 'there is no' : `at revision ${at.revision} there was no`
-  throw new HoldfastError('NOT_FOUND', `${when} ${name}`, {
-    metadata: { resource: name, revision: String(at.revision) },
-  })
+  throw notFound(name, `list the ${kind}s to see their names`, at)
 }

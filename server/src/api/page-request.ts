@@ -1,5 +1,5 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
-import { type FieldViolation, refuseViolations } from '../domain/error.ts'
+import type { FieldViolation } from '../domain/error.ts'
 import {
   decodePageToken,
   encodePageToken,
@@ -46,10 +46,6 @@ export function readTimeViolations({
   if (readTime === undefined || revision === 0n) return []
   return [{ field: 'read_time', description: 'cannot be together with revision; send one of them' }]
 }
-
-/** Refuses a request with everything that is wrong with it. */
-export const check = (found: readonly (FieldViolation | undefined)[]): void =>
-  refuseViolations(found.filter((violation) => violation !== undefined))
 
 /** The fingerprint of a request: all of it but the page's size and token. */
 export function fingerprintOf(method: string, request: PageRequest): string {

@@ -6,15 +6,14 @@ import {
   ReadRunLogResponse,
 } from '../../../proto/gen/holdfast/v1/run_service.ts'
 import { encode } from '../../../runtime/encode.ts'
-import { HoldfastError } from '../domain/error.ts'
+import { notFound, refuseViolations } from '../domain/error.ts'
 import { runNameViolation } from '../domain/resource-name.ts'
 import type { LogFeed } from '../ledger/log-feed.ts'
 import type { LogWriter } from '../ledger/log-writer.ts'
 import { messageParts } from '../ledger/message-parts.ts'
-import { readLogEntries, readLogHead } from '../store/read-log.ts'
+import { type LogHead, readLogEntries, readLogHead } from '../store/read-log.ts'
 import type { Store } from '../store/store.ts'
 import { type CallContext, Encoded } from './handler.ts'
-import { check } from './page-request.ts'
 import { entryViolations, offsetViolation } from './run-requests.ts'
 
 /** Followers look by themselves as often as this, should a notification be lost. */
@@ -30,7 +29,7 @@ export async function appendRunLog(
   for await (const request of requests) {
     if (name === '') name = request.name
     const other = request.name !== '' && request.name !== name
-    check([
+    refuseViolations([
       runNameViolation('name', name),
       other
         ? { field: 'name', description: 'must be the same in all messages of a stream, or empty' }
@@ -39,7 +38,7 @@ export async function appendRunLog(
     ])
     size = await logWriter.append(name, request.entries)
   }
-  if (name === '') check([runNameViolation('name', name)])
+  if (name === '') refuseViolations([runNameViolation('name', name)])
   return { size }
 }
 
@@ -49,7 +48,7 @@ export async function* readRunLog(
   { name, offset, tailBytes, follow }: ReadRunLogRequest,
   { signal }: CallContext,
 ): AsyncGenerator<Encoded> {
-  check([
+  refuseViolations([
     runNameViolation('name', name),
     offsetViolation('offset', offset),
     offset > 0n && tailBytes > 0n
@@ -57,7 +56,7 @@ export async function* readRunLog(
       : undefined,
   ])
   using follower = logFeed.follow(name, signal)
-  let head = await headOf(store, name)
+  let head = await logHeadOf(store, name)
   let reached = offset
   if (tailBytes > 0n && head.size > tailBytes) reached = head.size - tailBytes
   while (!signal.aborted) {
@@ -69,7 +68,7 @@ export async function* readRunLog(
     } else if (follow && head.open) {
       await follower.changed(LOOK_MS)
       // Before the entries: what was appended before the run ended is read after it was seen to have ended.
-      head = await headOf(store, name)
+      head = await logHeadOf(store, name)
     } else {
       return
     }
@@ -81,8 +80,9 @@ const endOf = ({ offset, data }: LogEntry): bigint => offset + BigInt(data.lengt
 const encodeEntries = (entries: readonly LogEntry[]): Buffer =>
   encode(ReadRunLogResponse, { entries: [...entries], nextOffset: endOf(entries.at(-1)!) })
 
-async function headOf(store: Store, name: string) {
+/** How the log of a run stands. Throws NOT_FOUND. */
+export async function logHeadOf(store: Store, name: string): Promise<LogHead> {
   const head = await readLogHead(store, name)
   if (head !== undefined) return head
-  throw new HoldfastError('NOT_FOUND', `there is no ${name}`, { metadata: { resource: name } })
+  throw notFound(name, 'list the runs to see their names')
 }

@@ -1,5 +1,5 @@
 import type { RunServiceService } from '../../../proto/gen/holdfast/v1/run_service.ts'
-import { HoldfastError } from '../domain/error.ts'
+import { refuseViolations } from '../domain/error.ts'
 import { compileRunFilter } from '../domain/filter/run-filter.ts'
 import { encodePageToken } from '../domain/page-token.ts'
 import { runNameViolation } from '../domain/resource-name.ts'
@@ -17,7 +17,6 @@ import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
 import { namedResource } from './named-resource.ts'
 import {
-  check,
   fingerprintOf,
   pageLimit,
   pageViolations,
@@ -25,7 +24,7 @@ import {
   readTimeViolations,
   statePage,
 } from './page-request.ts'
-import { appendRunLog, readRunLog } from './run-log.ts'
+import { appendRunLog, logHeadOf, readRunLog } from './run-log.ts'
 import { finishViolations, reportViolations, searchViolation, startViolations } from './run-requests.ts'
 
 export interface RunServiceParts {
@@ -40,12 +39,12 @@ export function runService(parts: RunServiceParts): Handlers<typeof RunServiceSe
   const { store, ledger, logWriter, logFeed } = parts
   return {
     async startRun(request, { principal, signal }) {
-      check(startViolations(request))
+      refuseViolations(startViolations(request))
       return await ledger.submit(new StartRun(request, principal), signal)
     },
 
     async finishRun(request, { principal, signal }) {
-      check(finishViolations(request))
+      refuseViolations(finishViolations(request))
       const outcome = await ledger.submit(
         new FinishRun(request.name, request, { principal, fencingToken: request.fencingToken }),
         signal,
@@ -55,7 +54,7 @@ export function runService(parts: RunServiceParts): Handlers<typeof RunServiceSe
     },
 
     async reportTarget(request, { principal, signal }) {
-      check(reportViolations(request))
+      refuseViolations(reportViolations(request))
       return await ledger.submit(
         new ReportTargets(request.name, request.targets, { principal, fencingToken: request.fencingToken }),
         signal,
@@ -67,14 +66,18 @@ export function runService(parts: RunServiceParts): Handlers<typeof RunServiceSe
     readRunLog: (request, context) => readRunLog(parts, request, context),
 
     async getRun(request) {
-      check([runNameViolation('name', request.name), ...readTimeViolations(request)])
+      refuseViolations([runNameViolation('name', request.name), ...readTimeViolations(request)])
       const { resource: run, at } = await namedResource(store, 'run', request)
       const log = await readLogHead(store, request.name)
       return { run, revision: at.revision, logBytes: log?.size ?? 0n }
     },
 
     async listRuns(request) {
-      check([...pageViolations(request), ...readTimeViolations(request), searchViolation(request.search)])
+      refuseViolations([
+        ...pageViolations(request),
+        ...readTimeViolations(request),
+        searchViolation(request.search),
+      ])
       const search = searchTerms(request.search, { parts: store.searchesParts })
       const { machine, rest: filter } = compileRunFilter(request.filter)
       const { resources: runs, ...page } = await statePage(store, request, {
@@ -86,17 +89,12 @@ export function runService(parts: RunServiceParts): Handlers<typeof RunServiceSe
     },
 
     async listRunTargets(request) {
-      check([runNameViolation('name', request.name), ...pageViolations(request)])
+      refuseViolations([runNameViolation('name', request.name), ...pageViolations(request)])
       const fingerprint = fingerprintOf('ListRunTargets', request)
       const position = positionOf(request, { fingerprint, keyLength: 1 })
-      const log = await readLogHead(store, request.name)
-      if (log === undefined) {
-        throw new HoldfastError('NOT_FOUND', `there is no ${request.name}`, {
-          metadata: { resource: request.name },
-        })
-      }
+      const { runId } = await logHeadOf(store, request.name)
       const { resources: targets, next } = await listRunTargets(store, {
-        runId: log.runId,
+        runId,
         after: position?.key,
         limit: pageLimit(request),
       })

@@ -1,10 +1,10 @@
 import type { StateServiceService } from '../../../proto/gen/holdfast/v1/state_service.ts'
+import { refuseViolations } from '../domain/error.ts'
 import { serviceNameViolation } from '../domain/resource-name.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
 import { listPage } from './list-request.ts'
 import { namedResource } from './named-resource.ts'
-import { check } from './page-request.ts'
 
 /** Reads of services. */
 export function serviceReads(
@@ -12,7 +12,7 @@ export function serviceReads(
 ): Pick<Handlers<typeof StateServiceService>, 'getService' | 'listServices'> {
   return {
     async getService(request) {
-      check([serviceNameViolation('name', request.name)])
+      refuseViolations([serviceNameViolation('name', request.name)])
       const { resource: service, at } = await namedResource(store, 'service', request)
       return { service, revision: at.revision }
     },

@@ -1,6 +1,6 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
 import type { StateServiceService } from '../../../proto/gen/holdfast/v1/state_service.ts'
-import type { FieldViolation } from '../domain/error.ts'
+import { type FieldViolation, refuseViolations } from '../domain/error.ts'
 import { compileTimelineFilter } from '../domain/filter/timeline-filter.ts'
 import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import { encodePageToken } from '../domain/page-token.ts'
@@ -10,14 +10,14 @@ import { resolveRecordedUntil } from '../store/read-point.ts'
 import type { Store } from '../store/store.ts'
 import { encodePage } from './encoded-page.ts'
 import type { Handlers } from './handler.ts'
-import { check, fingerprintOf, pageLimit, pageViolations, positionOf } from './page-request.ts'
+import { fingerprintOf, pageLimit, pageViolations, positionOf } from './page-request.ts'
 
 /** Reads of what happened. */
 export function timelineReads(store: Store): Pick<Handlers<typeof StateServiceService>, 'listTimeline'> {
   return {
     async listTimeline(request) {
       const { startTime, endTime, readTime } = request
-      check([
+      refuseViolations([
         ...pageViolations(request),
         timeViolation('start_time', startTime),
         timeViolation('end_time', endTime),

@@ -2,7 +2,7 @@ import { type Machine, Machine_Lifecycle } from '../../../proto/gen/holdfast/v1/
 import type { Service, Service_DeclaredVersion } from '../../../proto/gen/holdfast/v1/service.ts'
 import { API_SOURCE, recordAmendment } from './amendment.ts'
 import type { Command } from './command.ts'
-import { HoldfastError } from './error.ts'
+import { HoldfastError, notFound } from './error.ts'
 import { requireEtag } from './etag.ts'
 import { mergedLabels, resolveService } from './fold/resource.ts'
 import type { LedgerMessage } from './kind.ts'
@@ -77,9 +77,7 @@ abstract class AmendMachine extends AmendResource<'machine'> {
     const name = machineName(this.amendment.id)
     const row = state.find('machine', name)
     if (row !== undefined) return row
-    throw new HoldfastError('NOT_FOUND', `there is no ${name}; list the machines to see their names`, {
-      metadata: { resource: name },
-    })
+    throw notFound(name, 'list the machines to see their names')
   }
 }
 

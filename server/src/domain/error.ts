@@ -79,7 +79,16 @@ export function invalidRequest(violations: FieldViolation[]): HoldfastError {
   return new HoldfastError('INVALID_REQUEST', `${first.field}: ${first.description}${more}`, { violations })
 }
 
-/** Throws INVALID_REQUEST with all violations, if there are any. */
-export function refuseViolations(violations: FieldViolation[]): void {
+/** Throws INVALID_REQUEST with all violations that were found, if there are any. */
+export function refuseViolations(found: readonly (FieldViolation | undefined)[]): void {
+  const violations = found.filter((violation) => violation !== undefined)
   if (violations.length > 0) throw invalidRequest(violations)
+}
+
+/** NOT_FOUND of a resource, with what to do next; `at` is where it was looked for, if not now alone. */
+export function notFound(name: string, hint: string, at?: { revision: bigint; now: boolean }): HoldfastError {
+  const then = at === undefined || at.now ? '' : ` at revision ${at.revision}`
+  return new HoldfastError('NOT_FOUND', `there is no ${name}${then}; ${hint}`, {
+    metadata: { resource: name, ...(at !== undefined && { revision: String(at.revision) }) },
+  })
 }

@@ -12,6 +12,7 @@ import {
   idViolation,
   labelViolations,
   proseViolation,
+  REASON,
   textViolation,
   wordViolation,
 } from './resource-name.ts'
@@ -27,7 +28,6 @@ const MAX_MACHINES = 1000
 const MAX_PROCESSES = 10_000
 const MAX_FACETS = 64
 const VERSION = { maxBytes: 256 }
-const REASON = { maxBytes: 4096 }
 /** A number that this version does not know is decoded as itself. */
 const known = <T extends number>(values: Record<string, T>): Set<T> =>
   new Set(Object.values(values).filter((value) => value > 0))
@@ -39,11 +39,11 @@ const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 type Check = FieldViolation | undefined
 
 /** The source and epoch of a batch. */
-export function batchViolations(batch: { source: string; epoch: bigint }): FieldViolation[] {
-  return present([
+export function batchViolations(batch: { source: string; epoch: bigint }): Check[] {
+  return [
     wordViolation('batch.source', batch.source),
     batch.epoch > MAX_SAFE ? { field: 'batch.epoch', description: `must be at most ${MAX_SAFE}` } : undefined,
-  ])
+  ]
 }
 
 /** Everything that is wrong with an event by itself, whatever the state is. */
@@ -63,10 +63,8 @@ export function eventViolations(event: IncomingEvent): FieldViolation[] {
   }
   checks.push(timeViolation('occurred_time', time))
   payloadChecks(event, checks)
-  return present(checks)
+  return checks.filter((check) => check !== undefined)
 }
-
-const present = (checks: Check[]): FieldViolation[] => checks.filter((check) => check !== undefined)
 
 function payloadChecks({ payload }: IncomingEvent, checks: Check[]): void {
   switch (payload?.$case) {

@@ -90,12 +90,16 @@ export function facetViolation(field: string, value: string): FieldViolation | u
   return { field, description: `must be 1 to 63 of a-z 0-9 _ -; got ${shown(value)}` }
 }
 
-/** The name of a source or condition: 1 to 256 bytes of printable text without spaces. */
-export function wordViolation(field: string, value: string): FieldViolation | undefined {
-  if (isText(value, 1, 256) && !SPACE.test(value)) return undefined
+/** The name of a source or condition, or the id of a request: printable text without spaces. */
+export function wordViolation(
+  field: string,
+  value: string,
+  { maxBytes = 256 }: { maxBytes?: number } = {},
+): FieldViolation | undefined {
+  if (isText(value, 1, maxBytes) && !SPACE.test(value)) return undefined
   return {
     field,
-    description: `must be 1 to 256 bytes of printable text without spaces; got ${shown(value)}`,
+    description: `must be 1 to ${maxBytes} bytes of printable text without spaces; got ${shown(value)}`,
   }
 }
 
@@ -110,6 +114,10 @@ export function textViolation(
   const description = `must be ${minBytes} to ${limits.maxBytes} bytes of printable text; got ${shown(value)}`
   return { field, description }
 }
+
+/** What a reason may be, and where one has to be given. */
+export const REASON = { maxBytes: 4096 }
+export const REASON_REQUIRED = { minBytes: 1, ...REASON }
 
 /** Words of a person, of `minBytes` (0 unless given) to `maxBytes` bytes: line breaks and tabs are welcome. */
 export function proseViolation(

@@ -5,7 +5,7 @@ import { type LogEntry, Run_State } from '../../../proto/gen/holdfast/v1/run.ts'
 import { encode } from '../../../runtime/encode.ts'
 import { HoldfastError } from '../domain/error.ts'
 import { newEntries } from '../domain/runs/log-append.ts'
-import { runFinished } from '../domain/runs/standing-run.ts'
+import { noRun, runFinished } from '../domain/runs/standing-run.ts'
 import { appendLogs, type LogChunk, type LogState } from '../store/append-log.ts'
 import type { Store } from '../store/store.ts'
 import type { LogFeed } from './log-feed.ts'
@@ -116,11 +116,7 @@ function decide(
   const answers = batch.map(({ run, entries, late, resolve, reject }) => {
     try {
       const log = logs.get(run)
-      if (log === undefined) {
-        throw new HoldfastError('NOT_FOUND', `there is no ${run}; start it with StartRun first`, {
-          metadata: { resource: run },
-        })
-      }
+      if (log === undefined) throw noRun(run)
       const fresh = newEntries(run, sizes.get(run)!, entries)
       const open = log.state === Run_State.RUNNING || (late && log.state === Run_State.ABANDONED)
       if (fresh.entries.length > 0 && !open) throw runFinished(run, log.state)

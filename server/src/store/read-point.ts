@@ -64,8 +64,7 @@ async function atTime(store: Store, readTime: Timestamp, ledger: LedgerStand): P
 }
 
 function readableTime(time: Timestamp): Instant {
-  const violation = timeViolation('read_time', time)
-  if (violation !== undefined) refuseViolations([violation])
+  refuseViolations([timeViolation('read_time', time)])
   return instantFromTimestamp(time)
 }
 

@@ -59,7 +59,7 @@ export function readChefMessage(json: unknown): ChefMessage {
   const body = objectOf(json)
   const found: (FieldViolation | undefined)[] = []
   const message = read(body, typeof body.message_type === 'string' ? body.message_type : typeOf(body), found)
-  refuseViolations(found.filter((violation) => violation !== undefined))
+  refuseViolations(found)
   return message!
 }
 

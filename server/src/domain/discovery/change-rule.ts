@@ -1,7 +1,7 @@
 import { DiscoveryRule } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import { API_SOURCE, recordAmendment } from '../amendment.ts'
 import type { Command } from '../command.ts'
-import { HoldfastError, invalidRequest } from '../error.ts'
+import { HoldfastError, invalidRequest, notFound } from '../error.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import type { Row } from '../rows.ts'
 import type { WorkingSet } from '../working-set.ts'
@@ -60,9 +60,7 @@ export class ChangeRule implements Command<ChangedRule> {
   #put(state: WorkingSet, before: DiscoveryRule | undefined): Row<'rule'> | undefined {
     const { name, rule, etag } = this.#change
     if (rule === undefined && before === undefined) {
-      throw new HoldfastError('NOT_FOUND', `there is no ${name}; list the rules to see their names`, {
-        metadata: { resource: name },
-      })
+      throw notFound(name, 'list the rules to see their names')
     }
     if (etag !== '' && etag !== before?.etag) {
       const is = before?.etag ? `its etag is ${before.etag}` : 'it has none'

@@ -1,7 +1,7 @@
 import { type Finding, Finding_Decision } from '../../../../proto/gen/holdfast/v1/discovery.ts'
 import { API_SOURCE, recordAmendment } from '../amendment.ts'
 import type { Command } from '../command.ts'
-import { HoldfastError } from '../error.ts'
+import { HoldfastError, notFound } from '../error.ts'
 import { requireEtag } from '../etag.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import { isRetired } from '../machine-identity.ts'
@@ -84,9 +84,7 @@ export class ResolveFinding implements Command<{ finding: Finding; revision: big
     const name = findingName(key)
     const row = state.find('finding', name)
     if (row !== undefined || decision === Finding_Decision.ENFORCED) return row
-    throw new HoldfastError('NOT_FOUND', `there is no ${name}; list the findings to see their names`, {
-      metadata: { resource: name },
-    })
+    throw notFound(name, 'list the findings to see their names')
   }
 
   /** What no scan has shown. */

@@ -4,7 +4,7 @@ import { Lock_EndCause } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Condition } from '../../../../proto/gen/holdfast/v1/service.ts'
 import { API_SOURCE, recordAmendment } from '../amendment.ts'
 import type { Command } from '../command.ts'
-import { HoldfastError } from '../error.ts'
+import { notFound } from '../error.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import { conditionName } from '../resource-name.ts'
 import type { Row } from '../rows.ts'
@@ -114,11 +114,7 @@ export class RevokeCondition implements Command<{ condition: Condition; revision
     const { condition: id, reason, principal } = this.#claim
     const name = conditionName(id)
     const row = state.find('condition', name)
-    if (row === undefined) {
-      throw new HoldfastError('NOT_FOUND', `there is no ${name}; it never was true`, {
-        metadata: { resource: name },
-      })
-    }
+    if (row === undefined) throw notFound(name, 'it never was true')
     if (row.resource.revokeTime === undefined) {
       state.revise(() => {
         const revoked = { revokeTime: state.nowTimestamp, revokedBy: principal }

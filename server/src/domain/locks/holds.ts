@@ -3,7 +3,7 @@ import { type Hold, Hold_LiftCause, Hold_State } from '../../../../proto/gen/hol
 import type { Scope } from '../../../../proto/gen/holdfast/v1/scope.ts'
 import { API_SOURCE, recordAmendment } from '../amendment.ts'
 import type { Command } from '../command.ts'
-import { HoldfastError, refuseViolations } from '../error.ts'
+import { HoldfastError, notFound, refuseViolations } from '../error.ts'
 import { requireEtag } from '../etag.ts'
 import { instantFromTimestamp } from '../instant.ts'
 import { jsonEqual } from '../json-equal.ts'
@@ -136,15 +136,7 @@ abstract class HoldCommand implements Command<HoldResult> {
   protected find(state: WorkingSet): Row<'hold'> {
     // Not the table's own row: what is put goes into the one that was loaded, if one was.
     const row = state.find('hold', this.name)
-    if (row === undefined) {
-      throw new HoldfastError(
-        'NOT_FOUND',
-        `there is no ${this.name}; holdfast holds lists those that stand`,
-        {
-          metadata: { resource: this.name },
-        },
-      )
-    }
+    if (row === undefined) throw notFound(this.name, 'holdfast holds lists those that stand')
     requireEtag(row.resource, this.#etag)
     return row
   }

@@ -5,7 +5,7 @@ import {
   type ReleaseRequest,
 } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import type { Command } from '../command.ts'
-import { HoldfastError } from '../error.ts'
+import { HoldfastError, notFound } from '../error.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import type { Row } from '../rows.ts'
 import type { WorkingSet } from '../working-set.ts'
@@ -38,13 +38,7 @@ abstract class LockCommand<Result> implements Command<Result> {
     // Not the table's own row: what is put goes into the one that was loaded, if one was.
     const row = state.find('lock', this.name)
     if (row !== undefined) return row
-    throw new HoldfastError(
-      'NOT_FOUND',
-      `there is no ${this.name}; holdfast locks lists those that are held`,
-      {
-        metadata: { resource: this.name },
-      },
-    )
+    throw notFound(this.name, 'holdfast locks lists those that are held')
   }
 }
 

@@ -1,5 +1,5 @@
 import { Run_State } from '../../../../proto/gen/holdfast/v1/run.ts'
-import { HoldfastError } from '../error.ts'
+import { HoldfastError, notFound } from '../error.ts'
 import type { Row } from '../rows.ts'
 import type { WorkingSet } from '../working-set.ts'
 
@@ -7,10 +7,11 @@ import type { WorkingSet } from '../working-set.ts'
 export function runNamed(state: WorkingSet, name: string): Row<'run'> {
   const row = state.find('run', name)
   if (row !== undefined) return row
-  throw new HoldfastError('NOT_FOUND', `there is no ${name}; start it with StartRun first`, {
-    metadata: { resource: name },
-  })
+  throw noRun(name)
 }
+
+/** The refusal of a write to a run that nobody has started. */
+export const noRun = (name: string): HoldfastError => notFound(name, 'start it with StartRun first')
 
 /** The refusal of a write to a run that has ended. */
 export function runFinished(name: string, state: Run_State): HoldfastError {
