@@ -2,6 +2,7 @@ import { Holdfast } from '@holdfast/sdk'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { openStore, type Store } from '../../server/src/store/store.ts'
+import { ChangeCompaction } from '../../server/src/sweep/change-compaction.ts'
 import { RunRetention } from '../../server/src/sweep/run-retention.ts'
 import { automate } from '../chef/messages.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
@@ -97,4 +98,18 @@ test('more runs than one statement looks at are gone through to the end', async 
   await step({ retentionDays: 400, maxRuns: 100_000 })
   const { rows } = await store.pool.query(`select count(*) as left from run where title = 'bulk'`)
   expect(Number(rows[0].left)).toBe(0)
+})
+
+test('of a run that is gone no image stays in the history once that is past its retention', async () => {
+  await step({ retentionDays: 400, maxRuns: 1 })
+  await new ChangeCompaction({
+    store,
+    log,
+    retentionDays: 1,
+    now: () => new Date(Date.now() + YEAR_MS),
+  }).step()
+  const { rows } = await store.pool.query(
+    `select count(*) as images from change c where c.kind = 8 and not exists (select from run r where r.id = c.resource_id)`,
+  )
+  expect(Number(rows[0].images)).toBe(0)
 })

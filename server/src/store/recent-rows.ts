@@ -91,19 +91,26 @@ const AFTER_NAMES = 'j'
 
 async function firstPosition(store: Store, { after, at }: RecentRead): Promise<Position> {
   if (after !== undefined) return { time: BigInt(after[0]!), name: after[1]! }
-  const [row] = await store.query<{ time: bigint | null }>(
-    sql`select ${sqlMicros(sql`min(committed_at)`)} as time from (
-        select committed_at from ledger_commit where revision >= ${at.revision} order by revision limit 1
-      ) l`.toQuery('commit-time'),
+  // A new epoch begins at a revision beyond all commits.
+  const [row] = await store.query<{ time: bigint }>(
+    sql`select ${sqlMicros(sql`coalesce(
+        (select committed_at from ledger_commit where revision >= ${at.revision} order by revision limit 1),
+        l.last_time)`)} as time from ledger l where l.id = 1`.toQuery('commit-time'),
   )
-  return { time: row?.time ?? 0n, name: AFTER_NAMES }
+  return { time: row!.time, name: AFTER_NAMES }
 }
 
 /** When the change was made that is `changes` before a position; undefined when there are fewer. */
-async function timeBefore(store: Store, { time }: Position, changes: number): Promise<bigint | undefined> {
+async function timeBefore(
+  store: Store,
+  { time, name }: Position,
+  changes: number,
+): Promise<bigint | undefined> {
+  // Before all names nothing of that moment is left; with it, more changes than `changes` would lead to it again.
+  const until = name === '' ? sql`c.committed_at < ${sqlTime(time)}` : sql`c.committed_at <= ${sqlTime(time)}`
   const [row] = await store.query<{ time: bigint }>(
     sql`select ${sqlMicros(sql`c.committed_at`)} as time from change c
-      where c.kind = 4 and c.committed_at <= ${sqlTime(time)}
+      where c.kind = 4 and ${until}
       order by c.committed_at desc offset ${changes - 1} limit 1`.toQuery(),
   )
   return row?.time
