@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { Holdfast } from '@holdfast/sdk'
+import { Holdfast, type Revision, revision } from '@holdfast/sdk'
 import { Alias_Kind, Machine_Lifecycle, Run_Kind, Run_State } from '@holdfast/sdk/messages'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -155,6 +155,25 @@ test('a message that comes again is known by its type and run, whatever its id, 
   expect(await post(start)).toMatchObject({ body: { result: 'known' } })
   expect(await holdfast.getRun(runId)).toEqual(run)
   expect(await logOf(run.name)).toBe(log)
+})
+
+test('a converge that turned out to be of another environment is found in the past by the one it was of then', async () => {
+  const runId = randomUUID()
+  await post({ message_type: 'run_start', run_id: runId, id: randomUUID(), node_name: 'moved-0' })
+  const before = await holdfast.getRun(runId)
+  await post(small({ run_id: runId, node_name: 'moved-0', node: { chef_environment: 'moved' } }))
+  const isFound = async (environment: string, asOf?: Revision) =>
+    (await holdfast.listRuns({ filter: `environment = ${environment}`, asOf }).toArray()).some(
+      ({ name }) => name === before.name,
+    )
+  const then = revision(before.revision)
+  expect([await isFound('production', then), await isFound('moved', then)]).toEqual([true, false])
+  // So far back runs are asked for in another way.
+  await Promise.all(
+    Array.from({ length: 310 }, (_, i) => holdfast.started('filler', { machine: `filler-${i}` })),
+  )
+  expect([await isFound('production', then), await isFound('moved', then)]).toEqual([true, false])
+  expect([await isFound('production'), await isFound('moved')]).toEqual([false, true])
 })
 
 test('a converge whose end never came is abandoned in time, and ends as it did when that comes late', async () => {

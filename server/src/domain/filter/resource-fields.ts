@@ -111,10 +111,11 @@ export const RUN_FIELDS = filterFields<Run>(
   { name: 'labels', type: 'map', get: (r) => r.labels },
 )
 
-/** Those of them that never change. */
+/** Those of them that never change. The environment of a converge is known for certain at its end only. */
 export const RUN_IDENTITY_FIELDS: ReadonlySet<string> = new Set(
-  [...RUN_FIELDS.keys()].filter((name) => name !== 'state' && name !== 'end_time'),
+  [...RUN_FIELDS.keys()].filter((name) => !['state', 'end_time', 'environment'].includes(name)),
 )
+
 /** Fields whose value is of the moment of the read, and so unknown of the past and of no order. */
 export const MOMENTARY_FIELDS: ReadonlySet<string> = new Set(['freshness'])
 
