@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Forwarder, Spool, SpoolLimiter } from '@holdfast/agent/spool'
+import { Forwarder, loadBundle, packBundle, publicKeyOf, Spool, SpoolLimiter } from '@holdfast/agent/spool'
 import { forwardLittle } from '@holdfast/agent/spool/forward-little'
 import { Holdfast } from '@holdfast/sdk'
 import { decodeEvent, event } from '@holdfast/sdk/spooled-event'
@@ -94,6 +94,45 @@ test('what was sealed under the hands of appenders is begun by none of them agai
 
 test('two processes that begin a spool at once have one source', () => {
   expect(new Spool(directory).source).toBe(new Spool(directory).source)
+})
+
+test('I2: machines from one image report each as itself, and what the image held counts once', async () => {
+  await using server = await testServer()
+  await using client = Holdfast.lazy({ address: server.address })
+  const machine = (id: string) => [{ kind: 'cloud-instance-id' as const, value: `aws:1/eu-west-1/${id}` }]
+  const directories = { origin: join(directory, 'origin'), clone: join(directory, 'clone') }
+  const origin = new Spool(directories.origin)
+  origin.append(started('of-the-image'))
+  origin.bindTo(machine('i-0'))
+  cpSync(directories.origin, directories.clone, { recursive: true })
+  const clone = new Spool(directories.clone)
+  clone.bindTo(machine('i-1'))
+  expect(clone.source).not.toBe(origin.source)
+  // A script does not know what the agent has found out.
+  expect(new Spool(directories.clone).source).toBe(clone.source)
+  new Spool(directories.clone).append(started('of-the-clone'))
+  origin.append(started('of-the-origin'))
+  const { bytes } = packBundle(clone)
+  const loaded = await loadBundle(bytes, [publicKeyOf(clone)], client)
+  expect(loaded).toEqual({ accepted: 2, duplicates: 0, refused: 0 })
+  for (const spool of [clone, origin]) {
+    expect((await new Forwarder({ spool, client }).drain()).refused).toEqual([])
+  }
+  const seen: string[] = []
+  for await (const { event: one } of client.listTimeline({ filter: 'machine = worker-0' })) {
+    if (one?.payload?.$case === 'instanceStarted') seen.push(one.payload.value.service)
+  }
+  expect(seen.toSorted()).toEqual(['of-the-clone', 'of-the-image', 'of-the-origin'])
+})
+
+test('a spool keeps its source when it learns more of its machine, and one from before sources were bound', () => {
+  writeFileSync(join(directory, 'source'), 'spool/web-0/1a2b3c4d\n')
+  const spool = new Spool(directory)
+  expect(spool.source).toBe('spool/web-0/1a2b3c4d')
+  spool.append(started('one'))
+  spool.bindTo([{ kind: 'cloud-instance-id', value: 'aws:1/eu-west-1/i-0' }])
+  expect(spool.source).toBe('spool/web-0/1a2b3c4d')
+  expect(spool.segments().map(({ sealed }) => sealed)).toEqual([false])
 })
 
 test('damage costs what it hit: the rest is sent, and the segment is set aside', async () => {

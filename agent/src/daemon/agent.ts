@@ -92,7 +92,9 @@ export class Agent implements AsyncDisposable {
     this.#spool = spool
     this.#kept = new KeptFacts(spool)
     if (this.#options.cloud !== false) this.#cloudId = await cloudInstanceId()
-    this.#agentId = ownIdentity(dataDir, [...this.#identity.aliases, ...this.#cloudAliases()])
+    const known = [...this.#identity.aliases, ...this.#cloudAliases()]
+    spool.bindTo(known)
+    this.#agentId = ownIdentity(dataDir, known)
     this.#identify(this.#identity)
     this.#forwarder.start()
     this.#rounds.begin('facets', facetsMs, () => this.#reportFacets())

@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { bindingOf, isAnothers, type MachineBinding } from '../machine-binding.ts'
 import type { MachineAlias } from '../machine-identity.ts'
 
 interface Identity {
   agentId: string
   /** What the machine was known by when the id was made. */
-  boundTo: Record<string, string>
+  boundTo: MachineBinding
 }
-
-/** What belongs to one machine, and not to a copy of its disk. */
-const BINDING: readonly MachineAlias['kind'][] = ['cloud-instance-id', 'hardware-uuid', 'machine-id']
 
 /**
  * The id of the agent on a data directory: made once, and made anew when what the machine is known by contradicts
@@ -21,7 +19,7 @@ export function ownIdentity(dataDir: string, aliases: readonly MachineAlias[]): 
   const now = bindingOf(aliases)
   const held = read(path)
   const identity: Identity =
-    held === undefined || isAnothers(held, now)
+    held === undefined || isAnothers(held.boundTo, now)
       ? { agentId: randomUUID(), boundTo: now }
       : { agentId: held.agentId, boundTo: { ...held.boundTo, ...now } }
   if (JSON.stringify(identity) !== JSON.stringify(held)) {
@@ -39,7 +37,7 @@ export function ownIdentity(dataDir: string, aliases: readonly MachineAlias[]): 
  */
 export function ownAliases(dataDir: string, aliases: readonly MachineAlias[]): MachineAlias[] {
   const held = read(pathIn(dataDir))
-  if (held === undefined || isAnothers(held, bindingOf(aliases))) return []
+  if (held === undefined || isAnothers(held.boundTo, bindingOf(aliases))) return []
   const cloud = held.boundTo['cloud-instance-id']
   return [
     ...(cloud === undefined ? [] : [{ kind: 'cloud-instance-id' as const, value: cloud }]),
@@ -48,14 +46,6 @@ export function ownAliases(dataDir: string, aliases: readonly MachineAlias[]): M
 }
 
 const pathIn = (dataDir: string): string => join(dataDir, 'agent.json')
-
-function bindingOf(aliases: readonly MachineAlias[]): Record<string, string> {
-  const bound = aliases.filter(({ kind }) => BINDING.includes(kind))
-  return Object.fromEntries(bound.map(({ kind, value }) => [kind, value]))
-}
-
-const isAnothers = ({ boundTo }: Identity, now: Record<string, string>): boolean =>
-  Object.entries(boundTo).some(([kind, value]) => (now[kind] ?? value) !== value)
 
 /** Undefined when there is none, or what is there is damaged: then the machine gets a new one. */
 function read(path: string): Identity | undefined {

@@ -18,7 +18,8 @@ const maxUnpackedBytes = 1024 * 1024 * 1024
 
 interface Contents {
   source: string
-  segments: { epoch: string; firstSeq: number; bytes: number }[]
+  /** With the source of each, which on a cloned disk may be that of its origin; before there was that, of `source`. */
+  segments: { source?: string; epoch: string; firstSeq: number; bytes: number }[]
 }
 
 /** A bundle that is not loaded: it is none, was changed, or is signed by a key that is not trusted. */
@@ -42,7 +43,12 @@ export function packBundle(spool: Spool): { bytes: Buffer; events: number } {
     const waiting = spool.read(segment).events.slice(acked)
     if (waiting.length === 0) continue
     const records = Buffer.concat(waiting.map(encodeRecord))
-    segments.push({ epoch: String(segment.epoch), firstSeq: acked + 1, bytes: records.length })
+    segments.push({
+      source: spool.sourceOf(segment),
+      epoch: String(segment.epoch),
+      firstSeq: acked + 1,
+      bytes: records.length,
+    })
     parts.push(records)
     count += waiting.length
   }
@@ -66,10 +72,10 @@ export async function loadBundle(
 ): Promise<{ accepted: number; duplicates: number; refused: number }> {
   const unpacked = unpack(bundle, trusted)
   const end = unpacked.indexOf('\n')
-  const { source, segments } = JSON.parse(unpacked.subarray(0, end).toString()) as Contents
+  const { source: ofSpool, segments } = JSON.parse(unpacked.subarray(0, end).toString()) as Contents
   const total = { accepted: 0, duplicates: 0, refused: 0 }
   let at = end + 1
-  for (const { epoch, firstSeq, bytes } of segments) {
+  for (const { source = ofSpool, epoch, firstSeq, bytes } of segments) {
     const { events } = scanSegment(unpacked.subarray(at, at + bytes))
     at += bytes
     const stream = client.ingest({ source, epoch: BigInt(epoch), firstSeq, ...options })

@@ -30,7 +30,7 @@ export async function forwardLittle(
     return { kind: 'other' }
   }
   if (waiting.length === 0) return { kind: 'other' }
-  const batch = { source: spool.source, epoch: segment.epoch, events: waiting }
+  const batch = { source: spool.sourceOf(segment), epoch: segment.epoch, events: waiting }
   const outcome = await sendQuickly(batch, way, options)
   if (outcome.kind === 'settled') spool.noteAcked(segment, events.length)
   return outcome

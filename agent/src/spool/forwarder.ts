@@ -104,7 +104,7 @@ export class Forwarder {
     const unsendable: EventRefusedError[] = []
     const silence = new Silence(patienceMs)
     const stream = client.ingest({
-      source: spool.source,
+      source: spool.sourceOf(segment),
       epoch: segment.epoch,
       firstSeq: acked + 1,
       onAcked: () => silence.broken(),

@@ -176,6 +176,15 @@ export class Journal {
     renameSync(fresh, this.path(name))
   }
 
+  /** No segment that is begun from now on has a lower epoch. */
+  protected leastNextEpoch(): bigint {
+    // Whatever a power cut has left of it.
+    const noted = /^\d+/.exec(readIfThere(this.path('last-epoch'))?.toString() ?? '')
+    const last = BigInt(noted?.[0] ?? 0)
+    const newest = this.segments().at(-1)?.epoch ?? 0n
+    return (newest > last ? newest : last) + epochStep
+  }
+
   protected path(name: string): string {
     return join(this.directory, name)
   }
@@ -226,17 +235,14 @@ export class Journal {
       const size = statSync(newest.path, { throwIfNoEntry: false })?.size
       if (size !== undefined && size < segmentBytes) return newest.path
     }
-    return this.#begin(newest?.epoch ?? 0n)
+    return this.#begin()
   }
 
   /** Begins a segment whose epoch is above all before it, wherever the clock stands. */
-  #begin(newest: bigint): string {
-    // Whatever a power cut has left of it.
-    const noted = /^\d+/.exec(readIfThere(this.path('last-epoch'))?.toString() ?? '')
-    const last = BigInt(noted?.[0] ?? 0)
-    const above = (newest > last ? newest : last) + epochStep
+  #begin(): string {
+    const least = this.leastNextEpoch()
     const now = BigInt(Date.now()) * 1000n
-    const path = this.path(`${now > above ? now : above}.log`)
+    const path = this.path(`${now > least ? now : least}.log`)
     try {
       closeSync(openSync(path, 'ax', 0o600))
     } catch (error) {

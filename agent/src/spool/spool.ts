@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto'
-import { linkSync, rmSync, writeFileSync } from 'node:fs'
-import { hostname } from 'node:os'
 import type { OutgoingEvent } from '@holdfast/sdk'
 import { encodeEvent } from '@holdfast/sdk/spooled-event'
-import { readIfThere, syncDirectory } from './durable-file.ts'
-import { Journal } from './journal.ts'
+import { bindingOf, isAnothers } from '../machine-binding.ts'
+import { localMachine, type MachineAlias } from '../machine-identity.ts'
+import { unlessFull } from './durable-file.ts'
+import { Journal, type Segment } from './journal.ts'
+import { beginSource, rebindSource, spoolSources } from './spool-source.ts'
 
 /** An event that the server will never take, and why. */
 export interface RefusedRecord {
@@ -26,13 +26,44 @@ export interface DroppedRecord {
 
 /** Reports that are kept on this machine until the server has them; an event that is read twice counts once there. */
 export class Spool extends Journal {
-  /** Who reports, for as long as this directory lives. */
-  readonly source: string
-
   /** Opens or makes it. Throws what the file system throws. */
   constructor(directory: string) {
     super(directory)
-    this.source = this.#readSource() ?? this.#makeSource()
+    this.bindTo(localMachine().aliases)
+  }
+
+  /** Who reports, for as long as this directory lives on one machine. */
+  get source(): string {
+    return spoolSources(this.directory)[0]!.name
+  }
+
+  /** Who reported what is in a segment. */
+  sourceOf({ epoch }: Pick<Segment, 'epoch'>): string {
+    return spoolSources(this.directory).find(({ firstEpoch }) => firstEpoch <= epoch)!.name
+  }
+
+  /**
+   * Binds the source to what its machine is known by. When it was bound to another machine this is the copy of a disk:
+   * what it holds stays under the source and the numbers of its origin, which may send the same, and a source begins
+   * whose numbers nobody else gives.
+   */
+  bindTo(aliases: readonly MachineAlias[]): void {
+    const now = bindingOf(aliases)
+    const [newest] = spoolSources(this.directory)
+    if (newest === undefined) {
+      beginSource(this.directory, { generation: 1, firstEpoch: 0n, boundTo: now })
+    } else if (isAnothers(newest.boundTo, now)) {
+      for (const segment of this.segments()) this.seal(segment)
+      const { generation } = newest
+      beginSource(this.directory, {
+        generation: generation + 1,
+        firstEpoch: this.leastNextEpoch(),
+        boundTo: now,
+      })
+    } else if (Object.keys(now).some((kind) => newest.boundTo[kind] === undefined)) {
+      const boundTo = { ...newest.boundTo, ...now }
+      unlessFull(() => rebindSource(this.directory, { ...newest, boundTo }))
+    }
   }
 
   /** Keeps an event: it is on disk when this returns. Gives its id. Throws when the disk does not take it. */
@@ -63,28 +94,5 @@ export class Spool extends Journal {
 
   dropped(): DroppedRecord[] {
     return this.lines('dropped.ndjson')
-  }
-
-  #readSource(): string | undefined {
-    return readIfThere(this.path('source'))?.toString().trim() || undefined
-  }
-
-  /** Of several processes that make it at once, one wins. */
-  #makeSource(): string {
-    const host =
-      hostname()
-        .replace(/[^\x21-\x7e]/g, '-')
-        .slice(0, 128) || 'localhost'
-    const mine = this.path(`source.${process.pid}`)
-    writeFileSync(mine, `spool/${host}/${randomUUID().slice(0, 8)}\n`, { flush: true, mode: 0o600 })
-    try {
-      linkSync(mine, this.path('source'))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    } finally {
-      rmSync(mine, { force: true })
-    }
-    syncDirectory(this.directory)
-    return this.#readSource()!
   }
 }
