@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import type { ServiceError } from '@grpc/grpc-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Lock_State } from '../../proto/gen/holdfast/v1/lock.ts'
@@ -42,6 +43,19 @@ test.each([
     reason: 'INVALID_REQUEST',
     message: expect.stringContaining(text),
   })
+})
+
+test('a call without a number ends its session: an answer to it would look like news that was told unasked', async () => {
+  const stream = server.locks.session()
+  const told: unknown[] = []
+  stream.on('data', (message) => told.push(message))
+  stream.write({
+    calls: [1n, 0n].map((callId) => ({ callId, call: { $case: 'keepAlive', value: { beats: [] } } })),
+  })
+  const [error] = (await once(stream, 'error')) as [ServiceError]
+  expect(errorInfoOf(error).reason).toBe('INVALID_REQUEST')
+  expect(error.details).toContain('calls[1].call_id: must not be 0')
+  expect(told).toEqual([])
 })
 
 test('an invalid `when` is refused as the hold is placed, with the position of the fault', async () => {

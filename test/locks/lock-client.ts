@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import type { ServiceError } from '@grpc/grpc-js'
 import { ErrorInfo } from '../../proto/gen/google/rpc/error_details.ts'
 import { Status } from '../../proto/gen/google/rpc/status.ts'
@@ -155,6 +156,12 @@ export class LockClient implements Disposable {
   /** Cuts the stream; the lease stays. */
   cut(): void {
     this.#stream.cancel()
+  }
+
+  /** Ends the stream from this side, and waits for its other end. */
+  async finish(): Promise<void> {
+    this.#stream.end()
+    await once(this.#stream, 'end')
   }
 
   /** A new stream in place of one that was cut, at the same server or another. */

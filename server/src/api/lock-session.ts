@@ -1,15 +1,13 @@
 import type { Status } from '../../../proto/gen/google/rpc/status.ts'
 import { type Lock, Lock_State } from '../../../proto/gen/holdfast/v1/lock.ts'
-import {
-  type AcquireLockRequest,
-  type ReleaseLockRequest,
-  type SessionAnswer,
-  type SessionCall,
-  type SessionRequest,
-  SessionResponse,
+import type {
+  AcquireLockRequest,
+  ReleaseLockRequest,
+  SessionAnswer,
+  SessionCall,
+  SessionRequest,
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import { ChurningMap } from '../../../runtime/churning-map.ts'
-import { encode } from '../../../runtime/encode.ts'
 import { HoldfastError, invalidRequest, refuseViolations } from '../domain/error.ts'
 import type { Standing } from '../domain/locks/acquire-lock.ts'
 import { AcquireLock } from '../domain/locks/acquire-lock.ts'
@@ -24,7 +22,7 @@ import { acquisition, issuedNameViolation, leaseKey, leaseViolation } from './lo
 import type { LockWaits } from './lock-waits.ts'
 import { SessionAnswers } from './session-answers.ts'
 
-/** Calls of one message, and calls without an answer yet. */
+/** Calls of one message, calls without an answer yet, and answers that are not sent yet. */
 const MAX_CALLS = 1000
 
 type Answer = NonNullable<SessionAnswer['answer']>
@@ -45,7 +43,9 @@ export class LockSession {
   readonly #parts: SessionParts
   readonly #context: CallContext
   readonly #answers = new SessionAnswers()
+  readonly #ended = new AbortController()
   #wake: (() => void) | undefined
+  #readOn: (() => void) | undefined
   /** Calls without an answer, and of these the ones that wait for a lock. */
   #open = 0
   #waiting = 0
@@ -66,8 +66,10 @@ export class LockSession {
     const reading = this.#read(requests)
     try {
       for (;;) {
-        if (!this.#answers.isEmpty) {
-          yield new Encoded(encode(SessionResponse, { answers: this.#answers.take() }))
+        if (this.#answers.size > 0) {
+          const message = this.#answers.take()
+          if (this.#answers.size < MAX_CALLS) this.#readOn?.()
+          yield new Encoded(message)
         } else if (this.#over && this.#open === this.#waiting) {
           break
         } else {
@@ -78,6 +80,9 @@ export class LockSession {
       }
       if (this.#failure !== undefined) throw this.#failure
     } finally {
+      this.#over = true
+      this.#readOn?.()
+      this.#ended.abort(new HoldfastError('CANCELLED', 'the session ended'))
       for (const stop of this.#followed.values()) stop()
       await reading
     }
@@ -91,7 +96,17 @@ export class LockSession {
             { field: 'calls', description: `must be at most ${MAX_CALLS}; got ${calls.length}` },
           ])
         }
+        const unnumbered = calls.findIndex(({ callId }) => callId === 0n)
+        if (unnumbered >= 0) {
+          throw invalidRequest([{ field: `calls[${unnumbered}].call_id`, description: 'must not be 0' }])
+        }
         for (const call of calls) this.#take(call)
+        // A client that does not read is not heard either.
+        while (this.#answers.size >= MAX_CALLS && !this.#over) {
+          await new Promise<void>((resolve) => {
+            this.#readOn = resolve
+          })
+        }
       }
     } catch (error) {
       this.#failure = error
@@ -157,7 +172,7 @@ export class LockSession {
 
   #acquire(callId: bigint, request: AcquireLockRequest): void {
     const { ledger, waits, mayOverride } = this.#parts
-    const { principal, signal } = this.#context
+    const { principal } = this.#context
     const lease = request.validateOnly ? undefined : this.#leaseOf(request.lease, request.leaseSecret)
     const wanted = acquisition(request, { lease, principal, mayOverride: mayOverride(principal) })
     const granted = (lock: Lock | undefined): void => {
@@ -178,7 +193,7 @@ export class LockSession {
         if (standing.lock.state === Lock_State.WAITING) onQueued(standing)
         this.#waiting++
         waits
-          .granted({ wanted, standing, onQueued }, signal)
+          .granted({ wanted, standing, onQueued }, this.#ended.signal)
           .then(granted, (error: unknown) => this.#fail(callId, error))
           .finally(() => this.#waiting--)
       },

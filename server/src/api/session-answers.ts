@@ -1,39 +1,61 @@
-import type { SessionAnswer } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-
-/**
- * The most blockers of one message, whose texts are up to 5 KB: clients take 4 MiB, and a thousand requests that wait
- * for one scope, each with all that is in its way, are 12.
- */
-const MAX_BLOCKERS = 500
+import { type SessionAnswer, SessionResponse } from '../../../proto/gen/holdfast/v1/lock_service.ts'
+import { ChurningMap } from '../../../runtime/churning-map.ts'
+import { encode } from '../../../runtime/encode.ts'
+import type { FlatWriter } from '../../../runtime/flat-writer.ts'
+import { MESSAGE_BYTES } from '../ledger/message-parts.ts'
 
 /** The answers of a session that are not sent yet. All that are ready at once are one message. */
 export class SessionAnswers {
   #waiting: SessionAnswer[] = []
+  /** Those that newer ones replace. */
+  readonly #news = new ChurningMap<bigint | string, SessionAnswer>()
 
-  get isEmpty(): boolean {
-    return this.#waiting.length === 0
+  get size(): number {
+    return this.#waiting.length
   }
 
+  /** Adds an answer, in the place of what it outdates: how a call or a lock stood before. */
   push(answer: SessionAnswer): void {
+    const subject = subjectOf(answer)
+    if (subject !== undefined) {
+      const older = this.#news.get(subject)
+      if (older !== undefined) {
+        older.answer = answer.answer
+        return
+      }
+      this.#news.set(subject, answer)
+    }
     this.#waiting.push(answer)
   }
 
-  /** Those of the next message: all there are, as far as every client takes it. */
-  take(): SessionAnswer[] {
+  /** The next message: all there are, as far as they fit; one that fits nowhere goes alone. */
+  take(): Buffer {
     const waiting = this.#waiting
-    let blockers = 0
-    for (const [at, answer] of waiting.entries()) {
-      blockers += blockersOf(answer)
-      if (blockers <= MAX_BLOCKERS) continue
-      this.#waiting = waiting.slice(at)
-      return waiting.slice(0, at)
+    let taken = 0
+    const first = {
+      encode(answers: readonly SessionAnswer[], writer: FlatWriter): void {
+        for (const answer of answers) {
+          const { length } = writer
+          SessionResponse.encode({ answers: [answer] }, writer)
+          if (writer.length > MESSAGE_BYTES && taken > 0) {
+            writer.truncate(length)
+            return
+          }
+          taken++
+        }
+      },
     }
-    this.#waiting = []
-    return waiting
+    const bytes = encode(first, waiting)
+    this.#waiting = waiting.slice(taken)
+    if (this.#news.size > 0) {
+      for (const answer of waiting.slice(0, taken)) this.#news.delete(subjectOf(answer) ?? '')
+    }
+    return bytes
   }
 }
 
-function blockersOf({ answer }: SessionAnswer): number {
-  if (answer?.$case !== 'acquireLock' || answer.value.answer?.$case !== 'queued') return 0
-  return answer.value.answer.value.blockers.length
+/** What an answer tells the newest of: the place in the queue of a call, or how a lock stands. */
+function subjectOf({ callId, answer }: SessionAnswer): bigint | string | undefined {
+  if (answer?.$case === 'acquireLock') return callId
+  return answer?.$case === 'lockChanged' ? answer.value.name : undefined
 }

@@ -1,5 +1,5 @@
 /** Clients take messages of 4 MiB unless told otherwise, and memory for each stream is a message or two. */
-const MESSAGE_BYTES = 1 << 20
+export const MESSAGE_BYTES = 1 << 20
 
 /**
  * Encodes `items` into as few messages as hold them, in order: none is above 1 MiB unless it holds a single

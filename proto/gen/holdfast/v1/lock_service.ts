@@ -36,7 +36,7 @@ export interface SessionRequest {
  * empty, which spares the server a hash; with `lease` empty too, it is under the one that was opened last.
  */
 export interface SessionCall {
-  /** The client's number for the call, not 0: its answers carry it. */
+  /** The client's number for the call, not 0: its answers carry it. 0 ends the stream with INVALID_ARGUMENT. */
   callId: bigint;
   /** The call. */
   call:
@@ -62,8 +62,9 @@ export interface SessionCall {
 }
 
 /**
- * Answers, in no particular order. Those that are ready at once come in one message, or in several of which none is
- * beyond the 4 MiB that gRPC clients take unless told otherwise.
+ * Answers, in no particular order. Those that are ready at once come in one message, or in several. None is beyond 1 MiB
+ * unless a single answer is: gRPC clients take 4 MiB unless told otherwise. To a client that reads late, of the places of
+ * a call and of the changes of a lock only the newest is told.
  */
 export interface SessionResponse {
   /** At least one. */
@@ -139,7 +140,10 @@ export interface CreateLeaseResponse {
   lease:
     | Lease
     | undefined;
-  /** Its locks that are held or wait, when it was open already. */
+  /**
+   * Its locks that are held or wait, when it was open already. Some thousand are beyond the 4 MiB that gRPC clients take
+   * unless told otherwise.
+   */
   locks: Lock[];
   /** The epoch of the ledger. */
   ledgerEpoch: bigint;
@@ -3857,7 +3861,8 @@ export const LockServiceDefinition = {
      * tells unasked when a lock of the session's leases ends or is asked for. The end of the stream ends no
      * lease: that is what TTLs are for; open another one within it and go on.
      *
-     * At most 1,000 calls may be unanswered; further ones are refused with RESOURCE_EXHAUSTED (QUOTA_EXCEEDED).
+     * At most 1,000 calls may be unanswered; further ones are refused with RESOURCE_EXHAUSTED (QUOTA_EXCEEDED). While
+     * 1,000 answers wait for a client to read them, no more of it is read.
      */
     session: {
       name: "Session",
@@ -3998,7 +4003,8 @@ export const LockServiceService = {
    * tells unasked when a lock of the session's leases ends or is asked for. The end of the stream ends no
    * lease: that is what TTLs are for; open another one within it and go on.
    *
-   * At most 1,000 calls may be unanswered; further ones are refused with RESOURCE_EXHAUSTED (QUOTA_EXCEEDED).
+   * At most 1,000 calls may be unanswered; further ones are refused with RESOURCE_EXHAUSTED (QUOTA_EXCEEDED). While
+   * 1,000 answers wait for a client to read them, no more of it is read.
    */
   session: {
     path: "/holdfast.v1.LockService/Session" as const,
@@ -4141,7 +4147,8 @@ export interface LockServiceServer extends UntypedServiceImplementation {
    * tells unasked when a lock of the session's leases ends or is asked for. The end of the stream ends no
    * lease: that is what TTLs are for; open another one within it and go on.
    *
-   * At most 1,000 calls may be unanswered; further ones are refused with RESOURCE_EXHAUSTED (QUOTA_EXCEEDED).
+   * At most 1,000 calls may be unanswered; further ones are refused with RESOURCE_EXHAUSTED (QUOTA_EXCEEDED). While
+   * 1,000 answers wait for a client to read them, no more of it is read.
    */
   session: handleBidiStreamingCall<SessionRequest, SessionResponse>;
   /** Opens a lease, or comes back to it: the same id and secret again are the same lease, which is beaten. */
@@ -4192,7 +4199,8 @@ export interface LockServiceClient extends Client {
    * tells unasked when a lock of the session's leases ends or is asked for. The end of the stream ends no
    * lease: that is what TTLs are for; open another one within it and go on.
    *
-   * At most 1,000 calls may be unanswered; further ones are refused with RESOURCE_EXHAUSTED (QUOTA_EXCEEDED).
+   * At most 1,000 calls may be unanswered; further ones are refused with RESOURCE_EXHAUSTED (QUOTA_EXCEEDED). While
+   * 1,000 answers wait for a client to read them, no more of it is read.
    */
   session(): ClientDuplexStream<SessionRequest, SessionResponse>;
   session(options: Partial<CallOptions>): ClientDuplexStream<SessionRequest, SessionResponse>;
