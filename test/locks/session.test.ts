@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Lock_EndCause, Lock_State } from '../../proto/gen/holdfast/v1/lock.ts'
+import type { AcquireLockResponse_Queued } from '../../proto/gen/holdfast/v1/lock_service.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
 import { lockCallsOf } from './calls.ts'
@@ -79,6 +80,28 @@ test('who comes second waits, is told who holds it and why, and is granted by th
   const granted = await waiting
   expect(granted.fencingToken).toBeGreaterThan(held.fencingToken)
   await second.release(granted)
+})
+
+test('who moves up in the line is told, also when somebody else begins to wait at that moment', async () => {
+  using client = await LockClient.open(server.locks)
+  const scope = fresh()
+  await client.acquire(scope)
+  const places: number[][] = [[], [], []]
+  let first = ''
+  const wait = async (nth: number): Promise<void> => {
+    const onQueued = ({ lock, place }: AcquireLockResponse_Queued) => {
+      places[nth]!.push(place)
+      if (nth === 0) first = lock
+    }
+    client.acquire(scope, { waitMs: 20_000, onQueued }).catch(() => {})
+    await until('a place in the line', () => places[nth]!.length > 0)
+  }
+  await wait(0)
+  await wait(1)
+  await client.release({ name: first, fencingToken: 0n })
+  await wait(2)
+  await until('the second to be told that it is next', () => places[1]!.includes(1), 5_000)
+  expect(places[2]).toEqual([2])
 })
 
 test('wait 0 tries once, and says who is in the way', async () => {

@@ -85,10 +85,11 @@ export class LockWaits {
   }
 
   #add(name: string, wait: Wait): void {
+    // Those who wait already may not know of what has changed since they were told.
+    if (this.#waits.size === 0) this.#version = this.#ledger.lockSignals.version
     const waits = this.#waits.get(name)
     if (waits === undefined) this.#waits.set(name, new Set([wait]))
     else waits.add(wait)
-    this.#version = this.#ledger.lockSignals.version
     this.#schedule()
   }
 
