@@ -4,13 +4,18 @@ import { HoldfastError } from '../domain/error.ts'
  * may be promoted, and that the same call may pass later. */
 const PASSING = /^(08|53|57P|40001$|40P01$|55P03$|25P03$|25006$)/
 const SYSTEM = new Set([
+  'EAI_AGAIN',
+  'ECONNABORTED',
   'ECONNREFUSED',
   'ECONNRESET',
+  'EHOSTDOWN',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENOENT',
+  'ENOTFOUND',
   'EPIPE',
   'ETIMEDOUT',
-  'ENOENT',
-  'EHOSTUNREACH',
-  'ENOTFOUND',
 ])
 /** What the driver says itself has a text only; 'timeout expired' is that of a connection outside of a pool. */
 const DRIVER =
