@@ -106,7 +106,7 @@ test('a client that reads nothing does not hold up the end', async () => {
   await until(() => at.server.openCalls === 0, 'the handler to end')
 })
 
-test('health answers for the server and each service, and a watch of it ends in the drain', async () => {
+test('health answers for the server and each service; a drain is told to who watches it, and ends the watch', async () => {
   await using at = await serve({})
   const health = new HealthClient(at.address, ChannelCredentials.createInsecure())
   for (const service of ['', 'holdfast.v1.StateService', 'grpc.reflection.v1.ServerReflection']) {
@@ -122,6 +122,8 @@ test('health answers for the server and each service, and a watch of it ends in 
   expect((await once(call, 'data'))[0]).toEqual({ status: Serving.SERVING })
   const collected = collect(call)
   await at.server.drain(graceMs)
-  expect((await collected).error?.code).toBe(Code.UNAVAILABLE)
+  const { messages, error } = await collected
+  expect(messages).toEqual([{ status: Serving.NOT_SERVING }])
+  expect(error?.code).toBe(Code.UNAVAILABLE)
   health.close()
 })

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
 import type { Logger } from 'pino'
 import { HealthService } from '../../../proto/gen/grpc/health/v1/health.ts'
@@ -97,6 +97,8 @@ export class GrpcServer {
   async #drain(graceMs: number): Promise<void> {
     const { log } = this.#options
     this.#health.setServing(false)
+    // Who watches the health is told before its stream ends as all do.
+    await nextTurn()
     const disconnected = new Promise<void>((resolve) => {
       this.#server.tryShutdown(() => resolve())
     })
