@@ -34,7 +34,7 @@ export function recordAmendment(state: WorkingSet, record: AmendmentRecord): voi
     payload: { $case: 'resourceAmended', value: { resource, method, reason } },
   }
   const environment = scope?.environment
-  state.events.push({
+  state.putEvent({
     occurredAt: state.now,
     sourceId: state.source(API_SOURCE).id,
     id: event.id,

@@ -10,7 +10,7 @@ import { Effect, type FoldOutcome } from './fold/outcome.ts'
 import { encodeEvent, type IncomingEvent } from './incoming-event.ts'
 import { earlier, instantFromTimestamp } from './instant.ts'
 import type { LoadKeys } from './load-keys.ts'
-import type { SourceRow } from './rows.ts'
+import type { EventRecord, SourceRow } from './rows.ts'
 import { admit, covers, emptySequence, type Gap, type Sequence } from './sequence.ts'
 import type { WorkingSet } from './working-set.ts'
 
@@ -194,9 +194,9 @@ const cutId = (id: string): string =>
 function store(
   state: WorkingSet,
   { effect, machine, service, environment, targets }: FoldOutcome,
-  event: Omit<WorkingSet['events'][number], 'effect' | 'machineId' | 'serviceId' | 'environment' | 'targets'>,
+  event: Omit<EventRecord, 'effect' | 'machineId' | 'serviceId' | 'environment' | 'targets'>,
 ): void {
-  state.events.push({
+  state.putEvent({
     ...event,
     effect: effect === Effect.NONE && event.revision !== null ? Effect.CHANGED : effect,
     machineId: machine?.id ?? null,

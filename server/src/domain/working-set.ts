@@ -30,7 +30,6 @@ export class WorkingSet {
   /** Identities of stored events that commands of this batch bring again, as `source\nid`. */
   readonly storedEvents = new Set<string>()
   readonly changes: ChangeRecord[] = []
-  readonly events: EventRecord[] = []
   readonly dirty = new Set<Row<KindName>>()
   readonly observed = new Set<Row<ObservedKind>>()
   /** The targets of runs that are loaded or made, by run and machine. */
@@ -59,6 +58,7 @@ export class WorkingSet {
   /** What takes back changes, in the order in which they were made: the current command's, or with `revocable` all. */
   readonly #undo: (() => void)[] = []
   #undoFrom = 0
+  readonly #events: EventRecord[] = []
   readonly #machineByAlias = new Map<string, string>()
 
   constructor(
@@ -81,6 +81,11 @@ export class WorkingSet {
   /** The last revision, this batch's changes included. */
   get head(): bigint {
     return this.#head
+  }
+
+  /** What is to be stored: see `putEvent`. */
+  get events(): readonly EventRecord[] {
+    return this.#events
   }
 
   get nextId(): bigint {
@@ -126,8 +131,8 @@ export class WorkingSet {
 
   /** Adds an event that is to be stored. */
   putEvent(event: EventRecord): void {
-    this.events.push(event)
-    this.#undo.push(() => this.events.pop())
+    this.#events.push(event)
+    this.#undo.push(() => this.#events.pop())
   }
 
   /** The source of this name; made if it is new. */

@@ -115,7 +115,7 @@ function saveSources(sources: SourceRow[], now: Instant): Part[] {
   ]
 }
 
-function byPartition(events: EventRecord[]): Map<string, EventRecord[]> {
+function byPartition(events: readonly EventRecord[]): Map<string, EventRecord[]> {
   return Map.groupBy(events, (event) => partitionOf(monthOf(event.occurredAt)))
 }
 
