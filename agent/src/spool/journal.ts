@@ -242,7 +242,9 @@ export class Journal {
   #begin(): string {
     const least = this.leastNextEpoch()
     const now = BigInt(Date.now()) * 1000n
-    const path = this.path(`${now > least ? now : least}.log`)
+    // Of two that begin one in the same millisecond the slower would else make the faster's again, when that is sealed.
+    const own = BigInt(Math.floor(Math.random() * Number(epochStep)))
+    const path = this.path(`${(now > least ? now : least) + own}.log`)
     try {
       closeSync(openSync(path, 'ax', 0o600))
     } catch (error) {
