@@ -45,7 +45,7 @@ class ScriptedSessions {
     this.#answerTo = answerTo
   }
 
-  readonly session = (stream: Stream): void => {
+  readonly session = (stream: Stream, ends = true): void => {
     const number = this.streams.push(stream)
     stream.on('data', (request: SessionRequest) => {
       this.messages.push(request)
@@ -59,7 +59,7 @@ class ScriptedSessions {
       }
       if (answers.length > 0) stream.write({ answers })
     })
-    stream.on('end', () => stream.end())
+    if (ends) stream.on('end', () => stream.end())
   }
 
   readonly keepAlive = (
@@ -95,7 +95,7 @@ class ScriptedSessions {
 async function connected(answerTo: Script = () => undefined, options: ConnectOptions = {}) {
   const sessions = new ScriptedSessions(answerTo)
   const peer = await startPeer({
-    session: sessions.session,
+    session: (stream) => sessions.session(stream),
     keepAlive: (stream) => sessions.keepAlive(stream),
   })
   const holdfast = Holdfast.lazy({ address: peer.address, timeoutMs: 5000, ...options })
@@ -244,7 +244,7 @@ test('L11 heartbeats take the token that the client has, also to another stream,
   const sessions = new ScriptedSessions(() => undefined)
   const authorizations: unknown[] = []
   const peer = await startPeer({
-    session: sessions.session,
+    session: (stream) => sessions.session(stream),
     keepAlive: (stream) => {
       const stand = authorizations.push(stream.metadata.get('authorization')[0])
       // The first one stays silent, and is left for another socket.
@@ -266,7 +266,7 @@ test('L11 a lock after an idle while is beaten, though the network dropped the l
   const sessions = new ScriptedSessions(() => undefined)
   let streams = 0
   const peer = await startPeer({
-    session: sessions.session,
+    session: (stream) => sessions.session(stream),
     // The first one hears nothing of its end, and says nothing of its own.
     keepAlive: (stream) => sessions.keepAlive(stream, ++streams > 1),
   })
@@ -279,6 +279,25 @@ test('L11 a lock after an idle while is beaten, though the network dropped the l
   await holdfast.acquireLock('test/idle')
   const { leaseId } = of(sessions, 'createLease')[1]!.call.value
   await until(() => sessions.beats.includes(`leases/${leaseId}`), 'a beat of the next lease')
+})
+
+test('a lock after an idle while is granted at once, though the network dropped the last session', async () => {
+  let rested = false
+  const sessions = new ScriptedSessions(() => undefined)
+  const peer = await startPeer({
+    // The first one hears nothing of its end, and says nothing of its own.
+    session: (stream) => {
+      for (const end of ['end', 'cancelled']) stream.once(end, () => (rested = true))
+      sessions.session(stream, sessions.streams.length > 0)
+    },
+    keepAlive: (stream) => sessions.keepAlive(stream),
+  })
+  const holdfast = Holdfast.lazy({ address: peer.address })
+  onTestFinished(() => holdfast.close())
+  await (await holdfast.acquireLock('test/idle')).release()
+  await until(() => rested, 'the session to go to rest')
+  await holdfast.acquireLock('test/idle', { timeoutMs: 2000 })
+  expect(sessions.streams.length).toBe(2)
 })
 
 test('a TTL that is no length of time is refused by name, every time, and costs other locks nothing', async () => {

@@ -108,8 +108,8 @@ export class Session {
   /** Ends the stream when nothing is said or heard through it. The next call opens another. */
   rest(): void {
     if (this.#queue.size > 0 || this.#leases.size > 0) return
-    this.#call?.finish()
-    this.#call = undefined
+    // Not half-closed: of a network that drops packets its end would not come, and the next call wait for it.
+    this.#call?.cancel()
   }
 
   /** Sends what is queued, gives up what is unanswered, and ends the stream. Final. */
