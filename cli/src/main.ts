@@ -1,5 +1,6 @@
 import module from 'node:module'
 import { join } from 'node:path'
+import { leave } from './leave.ts'
 
 // Beside the bundle, not in the shared temporary directory, where another user could put code into it. A
 // directory that cannot be written to costs the cache and nothing else. Node 20 has no such cache.
@@ -12,4 +13,4 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 const argv = process.argv.slice(2)
 const { run } = await import('./run.ts')
 // At once: what a hung probe has left behind must not keep a script waiting.
-process.exit(await run(argv, process))
+leave(await run(argv, process))

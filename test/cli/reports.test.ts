@@ -1,5 +1,8 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { constants } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { buildOnce, holdfast, program, startProgram } from './holdfast.ts'
@@ -53,6 +56,28 @@ describe('a start script', () => {
       expect(tookMs).toBeGreaterThan(990)
       expect(tookMs).toBeLessThan(2_500)
     })
+  })
+})
+
+describe('when the nameserver never answers', () => {
+  const inNamespace = ['-rnm', process.execPath, join(import.meta.dirname, 'with-silent-nameserver.ts')]
+
+  test('a start script goes on after a quarter of a second, with its pipes as they were', async (context) => {
+    const { error, status } = spawnSync('unshare', [...inNamespace, 'true'])
+    if (error !== undefined || status !== 0) {
+      process.stderr.write('SKIPPED: no network namespace can be made here: unshare -rnm and ip are needed\n')
+      context.skip()
+    }
+    const script = '"$0" started offline-tasks; echo "code $?"; grep flags /proc/self/fdinfo/1'
+    const { out, err, tookMs } = await startProgram(
+      'unshare',
+      [...inNamespace, '/bin/sh', '-c', script, program],
+      { HOLDFAST_ADDRESS: 'holdfast.example:7420' },
+    ).ended
+    expect(err).toContain('not sent yet: no answer from holdfast.example:7420 in time')
+    const [, flags = ''] = /^code 0\nflags:\s+([0-7]+)\n$/.exec(out) ?? []
+    expect(Number.parseInt(flags, 8) & constants.O_NONBLOCK).toBe(0)
+    expect(tookMs).toBeLessThan(3_000)
   })
 })
 
