@@ -1,7 +1,7 @@
 import type { Holdfast } from './holdfast.ts'
 import type { AcquireOptions } from './locks/acquire-options.ts'
 import type { AcquiredLock } from './locks/acquired-lock.ts'
-import type { ScopeInput } from './locks/scope.ts'
+import { deployScopes } from './locks/deploy-scopes.ts'
 import type { Run, StartRunOptions } from './run.ts'
 
 /** What {@link Holdfast.deploy} takes. */
@@ -19,8 +19,6 @@ export interface DeployOptions
   holdOnFailure?: boolean | undefined
 }
 
-/** How many scopes one lock has at the most. */
-const maxScopes = 64
 const running = 1
 
 type Client = Pick<Holdfast, 'acquireLock' | 'startRun' | 'placeHold'>
@@ -29,7 +27,11 @@ type Work<T> = (run: Run, signal: AbortSignal, lock: AcquiredLock) => T | Promis
 /** See {@link Holdfast.deploy}. */
 export async function deploy<T>(holdfast: Client, options: DeployOptions, work: Work<T>): Promise<T> {
   const { version, reason = `deploy ${version}` } = options
-  const lock = await holdfast.acquireLock(scopesOf(options), { ...options, reason, attributes: { version } })
+  const lock = await holdfast.acquireLock(deployScopes(options), {
+    ...options,
+    reason,
+    attributes: { version },
+  })
   try {
     const { signal: cancelled, timeoutMs, waitMs: _, ...about } = options
     const run = await holdfast.startRun({ ...about, kind: 'deploy', lock, timeoutMs })
@@ -80,12 +82,6 @@ async function holdUp(holdfast: Client, options: DeployOptions, error: unknown):
       `${textOf(error)}; and no hold could be put up: ${textOf(failure)}`,
     )
   }
-}
-
-function scopesOf({ service, environment = 'production', machines = [] }: DeployOptions): ScopeInput[] {
-  const names = [...new Set(machines)]
-  if (names.length === 0 || names.length > maxScopes) return [{ environment, service }]
-  return names.map((machine) => ({ environment, service, machine }))
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -5,6 +5,7 @@ import { availableParallelism, hostname } from 'node:os'
 import { machineIdFromHostname } from '@holdfast/agent/machine-identity'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { canRunAsNobody, nobody } from '../agent/observe-elsewhere.ts'
+import { admin } from '../harness/database.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
@@ -213,4 +214,26 @@ describe('listings', () => {
     const ran = await startProgram('/bin/sh', ['-c', script, program], env).ended
     expect(ran).toMatchObject({ code: 0, err: '' })
   })
+})
+
+test('the timeline as of the oldest, the last and the next revision', async () => {
+  await using own = await testServer()
+  const there = { HOLDFAST_ADDRESS: own.address }
+  for (const service of ['one', 'two', 'three']) {
+    await printed(['deployed', service, '--version', '1', '--machine', 'web-0'], there)
+  }
+  await admin('update ledger set compacted = 1', own.url)
+  const at = (revision: number) => holdfast(['timeline', '--as-of', String(revision)], there)
+  expect((await at(1)).out).toMatch(/^TIME.*\n.*one 1 deployed.*\n$/)
+  expect((await at(2)).out).toMatch(/^TIME.*\n.*two 1 deployed.*\n.*one 1 deployed.*\n$/)
+  expect((await at(3)).out).toMatch(/three 1 deployed/)
+  for (const ahead of [4, 40]) {
+    const { code, err } = await at(ahead)
+    expect(code).toBe(1)
+    expect(err).toMatch(new RegExp(`revision ${ahead} .*3`))
+  }
+  await admin('update ledger set compacted = 2', own.url)
+  const old = await at(1)
+  expect(old.code).toBe(1)
+  expect(old.err).toMatch(/revision 1 .*2/)
 })

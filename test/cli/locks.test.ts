@@ -190,6 +190,14 @@ describe('holdfast hold', () => {
     expect(await printed(['holds', '--all'], env)).toMatch(/condition by/)
   })
 
+  test('can-deploy to more machines than one lock has scopes asks as deploy would lock', async () => {
+    const fleet = Array.from({ length: 65 }, (_, index) => `web-${index}`).join(',')
+    expect(await run('can-deploy airship --to', fleet)).toMatchObject({ code: 0 })
+    await printed(['hold', 'production/airship/web-64', '--reason', 'being rebuilt'], env)
+    expect(await run('can-deploy airship --to', fleet)).toMatchObject({ code: 10 })
+    await printed(['lift', 'production/airship/web-64'], env)
+  })
+
   test('a required condition: unmet, met and revoked', async () => {
     const asked = 'can-deploy glider --requires tests:glider'
     expect(await run(asked)).toMatchObject({ code: 10, out: expect.stringContaining('is not true') })

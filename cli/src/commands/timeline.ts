@@ -25,10 +25,7 @@ export async function timeline(context: CommandContext, flags: TimelineFlags): P
       filter: flags.filter,
       start: await resolveTime(holdfast, flags.since, '--since'),
       end: await resolveTime(holdfast, flags.until, '--until'),
-      asOf:
-        last === undefined
-          ? await resolveTime(holdfast, asOf, '--as-of')
-          : await commitTimeOf(holdfast, last),
+      asOf: last === undefined ? await resolveTime(holdfast, asOf, '--as-of') : await endOf(holdfast, last),
       pageSize: pageSizeFor(flags.limit),
     })
     .pages()
@@ -59,19 +56,23 @@ function whoSays({ source, author }: TimelineEntry): string {
 }
 
 /**
- * When a revision was committed, rounded up to the millisecond: the timeline is read by time, and times of
- * this program end there.
+ * Until when a revision was the last one: when the next was committed, rounded up to the millisecond, since the timeline
+ * is read by time, and times of this program end there. Undefined while it is the last one.
  */
-async function commitTimeOf(holdfast: Holdfast, wanted: bigint): Promise<Date> {
-  const { ledgerEpoch } = await holdfast.getServerInfo()
-  const resume = { ledgerEpoch, revision: revision(wanted - 1n), snapshotCursor: '' }
+async function endOf(holdfast: Holdfast, wanted: bigint): Promise<Date | undefined> {
+  const { ledgerEpoch, headRevision } = await holdfast.getServerInfo()
+  if (wanted === headRevision) return undefined
+  // Refused, with the reason, when the revision is too old or is not there yet.
+  const resume = { ledgerEpoch, revision: revision(wanted), snapshotCursor: '' }
   for await (const step of holdfast.watchState({ resume })) {
     if (step.type === 'change') return new Date(step.commitTime.getTime() + 1)
+    // It came after the question for the last one.
+    if (step.type === 'progress') return undefined
   }
   throw new Error('the watch ended')
 }
 
-/** Leaves out what other revisions made within the last millisecond. */
+/** Leaves out what later revisions made before that. */
 async function* upTo(
   last: bigint,
   pages: AsyncIterable<Page<TimelineEntry>>,

@@ -1,10 +1,10 @@
 import { LockServiceDefinition } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import type { CallOptions } from '../connect-options.ts'
 import type { Connection } from '../connection.ts'
-import { idOf } from '../machine-ref.ts'
 import { rpc } from '../rpc.ts'
 import { acquireRequest } from './acquire-options.ts'
 import { type Blocker, blockerOf } from './blocker.ts'
+import { deployScopes } from './deploy-scopes.ts'
 import { BlockedError, LockHeldError } from './lock-errors.ts'
 import { errorOfLockStatus } from './lock-status.ts'
 
@@ -13,7 +13,7 @@ export interface CanDeployOptions extends CallOptions {
   service: string
   /** @defaultValue `production` */
   environment?: string | undefined
-  /** On which machines: up to 64. @defaultValue all */
+  /** On which machines; beyond 64 it is asked of the service in its environment, as a deploy locks it. @defaultValue all */
   machines?: readonly string[] | undefined
   /** Which version, for the `when` of holds. */
   version?: string | undefined
@@ -35,13 +35,9 @@ const { methods } = LockServiceDefinition
 const validateRpc = rpc(LockServiceDefinition, methods.acquireLock, errorOfLockStatus)
 
 export async function canDeploy(connection: Connection, options: CanDeployOptions): Promise<CanDeploy> {
-  const { service: name, environment = 'production', machines, version, requires } = options
-  const service = idOf('services', name)
-  const scopes = machines
-    ? machines.map((machine) => ({ environment, service, machine: idOf('machines', machine) }))
-    : { environment, service }
+  const { version, requires } = options
   const attributes = version === undefined ? undefined : { version }
-  const request = { ...acquireRequest(scopes, { attributes, requires }), validateOnly: true }
+  const request = { ...acquireRequest(deployScopes(options), { attributes, requires }), validateOnly: true }
   try {
     const { answer } = await connection.unary(validateRpc, request, options)
     if (answer?.$case !== 'queued') return { allowed: true, blockers: [], totalBlockers: 0 }
