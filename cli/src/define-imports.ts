@@ -9,11 +9,15 @@ export function defineImports(program: Command, within: Within): void {
     summary: 'Read what other tools wrote',
     examples: ['holdfast import chef /var/log/chef/data-collector.jsonl'],
   })
-  const chef = importing
-    .command('chef <file>')
-    .description(
-      "Send the messages of Chef's data collector in a file, one a line; - is stdin. What came before counts once.",
-    )
+  const chef = defineCommand(importing, {
+    declaration: 'chef <file>',
+    summary: "Send the messages of Chef's data collector in a file, one a line; - is stdin",
+    more: 'What came before counts once.',
+    examples: [
+      'holdfast import chef /var/log/chef/data-collector.jsonl',
+      'zcat data-collector.*.gz | holdfast import chef -',
+    ],
+  })
     .option('--http-address <host:port>', 'where the server listens for HTTP (its host, port 7421)')
     .action(async (file: string, flags: ImportFlags, command: Command) => {
       await within(globalFlags(command), async (context) =>

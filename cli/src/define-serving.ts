@@ -78,15 +78,15 @@ export function defineServing(program: Command, within: Within, serving: Serving
         (await import('./commands/relay.ts')).relay(context, flags),
       )
     })
-  const status = relay
-    .command('status')
-    .description(
-      'What waits on the disk of a relay (HOLDFAST_DATA_DIR), of whom and since when, and what was refused.',
+  const status = defineCommand(relay, {
+    declaration: 'status',
+    summary: 'What waits on the disk of a relay, of whom and since when, and what was refused',
+    more: 'The disk is that of HOLDFAST_DATA_DIR; the relay may run or not.',
+    examples: ['holdfast relay status', 'holdfast relay status -o json'],
+  }).action(async (_flags: object, command: Command) => {
+    await within(globalFlags(command), async (context) =>
+      (await import('./commands/relay-status.ts')).relayStatus(context),
     )
-    .action(async (_flags: object, command: Command) => {
-      await within(globalFlags(command), async (context) =>
-        (await import('./commands/relay-status.ts')).relayStatus(context),
-      )
-    })
+  })
   addGlobalFlags(status)
 }

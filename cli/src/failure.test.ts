@@ -46,6 +46,13 @@ test.each<[string, Error, number]>([
   expect(describeFailure(error, address).code).toBe(code)
 })
 
+test('what the system refuses is told in its words, without a stack trace', () => {
+  const error = Object.assign(new Error("EACCES: permission denied, open '/x'"), { code: 'EACCES' })
+  expect(describeFailure(error, address)).toEqual({ what: error.message, hints: [], code: 1 })
+  const bug = Object.assign(new TypeError('no'), { code: 'ERR_INVALID_ARG_TYPE' })
+  expect(describeFailure(bug, address).what).toMatch(/^unexpected: TypeError/)
+})
+
 test('all violations of a request are told', () => {
   const violations = [
     { field: 'service', description: 'is too long' },

@@ -32,8 +32,14 @@ export function describeFailure(error: unknown, address: string): Failure {
   if (error instanceof TypeError && /^address |^tls /.test(error.message)) {
     return { what: error.message, hints: [], code: exitCode.usage }
   }
+  if (isSystemError(error)) return { what: error.message, hints: [], code: exitCode.failed }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
   return { what: `unexpected: ${text}`, hints: [], code: exitCode.failed }
+}
+
+/** What the operating system refused, such as a file that cannot be written or a port in use: no fault of this program. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && /^E[A-Z0-9]+$/.test((error as NodeJS.ErrnoException).code ?? '')
 }
 
 const START = "Start one with 'holdfast server', or say where it is: --address HOST:PORT or HOLDFAST_ADDRESS."

@@ -1,6 +1,7 @@
 import { Agent as HttpAgent, type RequestOptions, request } from 'node:http'
 import { Agent as HttpsAgent, request as requestTls } from 'node:https'
 import type { CommandContext } from './command-context.ts'
+import { UsageError } from './usage-error.ts'
 
 /** A path of the server's HTTP listener, for the commands that have no method of gRPC. Close it when done. */
 export interface HttpDoor extends Disposable {
@@ -18,7 +19,13 @@ export function openDoor(
   const address = given ?? env.HOLDFAST_HTTP_ADDRESS ?? `${hostOf(settings.address)}:7421`
   const local = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/.test(address)
   const tls = settings.tls ?? !local
-  const url = new URL(path, `${tls === false ? 'http' : 'https'}://${address}`)
+  const scheme = tls === false ? 'http' : 'https'
+  if (/[\s/]/.test(address) || !URL.canParse(`${scheme}://${address}`)) {
+    throw new UsageError(
+      `the HTTP address ${JSON.stringify(address)} is not HOST:PORT, such as 127.0.0.1:7421`,
+    )
+  }
+  const url = new URL(path, `${scheme}://${address}`)
   // One connection for all that is sent.
   const agent =
     tls === false

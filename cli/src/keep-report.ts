@@ -1,6 +1,7 @@
 import { dataDirOf, nudgeAgent, Spool, spoolDirOf } from '@holdfast/agent/spool/append'
 import type { OutgoingEvent, Written } from '@holdfast/sdk'
 import type { ReportContext } from './command-context.ts'
+import { printAnswer } from './output/answer.ts'
 import { printable } from './output/terminal-text.ts'
 import { printWritten } from './output/written-line.ts'
 
@@ -10,9 +11,14 @@ export interface Report {
   outgoing: OutgoingEvent
   /** How long to wait for the server, in milliseconds. */
   timeoutMs: number
+  /** Whether its caller must know what the server says of it: an agent gets it only when it is not sent in time. */
+  awaited?: boolean
   /** Sends it past the spool, for a machine whose disk takes nothing. */
   direct: () => Promise<Written>
 }
+
+/** Of a report that waits on this machine, for programs. */
+const KEPT = [{ kept: true }]
 
 /** What became of a report: settled at the server, kept for later, or never to be taken. */
 export type ReportOutcome = 'settled' | 'kept' | 'refused'
@@ -23,7 +29,7 @@ export type ReportOutcome = 'settled' | 'kept' | 'refused'
  * Nothing that can be wrong with the settings comes before the keeping.
  */
 export async function keepReport(context: ReportContext, report: Report): Promise<ReportOutcome> {
-  const { what, outgoing, direct } = report
+  const { what, outgoing, awaited = false, direct } = report
   const dataDir = dataDirOf(context.env)
   let spool: Spool
   let id: string
@@ -35,11 +41,13 @@ export async function keepReport(context: ReportContext, report: Report): Promis
     await printWritten(context, what, await direct())
     return 'settled'
   }
-  if (await nudgeAgent(dataDir)) {
-    await context.print(`${printable(what)} (the agent sends it)\n`)
+  if (!awaited && (await nudgeAgent(dataDir))) {
+    await printAnswer(context, `${printable(what)} (the agent sends it)`, KEPT)
     return 'kept'
   }
-  return await handOver(context, report, { spool, id })
+  const outcome = await handOver(context, report, { spool, id })
+  if (awaited && outcome === 'kept') await nudgeAgent(dataDir)
+  return outcome
 }
 
 /** Sends what the spool holds, the new report last. */
@@ -49,9 +57,10 @@ async function handOver(
   { spool, id }: { spool: Spool; id: string },
 ): Promise<ReportOutcome> {
   const { address } = context.settings
-  const notSent = (why: string): ReportOutcome => {
+  const notSent = async (why: string): Promise<ReportOutcome> => {
     context.warn(`warning: '${what}' is kept on this machine and not sent yet: ${why}`)
     context.warn("The agent, the next report or 'holdfast spool forward' sends it.")
+    if (context.settings.output === 'json') await printAnswer(context, '', KEPT)
     return 'kept'
   }
   const settled = async ({ revision, ledgerEpoch }: Pick<Written, 'revision' | 'ledgerEpoch'>) => {
@@ -75,12 +84,12 @@ async function handOver(
       signal: cutOff.signal,
     })
     for (const error of refused) context.warn(`warning: the server refuses for good: ${error.detail}`)
-    if (refused.some(({ metadata }) => metadata.eventId === id)) return 'refused'
+    // Also by another process, such as the agent, that was faster with it.
+    if (spool.refused().some((one) => one.id === id)) return 'refused'
     const { revision, ledgerEpoch } = stats ?? {}
-    // Undefined when another process was faster with it.
-    return revision === undefined || ledgerEpoch === undefined
-      ? 'settled'
-      : await settled({ revision, ledgerEpoch })
+    if (revision !== undefined && ledgerEpoch !== undefined) return await settled({ revision, ledgerEpoch })
+    await printAnswer(context, `${printable(what)} (sent by another report, or the agent)`, [{}])
+    return 'settled'
   } catch (error) {
     const { aborted, reason: why } = cutOff.signal
     if (aborted) {

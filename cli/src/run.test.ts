@@ -61,11 +61,24 @@ describe('holdfast', () => {
     expect(out).toContain('11 server unreachable')
   })
 
-  test.each(COMMANDS)('the help of %s opens with examples and tells the global options', async (command) => {
-    const { code, out } = await holdfast(command, '--help')
-    expect(code).toBe(0)
-    expect(out).toMatch(new RegExp(`^Examples:\\n  holdfast ${command}\\b`))
-    expect(out).toContain('--token-file')
+  test('the help of every command opens with examples of it and tells the global options', async () => {
+    const asked: string[] = []
+    const ask = async (path: readonly string[]): Promise<void> => {
+      const { code, out } = await holdfast(...path, '--help')
+      expect(code).toBe(0)
+      asked.push(path.join(' '))
+      if (path.length > 0) expect(out).toMatch(new RegExp(`^Examples:\\n  .*holdfast ${path.join(' ')}\\b`))
+      expect(out).toContain('--token-file')
+      const [, commands = ''] = /^Commands:\n((?: {2}.*\n)*)/m.exec(out) ?? []
+      for (const [, name] of commands.matchAll(/^ {2}(\S+)/gm)) {
+        // The server's help is written past this test's output.
+        if (name !== 'help' && name !== 'server') await ask([...path, name!])
+      }
+    }
+    await ask([])
+    expect(asked).toEqual(
+      expect.arrayContaining([...COMMANDS, 'spool export', 'import chef', 'relay status']),
+    )
   })
 
   test('the version is that of the package', async () => {

@@ -82,6 +82,17 @@ describe('resolveSettings', () => {
     expect(resolveSettings({ tlsCa: join(home, 'ca.pem') }, env).tls).toEqual({ ca: 'PEM' })
   })
 
+  test('a flag silences what the environment says of TLS, and the environment the config file', () => {
+    writeFileSync(join(home, 'ca.pem'), 'PEM')
+    const ca = join(home, 'ca.pem')
+    writeConfig(JSON.stringify({ tlsCa: ca }))
+    expect(resolveSettings({}, env).tls).toEqual({ ca: 'PEM' })
+    expect(resolveSettings({}, { ...env, HOLDFAST_TLS: 'false' }).tls).toBe(false)
+    expect(resolveSettings({ tls: false }, { ...env, HOLDFAST_TLS_CA: ca }).tls).toBe(false)
+    expect(resolveSettings({ tls: true }, { ...env, HOLDFAST_TLS: 'false' }).tls).toEqual({ ca: 'PEM' })
+    expect(resolveSettings({ tlsCa: ca }, { ...env, HOLDFAST_TLS: 'false' }).tls).toEqual({ ca: 'PEM' })
+  })
+
   test.each<[string, { flags?: GlobalFlags; config?: string; env?: NodeJS.ProcessEnv }, RegExp]>([
     ['an output that is none', { flags: { output: 'yaml' } }, /"yaml" is not known; it is table or json/],
     [

@@ -38,15 +38,10 @@ type Config = Partial<Record<(typeof CONFIG_KEYS)[number], unknown>>
  */
 export function resolveSettings(flags: GlobalFlags, env: NodeJS.ProcessEnv): Settings {
   const config = readConfig(configPath(env))
-  const tlsCa = flags.tlsCa ?? set(env.HOLDFAST_TLS_CA) ?? textOf(config, 'tlsCa')
-  const tls = flags.tls ?? switchOf(env.HOLDFAST_TLS, 'HOLDFAST_TLS') ?? booleanOf(config, 'tls')
-  if (tlsCa !== undefined && tls === false) {
-    throw new UsageError('TLS is switched off, and a certificate authority is given: leave one of them out')
-  }
   return {
     address: flags.address ?? set(env.HOLDFAST_ADDRESS) ?? textOf(config, 'address') ?? '127.0.0.1:7420',
     token: readToken(flags, env, config),
-    tls: tlsCa === undefined ? tls : { ca: readOrRefuse(tlsCa, 'the certificate authority') },
+    tls: tlsOf(flags, env, config),
     output: outputFormat(flags.output ?? set(env.HOLDFAST_OUTPUT) ?? textOf(config, 'output') ?? 'table'),
     environment: set(env.HOLDFAST_ENVIRONMENT) ?? textOf(config, 'environment'),
     machine: set(env.HOLDFAST_MACHINE) ?? textOf(config, 'machine'),
@@ -62,7 +57,7 @@ export function salvageSettings(flags: GlobalFlags, env: NodeJS.ProcessEnv): Set
     address: flags.address ?? known('HOLDFAST_ADDRESS', 'address') ?? '127.0.0.1:7420',
     token: undefined,
     tls: undefined,
-    output: 'table',
+    output: flags.output === 'json' ? 'json' : 'table',
     environment: known('HOLDFAST_ENVIRONMENT', 'environment'),
     machine: known('HOLDFAST_MACHINE', 'machine'),
   }
@@ -71,6 +66,26 @@ export function salvageSettings(flags: GlobalFlags, env: NodeJS.ProcessEnv): Set
 /** Where the config file is, whether it exists or not. */
 export function configPath(env: NodeJS.ProcessEnv): string {
   return join(set(env.XDG_CONFIG_HOME) ?? join(homedir(), '.config'), 'holdfast', 'config.json')
+}
+
+/** What is said of TLS, from the flags down: to switch it off also silences an authority that a lower layer gives. */
+function tlsOf(flags: GlobalFlags, env: NodeJS.ProcessEnv, config: Config): Settings['tls'] {
+  let tls: boolean | undefined
+  for (const layer of tlsLayers(flags, env, config)) {
+    if (tls === undefined && layer.tls === false && layer.ca !== undefined) {
+      throw new UsageError('TLS is switched off, and a certificate authority is given: leave one of them out')
+    }
+    tls ??= layer.tls
+    if (tls === false) return false
+    if (layer.ca !== undefined) return { ca: readOrRefuse(layer.ca, 'the certificate authority') }
+  }
+  return tls
+}
+
+function* tlsLayers(flags: GlobalFlags, env: NodeJS.ProcessEnv, config: Config) {
+  yield { tls: flags.tls, ca: flags.tlsCa }
+  yield { tls: switchOf(env.HOLDFAST_TLS, 'HOLDFAST_TLS'), ca: set(env.HOLDFAST_TLS_CA) }
+  yield { tls: booleanOf(config, 'tls'), ca: textOf(config, 'tlsCa') }
 }
 
 function readToken(flags: GlobalFlags, env: NodeJS.ProcessEnv, config: Config): string | undefined {

@@ -194,7 +194,12 @@ function cannotListen(error: unknown, address: string, setting: string): unknown
   )
 }
 
-const help = `Usage: holdfast server [flags]
+const help = `Examples:
+  holdfast server
+  holdfast server --address 127.0.0.1:0 --data-dir /srv/holdfast
+  DATABASE_URL=postgres://holdfast@db.example/holdfast holdfast server
+
+Usage: holdfast server [flags]
 
 Starts the server, with a PostgreSQL of its own unless DATABASE_URL is set. Prints "listening on ADDRESS"
 and "http on http://ADDRESS" when it is ready. SIGTERM, SIGINT and SIGHUP let it finish what is under way; a second one

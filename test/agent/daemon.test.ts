@@ -88,7 +88,10 @@ test('two agents on one directory: the second says so and ends, and the first go
   await agent.sees(/reporting here to/)
   await using second = start('127.0.0.1:1')
   const { code, err } = await second.ended
-  expect({ code, err }).toMatchObject({ code: 1, err: expect.stringContaining('already; stop it first') })
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: expect.stringMatching(/^holdfast: an agent is.*already; stop it first\n$/),
+  })
   expect(await nudgeAgent(directory, 5_000)).toBe(true)
   agent.child.kill('SIGTERM')
   expect((await agent.ended).code).toBe(0)

@@ -228,7 +228,7 @@ test('I2: two forwarders at once on one spool: every event once', async () => {
   expect(seen.sort()).toEqual(names.sort())
 })
 
-test('a refused event is put aside with its reason, and its neighbours land', async () => {
+test('a refused event is set aside with its reason, and its neighbours land', async () => {
   await using server = await testServer()
   await using client = Holdfast.lazy({ address: server.address })
   const spool = new Spool(directory)
@@ -270,7 +270,7 @@ function spoolWithWhatCannotBeSent(): Spool {
   return spool
 }
 
-test('what a newer version kept, and what is too large, is put aside once, and the rest is sent', async () => {
+test('what a newer version kept, and what is too large, is set aside once, and the rest is sent', async () => {
   await using server = await testServer()
   await using client = Holdfast.lazy({ address: server.address })
   const spool = spoolWithWhatCannotBeSent()
@@ -294,7 +294,7 @@ test('what a newer version kept, and what is too large, is put aside once, and t
   expect(landed).toEqual(['four', 'one'])
 })
 
-test('a spool whose server is away puts aside nothing, however often it is tried', async () => {
+test('a spool whose server is away sets nothing aside, however often it is tried', async () => {
   await using client = Holdfast.lazy({ address: '127.0.0.1:1' })
   const spool = spoolWithWhatCannotBeSent()
   for (let turn = 0; turn < 2; turn++) {

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { availableParallelism, hostname } from 'node:os'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { availableParallelism, hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { machineIdFromHostname } from '@holdfast/agent/machine-identity'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { canRunAsNobody, nobody } from '../agent/observe-elsewhere.ts'
@@ -236,4 +237,38 @@ test('the timeline as of the oldest, the last and the next revision', async () =
   const old = await at(1)
   expect(old.code).toBe(1)
   expect(old.err).toMatch(/revision 1 .*2/)
+})
+
+test('what goes wrong on this machine is told in a line, without a stack trace', async () => {
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  const { port } = holder.address() as AddressInfo
+  const unwritable = { HOLDFAST_DATA_DIR: '/dev/null/x', HOLDFAST_ADDRESS: '127.0.0.1:1' }
+  for (const [args, code, why, there] of [
+    [['relay', '--listen', `127.0.0.1:${port}`], 1, /EADDRINUSE.*already in use/, env],
+    [['relay'], 1, /ENOTDIR/, unwritable],
+    [['agent', '--no-cloud'], 1, /ENOTDIR/, unwritable],
+    [['spool', 'status'], 1, /ENOTDIR/, unwritable],
+    [['spool', 'export', '/dev/null/x'], 1, /ENOTDIR/, env],
+    [
+      ['import', 'chef', '--http-address', 'nonsense:99999', '-'],
+      2,
+      /"nonsense:99999" is not HOST:PORT/,
+      env,
+    ],
+  ] as const) {
+    const ran = await holdfast(args, there)
+    expect({ args, ...ran }).toMatchObject({ code, err: expect.stringMatching(why) })
+    expect(ran.err).not.toMatch(/unexpected|^ {4}at /m)
+  }
+  holder.close()
+})
+
+test('the pinned Node runs it, whatever node is beside the link that it is called by', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-link-'))
+  symlinkSync(program, join(directory, 'holdfast'))
+  writeFileSync(join(directory, 'node'), '#!/bin/sh\necho another\n', { mode: 0o755 })
+  const { out } = await startProgram(join(directory, 'holdfast'), ['--version']).ended
+  expect(out).toMatch(/^\d+\.\d+\.\d+\n$/)
+  rmSync(directory, { recursive: true })
 })

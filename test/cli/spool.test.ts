@@ -8,7 +8,8 @@ import { agentSocketOf } from '@holdfast/agent/spool'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
-import { buildOnce, holdfast, printed } from './holdfast.ts'
+import { until } from '../harness/wait.ts'
+import { buildOnce, holdfast, printed, startHoldfast } from './holdfast.ts'
 
 failOnLeaks()
 
@@ -176,6 +177,49 @@ test('a deployment is kept while the server is away, and what it refuses fails t
   expect(await printed(['versions', 'airship'], back)).toMatch(/^airship .* web-0 .* 7 /m)
   const refused = await holdfast(['deployed', 'no such name!', ...deployed.slice(2)], back)
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('refuses for good') })
+})
+
+test('with an agent on the machine a refusal still fails the deploy tool, and the agent warns of what it hands over', async () => {
+  const dataDir = mkdtempSync(join(directory, 'refusing-'))
+  await using server = await testServer()
+  const env = { HOLDFAST_ADDRESS: server.address, HOLDFAST_DATA_DIR: dataDir }
+  await using agent = startHoldfast(['agent', '--no-cloud'], env)
+  await agent.sees(/reporting/)
+  const deployed = ['--version', '7', '--machine', 'web-0', '--timeout', '10s']
+  expect(await printed(['deployed', 'airship', ...deployed], env)).toMatch(/revision/)
+  const refused = await holdfast(['deployed', 'no such name!', ...deployed], env)
+  expect(refused).toMatchObject({ code: 1 })
+  expect(await printed(['started', 'nor this!', '--machine', 'web-0'], env)).toContain('the agent sends it')
+  await until('the warning', () => /refused for good.*nor this!/.test(agent.err()) || undefined, 10_000)
+})
+
+test('-o json: whatever becomes of a report, and of the spool, is one array', async () => {
+  const dataDir = mkdtempSync(join(directory, 'json-'))
+  const away = { HOLDFAST_ADDRESS: '127.0.0.1:1', HOLDFAST_DATA_DIR: dataDir, HOLDFAST_OUTPUT: 'json' }
+  const started = ['started', 'airship', '--machine', 'web-0']
+  const json = async (args: string[], env: NodeJS.ProcessEnv = away) =>
+    JSON.parse((await holdfast(args, env)).out)
+  expect(await json(started)).toEqual([{ kept: true }])
+  const agent = createSocketServer((socket) => void socket.resume())
+  await once(agent.listen(agentSocketOf(dataDir)), 'listening')
+  expect(await json(started)).toEqual([{ kept: true }])
+  agent.close()
+  const [bundle, keys] = [join(dataDir, 'bundle'), join(dataDir, 'keys')]
+  const [{ publicKey }] = await json(['spool', 'key'])
+  writeFileSync(keys, publicKey)
+  expect(await json(['spool', 'export', bundle])).toEqual([{ file: bundle, events: 2 }])
+  await using server = await testServer()
+  const back = {
+    ...away,
+    HOLDFAST_ADDRESS: server.address,
+    HOLDFAST_HTTP_ADDRESS: new URL(server.httpUrl).host,
+  }
+  expect(await json(['spool', 'forward'], back)).toEqual([{ forwarded: 2, refused: 0 }])
+  const load = ['spool', 'import', bundle, '--trusted-keys', keys]
+  expect(await json(load, back)).toEqual([{ file: bundle, accepted: 0, duplicates: 2, refused: 0 }])
+  expect(await json(['import', 'chef', '/dev/null'], back)).toMatchObject([
+    { file: '/dev/null', recorded: 0 },
+  ])
 })
 
 test('a config file that is no JSON costs no report, and its settings are heeded once it is mended', async () => {

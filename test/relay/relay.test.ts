@@ -183,7 +183,7 @@ test('a machine sends nothing to a relay that is not the one it trusts', async (
   expect(await printed(['relay', 'status'], { HOLDFAST_DATA_DIR: dataDir })).toMatch(/^waiting +0$/m)
 })
 
-test('an event that the server refuses does not hold up the relay, and is put aside there', async () => {
+test('an event that the server refuses does not hold up the relay, and is set aside there', async () => {
   await using server = await testServer()
   await using relay = await startRelay(server.address, newDir())
   const env = { HOLDFAST_DATA_DIR: newDir(), HOLDFAST_ADDRESS: relay.address }

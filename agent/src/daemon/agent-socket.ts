@@ -13,13 +13,15 @@ const PATIENCE_MS = 5_000
 
 /**
  * Listens where scripts say that they have left something in the spool. Anybody on the machine may: it is only asked
- * to look. Rejects when another agent listens there.
+ * to look. Rejects with EADDRINUSE when another agent listens there.
  */
 export async function listenForScripts(dataDir: string, onForward: () => void): Promise<AgentSocket> {
   const path = agentSocketOf(dataDir)
   mkdirSync(dataDir, { recursive: true })
-  if (await nudgeAgent(dataDir, 1_000))
-    throw new Error(`an agent is at work on ${dataDir} already; stop it first`)
+  if (await nudgeAgent(dataDir, 1_000)) {
+    const taken = new Error(`an agent is at work on ${dataDir} already; stop it first`)
+    throw Object.assign(taken, { code: 'EADDRINUSE' })
+  }
   rmSync(path, { force: true })
   const open = new Set<Socket>()
   const server = createServer((socket) => {

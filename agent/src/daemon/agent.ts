@@ -87,7 +87,10 @@ export class Agent implements AsyncDisposable {
     const { client, dataDir, heartbeatMs = 30_000, scanMs = 120_000 } = this.#options
     const { facetsMs = 1_800_000, proofMs = PROOF_MS } = this.#options
     const spool = new Spool(spoolDirOf(dataDir))
-    this.#forwarder = new Forwarder({ spool, client, limits: this.#options.limits })
+    const { limits, onTrouble } = this.#options
+    const onRefused = ({ detail }: EventRefusedError) =>
+      onTrouble(`refused for good, and set aside in the spool: ${detail}`)
+    this.#forwarder = new Forwarder({ spool, client, limits, onRefused })
     this.#socket = await listenForScripts(dataDir, () => this.#forwarder?.nudge())
     this.#spool = spool
     this.#kept = new KeptFacts(spool)

@@ -13,7 +13,7 @@ export interface UpstreamOptions {
   sender: BatchSender
   /** Hears why nothing gets through, each time it is tried. */
   onTrouble?: (error: unknown, waitMs: number) => void
-  /** Hears of what the server refuses for good, which was put aside. */
+  /** Hears of what the server refuses for good, which was set aside. */
   onRefused?: (source: string, error: Error) => void
 }
 
@@ -69,7 +69,7 @@ export class Upstream {
   async #sendBatch(source: string, batch: Buffer, signal: AbortSignal): Promise<void> {
     const { journal, sender, onRefused } = this.#options
     const call = { timeoutMs: sendTimeoutMs, maxAttempts: 1, signal }
-    const putAside = (error: Error & { reason: string }, refused: Uint8Array) => {
+    const setAside = (error: Error & { reason: string }, refused: Uint8Array) => {
       const kept = Buffer.from(refused).toString('base64')
       journal.setAside({ source, reason: error.reason, message: error.message, batch: kept })
       onRefused?.(source, error)
@@ -86,11 +86,11 @@ export class Upstream {
           ),
         ])
       for (const { index, error } of refusals) {
-        if (error.reason !== 'QUOTA_EXCEEDED') putAside(error, batchOfSome(batch, [index]))
+        if (error.reason !== 'QUOTA_EXCEEDED') setAside(error, batchOfSome(batch, [index]))
       }
     } catch (error) {
       if (!(error instanceof InvalidRequestError)) throw error
-      putAside(error, batch)
+      setAside(error, batch)
     }
   }
 }

@@ -7,9 +7,9 @@ import { Silence } from './silence.ts'
 import type { Spool } from './spool.ts'
 
 export interface Forwarded {
-  /** Events that were settled now: the server has them, or they were put aside. */
+  /** Events that were settled now: the server has them, or they were set aside. */
   settled: number
-  /** Events that the server refused for good, or that cannot be sent, which were put aside. */
+  /** Events that the server refused for good, or that cannot be sent, which were set aside. */
   refused: EventRefusedError[]
   /** What the last ack said. */
   stats: IngestStats | undefined
@@ -24,6 +24,8 @@ export interface ForwarderOptions {
   patienceMs?: number | undefined
   /** Hears why nothing gets through, each time it is tried. */
   onTrouble?: (error: unknown, waitMs: number) => void
+  /** Hears of each event that is refused for good, once it is set aside. */
+  onRefused?: (error: EventRefusedError) => void
 }
 
 /**
@@ -95,11 +97,12 @@ export class Forwarder {
     const bytes = events.reduce((sum, event) => sum + event.length, 0)
     if (acked === events.length) return { bytes, settled: acked }
     let postponed: { error: Error; seq: number } | undefined
-    const putAside = (error: EventRefusedError) => {
+    const setAside = (error: EventRefusedError) => {
       const { reason, detail: message, metadata } = error
       const event = events[Number(metadata.eventSeq) - 1]?.toString('base64') ?? ''
       spool.setAside({ id: metadata.eventId ?? '', epoch: String(segment.epoch), reason, message, event })
       total.refused.push(error)
+      this.#options.onRefused?.(error)
     }
     const unsendable: EventRefusedError[] = []
     const silence = new Silence(patienceMs)
@@ -116,7 +119,7 @@ export class Forwarder {
           return
         }
         try {
-          putAside(error)
+          setAside(error)
         } catch (cause) {
           // A disk that takes nothing: it stays where it is, and what follows it as well.
           postponed ??= { error: cause as Error, seq }
@@ -146,8 +149,8 @@ export class Forwarder {
       await stream.close({ timeoutMs: 1 }).catch(() => {})
     }
     if (postponed !== undefined) throw postponed.error
-    // Only now, when the round has nothing else before it: each round that fails would put them aside once more.
-    for (const error of unsendable) putAside(error)
+    // Only now, when the round has nothing else before it: each round that fails would set them aside once more.
+    for (const error of unsendable) setAside(error)
     total.settled += unsendable.length
     if (unsendable.length > 0) spool.noteAcked(segment, events.length)
     return { bytes, settled: events.length }

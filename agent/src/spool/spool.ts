@@ -78,7 +78,7 @@ export class Spool extends Journal {
     return encoded.map(({ id }) => id)
   }
 
-  /** Puts a refused event aside with its reason. */
+  /** Sets a refused event aside, with its reason. */
   setAside(refused: RefusedRecord): void {
     this.addLine('refused.ndjson', JSON.stringify(refused))
   }

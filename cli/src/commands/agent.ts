@@ -4,6 +4,7 @@ import { reportOnce } from '@holdfast/agent/report-once'
 import { dataDirOf, limitsOf, Spool, spoolDirOf } from '@holdfast/agent/spool'
 import type { CommandContext } from '../command-context.ts'
 import { describeFailure } from '../failure.ts'
+import { printAnswer } from '../output/answer.ts'
 import { printable } from '../output/terminal-text.ts'
 import { unseenText } from '../output/unseen-text.ts'
 import { UsageError } from '../usage-error.ts'
@@ -67,13 +68,9 @@ export async function agentOnce(
   for (const { probe, reason } of report.failures)
     context.warn(`not seen: ${printable(probe)} (${printable(reason)})`)
   for (const unseen of report.unseen) context.warn(`not seen: ${unseenText(unseen)}`)
-  if (context.settings.output === 'json') {
-    const { revision, ...rest } = report
-    await context.print(`${JSON.stringify([{ ...rest, revision: String(revision) }], undefined, 2)}\n`)
-    return
-  }
   const what = `${report.facets.join(', ')} and ${report.processes} processes`
-  await context.print(`reported ${report.id}: ${what} (revision ${report.revision})\n`)
+  const text = `reported ${report.id}: ${what} (revision ${report.revision})`
+  await printAnswer(context, text, [{ ...report, revision: String(report.revision) }])
 }
 
 function probesOf({ allowProbes = [] }: Pick<AgentFlags, 'allowProbes'>): string[] {

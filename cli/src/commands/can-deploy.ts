@@ -1,6 +1,7 @@
 import type { Blocker } from '@holdfast/sdk'
 import type { CommandContext } from '../command-context.ts'
 import { type ExitCode, exitCode } from '../exit-code.ts'
+import { printAnswer } from '../output/answer.ts'
 import { blockersText } from '../output/blocker-lines.ts'
 import { shortName } from '../output/short-name.ts'
 import { printable } from '../output/terminal-text.ts'
@@ -24,15 +25,11 @@ export async function canDeploy(
   const asked = { service, environment, machines, version, requires }
   const { allowed, blockers, totalBlockers } = await context.client().canDeploy(asked)
   const code = allowed ? exitCode.done : exitCode.blocked
-  if (context.settings.output === 'json') {
-    await context.print(`${JSON.stringify(blockers.map(blockerJson), undefined, 2)}\n`)
-    return code
-  }
   const what = [shortName(service), version].filter(Boolean).join(' ')
   const where = machines === undefined ? environment : `${environment}, on ${machines.join(', ')}`
   const answer = `${what} ${allowed ? 'can' : 'cannot'} be deployed to ${where}`
   const lines = [printable(answer), ...blockersText(blockers, totalBlockers, new Date())]
-  await context.print(`${lines.join('\n')}\n`)
+  await printAnswer(context, lines.join('\n'), blockers.map(blockerJson))
   return code
 }
 

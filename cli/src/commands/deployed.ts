@@ -40,6 +40,7 @@ export async function deployed(
     what: `${service} ${flags.version} on ${flags.machine.join(', ')}: ${flags.status}`,
     outgoing: event.deployed(service, options),
     timeoutMs: flags.timeout ?? DEPLOY_HAND_OVER_MS,
+    awaited: true,
     direct: async () => (await context.client()).deployed(service, options),
   })
   return outcome === 'refused' ? exitCode.failed : undefined

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import type { CommandContext } from '../command-context.ts'
 import { type ExitCode, exitCode } from '../exit-code.ts'
 import { openDoor } from '../http-door.ts'
+import { printAnswer } from '../output/answer.ts'
 import { UsageError } from '../usage-error.ts'
 
 export interface ImportFlags {
@@ -45,7 +46,8 @@ export async function importChef(
   }
   const { recorded, known, ignored, refused } = counts
   const more = ignored > 0 ? `, ${ignored} about no machine` : ''
-  await context.print(`${file}: ${recorded} recorded, ${known} known before, ${refused} refused${more}\n`)
+  const text = `${file}: ${recorded} recorded, ${known} known before, ${refused} refused${more}`
+  await printAnswer(context, text, [{ file, ...counts }])
   return refused > 0 ? exitCode.failed : undefined
 }
 

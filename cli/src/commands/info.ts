@@ -1,6 +1,7 @@
 import { dateFromTimestamp } from '@holdfast/sdk'
 import { ServerInfo } from '@holdfast/sdk/messages'
 import type { CommandContext } from '../command-context.ts'
+import { printAnswer } from '../output/answer.ts'
 import { byteSize } from '../output/byte-size.ts'
 import { localTime } from '../output/relative-time.ts'
 import { printable } from '../output/terminal-text.ts'
@@ -9,10 +10,6 @@ import { printable } from '../output/terminal-text.ts'
 export async function info(context: CommandContext): Promise<undefined> {
   const holdfast = context.client()
   const answer = await holdfast.getServerInfo()
-  if (context.settings.output === 'json') {
-    await context.print(`${JSON.stringify([ServerInfo.toJSON(answer)], undefined, 2)}\n`)
-    return
-  }
   const lines: [string, string][] = [
     ['address', holdfast.address],
     ['version', answer.version],
@@ -28,5 +25,6 @@ export async function info(context: CommandContext): Promise<undefined> {
       `${answer.maxBatchEvents} events and ${byteSize(answer.maxRequestBytes)} a request, ${answer.maxPageSize} rows a page`,
     ],
   ]
-  await context.print(lines.map(([name, value]) => `${name.padEnd(12)}${printable(value)}\n`).join(''))
+  const text = lines.map(([name, value]) => `${name.padEnd(12)}${printable(value)}`).join('\n')
+  await printAnswer(context, text, [ServerInfo.toJSON(answer)])
 }

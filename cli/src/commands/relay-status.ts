@@ -2,6 +2,7 @@ import { RelayJournal, relayDirOf } from '@holdfast/agent/relay'
 import { dataDirOf } from '@holdfast/agent/spool'
 import { summaryOfBatch } from '@holdfast/sdk/relayed-batch'
 import type { CommandContext } from '../command-context.ts'
+import { printAnswer } from '../output/answer.ts'
 import { byteSize } from '../output/byte-size.ts'
 import { relativeTime } from '../output/relative-time.ts'
 import { printable } from '../output/terminal-text.ts'
@@ -20,9 +21,6 @@ export async function relayStatus(context: CommandContext): Promise<undefined> {
   const waiting = waitingIn(journal)
   const refused = journal.refused().map(({ source, reason, message }) => ({ source, reason, message }))
   const status = { directory: journal.directory, bytes: journal.bytes, waiting, refused }
-  if (context.settings.output === 'json') {
-    return void (await context.print(`${JSON.stringify([status], undefined, 2)}\n`))
-  }
   const reports = waiting.reduce((sum, one) => sum + one.reports, 0)
   const lines = [
     `directory  ${status.directory}`,
@@ -34,7 +32,7 @@ export async function relayStatus(context: CommandContext): Promise<undefined> {
     ),
     ...refused.map(({ source, reason, message }) => `refused    ${source}: ${reason}: ${message}`),
   ]
-  await context.print(`${lines.map(printable).join('\n')}\n`)
+  await printAnswer(context, lines.map(printable).join('\n'), [status])
 }
 
 /** By source, the one that waits longest first. */

@@ -1,5 +1,6 @@
 import { DiscoveryRule } from '@holdfast/sdk/messages'
 import type { CommandContext } from '../command-context.ts'
+import { printAnswer } from '../output/answer.ts'
 import { printChanged } from '../output/changed-line.ts'
 import { type Cell, Table } from '../output/table.ts'
 import { UsageError } from '../usage-error.ts'
@@ -9,8 +10,7 @@ export async function rules(context: CommandContext): Promise<undefined> {
   const all = await context.client().listDiscoveryRules()
   if (context.settings.output === 'json') {
     const json = all.map((rule) => DiscoveryRule.toJSON(rule))
-    await context.print(`${JSON.stringify(json, undefined, 2)}\n`)
-    return
+    return void (await printAnswer(context, '', json))
   }
   const table = new Table<DiscoveryRule>(
     [
@@ -134,8 +134,7 @@ export async function simulateRule(context: CommandContext, flags: SimulateFlags
     .simulateRule(ruleOf(flags), { machine: flags.machine })
   if (context.settings.output === 'json') {
     const json = matches.map((match) => ({ ...match, pid: String(match.pid) }))
-    await context.print(`${JSON.stringify(json, undefined, 2)}\n`)
-    return
+    return void (await printAnswer(context, '', json))
   }
   const table = new Table<(typeof matches)[number]>(
     [

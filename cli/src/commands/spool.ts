@@ -1,5 +1,6 @@
 import { type DroppedRecord, dataDirOf, Forwarder, limitsOf, Spool, spoolDirOf } from '@holdfast/agent/spool'
 import type { CommandContext } from '../command-context.ts'
+import { printAnswer } from '../output/answer.ts'
 import { byteSize } from '../output/byte-size.ts'
 import { printable } from '../output/terminal-text.ts'
 
@@ -22,9 +23,6 @@ export async function spoolStatus(context: CommandContext): Promise<undefined> {
     limits: limitsOf(context.env),
     dropped: totalOf(spool.dropped()),
   }
-  if (context.settings.output === 'json') {
-    return void (await context.print(`${JSON.stringify([status], undefined, 2)}\n`))
-  }
   const lines = [
     `directory  ${status.directory}`,
     `source     ${status.source}`,
@@ -35,7 +33,7 @@ export async function spoolStatus(context: CommandContext): Promise<undefined> {
     ...status.setAside.map((name) => `set aside  ${name}`),
     ...status.refused.map(({ reason, message }) => `refused    ${reason}: ${message}`),
   ]
-  await context.print(`${lines.map(printable).join('\n')}\n`)
+  await printAnswer(context, lines.map(printable).join('\n'), [status])
 }
 
 /** `holdfast spool forward`. */
@@ -48,7 +46,9 @@ export async function spoolForward(context: CommandContext, flags: { timeout?: n
     throw error
   })
   for (const error of refused) context.warn(`the server refuses for good: ${error.detail}`)
-  await context.print(`forwarded ${settled - refused.length}, refused ${refused.length}\n`)
+  const forwarded = settled - refused.length
+  const text = `forwarded ${forwarded}, refused ${refused.length}`
+  await printAnswer(context, text, [{ forwarded, refused: refused.length }])
 }
 
 /** Everything that was dropped, and when first and last. */

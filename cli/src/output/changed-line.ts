@@ -1,5 +1,6 @@
 import type { Revision } from '@holdfast/sdk'
 import type { CommandContext } from '../command-context.ts'
+import { printAnswer } from './answer.ts'
 import { printable } from './terminal-text.ts'
 
 /** Prints a resource after a change: a line for people, or an array with the resource. */
@@ -9,9 +10,5 @@ export async function printChanged(
   resource: unknown,
   revision: Revision,
 ): Promise<void> {
-  await context.print(
-    context.settings.output === 'json'
-      ? `${JSON.stringify([resource], undefined, 2)}\n`
-      : `${printable(what)} (revision ${revision})\n`,
-  )
+  await printAnswer(context, `${printable(what)} (revision ${revision})`, [resource])
 }

@@ -44,6 +44,15 @@ describe('Table', () => {
     expect(long.page([{ name: 'a', size: 2 }])).toBe('a            2\n')
   })
 
+  test('a column that only a later page needs is there from then on, under new headers', () => {
+    const long = new Table(columns, plain)
+    expect(long.page([{ name: 'worker-0', size: 1 }])).toBe('NAME      SIZE\nworker-0     1\n')
+    expect(long.page([{ name: 'a', size: 2, slot: 'blue' }])).toBe(
+      'NAME      SIZE  SLOT\na            2  blue\n',
+    )
+    expect(long.page([{ name: 'b', size: 3 }])).toBe('b            3\n')
+  })
+
   test('wide and combining characters take their columns', () => {
     expect(
       table([

@@ -139,8 +139,8 @@ async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boo
   return settled
 }
 
-/** grpc-js gives the errno in its text alone. */
+/** grpc-js gives the errno in its text alone, behind words of its own. */
 function bindError(error: Error): Error {
-  const code = /\b(E[A-Z]{4,})\b/.exec(error.message)?.[1]
-  return Object.assign(error, code === undefined ? {} : { code })
+  const [, message, code] = /\b(listen (E[A-Z]{4,})\b[^\]]*)/.exec(error.message) ?? []
+  return code === undefined ? error : Object.assign(new Error(message, { cause: error }), { code })
 }
