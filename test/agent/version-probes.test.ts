@@ -98,10 +98,13 @@ test('no other file is read, whatever a rule says', async () => {
   }
 })
 
-test('of a file of a gigabyte the beginning is read, and of one that never ends nothing', async () => {
+test('of a file of a gigabyte the beginning is read', async () => {
   await writeFile(join(directory, 'VERSION'), '7.1.0\n')
   await truncate(join(directory, 'VERSION'), 1_000_000_000)
   expect(await found({ versionFile: 'VERSION' })).toMatchObject({ version: '7.1.0' })
+})
+
+test('of a file that never ends nothing is read', async () => {
   execFileSync('mkfifo', [join(directory, 'RELEASE')])
   const { version, troubles } = await found({ versionFile: 'RELEASE' })
   expect(version).toBe('')
