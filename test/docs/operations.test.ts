@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Holdfast } from '@holdfast/sdk'
-import { expect, test } from 'vitest'
-import { startProgram } from '../cli/holdfast.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { buildOnce, program, startProgram } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
-import { testServer } from '../harness/server.ts'
+import { testDataDir, testServer } from '../harness/server.ts'
 
 failOnLeaks()
+
+beforeAll(() => buildOnce())
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8')
 
@@ -29,4 +31,19 @@ test('the line for those who only have curl reports a start', async (context) =>
   expect(await client.listInstances().toArray()).toMatchObject([
     { service: 'services/offline-tasks', machine: 'machines/worker-0', runningVersion: '20110502' },
   ])
+})
+
+test('the lines of "Beyond this machine" bring up a server that others can reach', async () => {
+  const [, lines = ''] = /^```\n(HOLDFAST_ADDRESS=[\s\S]*?)\n```$/m.exec(page) ?? []
+  await using directory = await testDataDir()
+  const tokens = join(directory.path, 'tokens')
+  writeFileSync(tokens, `ada:${'0123456789abcdef'.repeat(2)}\n`)
+  const fixtures = join(import.meta.dirname, '../transport/fixtures')
+  const here = lines
+    .replaceAll(/:742[01] /g, ':0 ')
+    .replace('/etc/holdfast/tokens', tokens)
+    .replaceAll('/etc/holdfast/server', join(fixtures, 'localhost'))
+    .replace('npx holdfast', 'exec "$0"')
+  await using server = startProgram('/bin/sh', ['-c', here, program], { HOLDFAST_DATA_DIR: directory.path })
+  await server.sees(/^listening on 0\.0\.0\.0:\d+\nhttp on https:\/\/0\.0\.0\.0:\d+$/m)
 })
