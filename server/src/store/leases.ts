@@ -1,7 +1,7 @@
 import type { Instant } from '../domain/instant.ts'
 import type { LeaseRow } from '../domain/locks/lease.ts'
 import { byteaArray, uuidArray } from './binary-array.ts'
-import { micros } from './pg-types.ts'
+import { fromMicros, micros } from './pg-types.ts'
 import type { Store } from './store.ts'
 
 /** A lease to open. */
@@ -61,7 +61,7 @@ export async function beatLeases(
   store: Store,
   beats: readonly { id: string; secretHash: Buffer }[],
 ): Promise<Map<string, number>> {
-  // In one order, so that two batches of beats do not wait for each other.
+  // In one order, which the plan keeps (see BY_KEY): two batches of beats do not wait for each other.
   const sorted = beats.toSorted((a, b) => (a.id < b.id ? -1 : 1))
   const rows = await store.prompt.query<{ id: string; ttl_ms: number }>({
     name: 'beat-leases',
@@ -106,6 +106,9 @@ export interface LeaseClock {
  */
 const OUTAGE = `greatest(500, least(3000, l.ttl_ms / 10)) * interval '1 millisecond'`
 
+/** Leases that are ended at one time. */
+const MOST_DUE = 1000
+
 /**
  * Notes that heartbeats are served, and finds the leases that are due. After an outage, in which nobody could beat,
  * every lease of this epoch first gets its whole TTL anew. So it does when the clock of the database was set forward, which looks the
@@ -116,25 +119,29 @@ export async function readLeaseClock(store: Store): Promise<LeaseClock> {
   const [row] = await store.prompt.query<{ now: bigint; epoch: bigint }>({
     name: 'lease-clock',
     // What was is read by the update itself: a look at the row beside it finds it updated already, which is nothing.
+    // Leases are locked in the order of heartbeats, which come all at once after an outage; and only when there was one.
     text: `with before as (select served_at from lease_clock where id = 1 for update),
       now as (update lease_clock c set served_at = clock_timestamp() from before b where c.id = 1
         returning c.served_at, c.served_at - b.served_at as gap),
+      locked as materialized (select l.id from now n cross join lateral (
+        select id from lease where ended_at is null and not epoch_over
+          and n.gap not between interval '-500 milliseconds' and interval '500 milliseconds' order by id for update) l),
       amnesty as (update lease l set expires_at = n.served_at + l.ttl_ms * interval '1 millisecond'
-        from now n where l.ended_at is null and not l.epoch_over and case when n.gap >= interval '0' then n.gap > ${OUTAGE}
-          else l.expires_at > n.served_at + l.ttl_ms * interval '1 millisecond' end
-          and n.gap not between interval '-500 milliseconds' and interval '500 milliseconds')
+        from locked k, now n where l.id = k.id and case when n.gap >= interval '0' then n.gap > ${OUTAGE}
+          else l.expires_at > n.served_at + l.ttl_ms * interval '1 millisecond' end)
       select ${micros('n.served_at')} as now, (select epoch from ledger where id = 1) as epoch from now n`,
   })
   const { now, epoch } = row!
-  const rows = await store.prompt.query<{ id: string; expires: bigint }>({
+  const [leases] = await store.prompt.query<{ due: string[] | null; next: bigint | null }>({
     name: 'due-leases',
-    text: `select id::text, ${micros('expires_at')} as expires from lease
-      where ended_at is null and expires_at <= (select coalesce(min(expires_at), 'infinity') from lease where ended_at is null
-        and expires_at > clock_timestamp())
-      order by expires_at limit 1000`,
+    text: `select (array_agg(id::text order by expires_at) filter (where expires_at <= t.now))[1:${MOST_DUE}] as due,
+        ${micros('min(expires_at) filter (where expires_at > t.now)')} as next
+      from lease cross join (select ${fromMicros('$1')} as now) t where ended_at is null`,
+    values: [now],
   })
-  const due = rows.filter(({ expires }) => expires <= now).map(({ id }) => id)
-  return { now: now as Instant, due, nextAt: rows.at(-1)?.expires as Instant | undefined, epoch }
+  const due = leases!.due ?? []
+  const nextAt = due.length === MOST_DUE ? now : leases!.next
+  return { now: now as Instant, due, nextAt: (nextAt ?? undefined) as Instant | undefined, epoch }
 }
 
 /** Forgets leases that ended a day ago. */

@@ -3,6 +3,7 @@ import { MikroORM } from '@mikro-orm/postgresql'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { HoldfastError } from '../domain/error.ts'
+import { BY_KEY } from './by-key.ts'
 import { Connections, type Queries } from './connections.ts'
 import type { Replication } from './ensure-epoch.ts'
 import { entities } from './entities.ts'
@@ -18,6 +19,7 @@ import { FindingFreshness } from './migrations/finding-freshness.ts'
 import { Findings } from './migrations/findings.ts'
 import { InitialSchema } from './migrations/initial-schema.ts'
 import { ListIndexes } from './migrations/list-indexes.ts'
+import { LiveLeases } from './migrations/live-leases.ts'
 import { LiveLocks } from './migrations/live-locks.ts'
 import { LockDelays } from './migrations/lock-delays.ts'
 import { Locks } from './migrations/locks.ts'
@@ -82,7 +84,9 @@ export class Store implements Queries {
 
   static async open({ url, log, readers = 10, replication = 'asynchronous' }: StoreOptions): Promise<Store> {
     const reads = new Connections({ url, log, name: 'holdfast-reader', most: readers })
-    const prompt = new Connections({ url, log, name: 'holdfast-prompt', most: PROMPT_CONNECTIONS })
+    const prompt = new Connections({
+      ...{ url, log, name: 'holdfast-prompt', most: PROMPT_CONNECTIONS, options: BY_KEY },
+    })
     try {
       const postgresVersion = await checkVersion(reads)
       const orm = await MikroORM.init({
@@ -110,6 +114,7 @@ export class Store implements Queries {
             LockDelays,
             MachineLabels,
             AmendedHolds,
+            LiveLeases,
           ],
           snapshot: false,
           transactional: true,

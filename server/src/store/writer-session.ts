@@ -5,6 +5,7 @@ import type { LoadKeys } from '../domain/load-keys.ts'
 import { LockTable } from '../domain/locks/lock-table.ts'
 import { WorkingSet } from '../domain/working-set.ts'
 import { AssumedLedger, type Assumption, isDisproof, onlyAssumed } from './assumed-ledger.ts'
+import { BY_KEY } from './by-key.ts'
 import { type EpochCheck, ensureEpoch, type LedgerEpoch } from './ensure-epoch.ts'
 import type { EventPartitions } from './event-partitions.ts'
 import { addLoaded, loadBatch, loadedRow, positionIn } from './load-batch.ts'
@@ -52,11 +53,8 @@ export class WriterSession {
       pipeline: true,
       // A server that stops in the middle must not hold the ledger: its replicas wait for the row.
       idle_in_transaction_session_timeout: 10_000,
-      // A batch has some fifteen statements, the same ones each time, all of them lookups by key: planning anew
-      // costs more than running, and a plan made while a table was small must not scan it when it is large.
-      // And no timeout: PostgreSQL acknowledges a commit whose wait for a synchronous standby it cuts off.
-      options:
-        '-c statement_timeout=0 -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off',
+      // No timeout: PostgreSQL acknowledges a commit whose wait for a synchronous standby it cuts off.
+      options: `-c statement_timeout=0 ${BY_KEY}`,
     } as pg.ClientConfig)
     const session = new WriterSession(client)
     await client.connect()
