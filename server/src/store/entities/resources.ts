@@ -1,35 +1,15 @@
 import { defineEntity, p } from '@mikro-orm/core'
 
-/**
- * The tables as MikroORM knows them: what its Kysely types, its migrations and cold reads go by. The ledger's
- * own statements (load-batch, save-batch) are SQL, set-wise, one file each; `event` is partitioned, and is
- * read and written by statement only.
- */
-const resource = {
+/** A resource; `body` is the whole of it as protobuf, the other columns are what filters and orders need. */
+const named = {
   id: p.bigint().primary(),
-  name: p.string().unique(),
+  name: p.text().unique(),
   revision: p.bigint(),
   create_revision: p.bigint(),
-  body: p.blob(),
 }
 const stamped = { created_at: p.datetime(), updated_at: p.datetime() }
-
-export const LedgerEntity = defineEntity({
-  name: 'Ledger',
-  tableName: 'ledger',
-  properties: {
-    id: p.smallint().primary(),
-    epoch: p.bigint(),
-    head: p.bigint(),
-    compacted: p.bigint(),
-    next_id: p.bigint(),
-    last_time: p.datetime(),
-    system_identifier: p.string(),
-    timeline: p.integer(),
-    writer: p.bigint(),
-    grants_from: p.datetime(),
-  },
-})
+const resource = { ...named, body: p.blob() }
+const labels = p.json<Record<string, string>>()
 
 export const MachineEntity = defineEntity({
   name: 'Machine',
@@ -39,9 +19,9 @@ export const MachineEntity = defineEntity({
     ...stamped,
     observed_at: p.datetime(),
     lifecycle: p.smallint(),
-    labels: p.json<Record<string, string>>(),
-    arch: p.string(),
-    os_type: p.string(),
+    labels,
+    arch: p.text(),
+    os_type: p.text(),
     cpu_logical_count: p.integer(),
     memory_bytes: p.bigint(),
     disk_bytes: p.bigint(),
@@ -58,13 +38,7 @@ export const FacetEntity = defineEntity({
 export const ServiceEntity = defineEntity({
   name: 'Service',
   tableName: 'service',
-  properties: {
-    ...resource,
-    ...stamped,
-    kind: p.string(),
-    owner: p.string(),
-    labels: p.json<Record<string, string>>(),
-  },
+  properties: { ...resource, ...stamped, kind: p.text(), owner: p.text(), labels },
 })
 
 export const InstanceEntity = defineEntity({
@@ -76,23 +50,23 @@ export const InstanceEntity = defineEntity({
     observed_at: p.datetime(),
     machine_id: p.bigint(),
     service_id: p.bigint(),
-    machine: p.string(),
-    service: p.string(),
-    slot: p.string(),
-    environment: p.string(),
+    machine: p.text(),
+    service: p.text(),
+    slot: p.text(),
+    environment: p.text(),
     state: p.smallint(),
     state_at: p.datetime().nullable(),
-    running_version: p.string(),
-    deployed_version: p.string(),
+    running_version: p.text(),
+    deployed_version: p.text(),
     report_interval_ms: p.bigint(),
-    labels: p.json<Record<string, string>>(),
+    labels,
   },
 })
 
 export const ConditionEntity = defineEntity({
   name: 'Condition',
   tableName: 'condition',
-  properties: { ...resource, ...stamped },
+  properties: { ...resource, ...stamped, satisfied_by: p.text() },
 })
 
 export const FindingEntity = defineEntity({
@@ -103,14 +77,14 @@ export const FindingEntity = defineEntity({
     ...stamped,
     observed_at: p.datetime(),
     machine_id: p.bigint(),
-    machine: p.string(),
-    service: p.string(),
-    slot: p.string(),
+    machine: p.text(),
+    service: p.text(),
+    slot: p.text(),
     state: p.smallint(),
     state_at: p.datetime().nullable(),
     decision: p.smallint(),
-    rule: p.string(),
-    version: p.string(),
+    rule: p.text(),
+    version: p.text(),
     report_interval_ms: p.bigint(),
     present: p.smallint(),
   },
@@ -122,25 +96,53 @@ export const RuleEntity = defineEntity({
   properties: { ...resource, ...stamped },
 })
 
-export const SourceEntity = defineEntity({
-  name: 'Source',
-  tableName: 'source',
+export const RunEntity = defineEntity({
+  name: 'Run',
+  tableName: 'run',
   properties: {
-    id: p.bigint().primary(),
-    name: p.string().unique(),
-    created_at: p.datetime(),
-    last_contact_at: p.datetime(),
+    ...resource,
+    ...stamped,
+    started_at: p.datetime(),
+    ended_at: p.datetime().nullable(),
+    kind: p.smallint(),
+    state: p.smallint(),
+    service: p.text(),
+    version: p.text(),
+    environment: p.text(),
+    slot: p.text(),
+    author: p.text(),
+    title: p.text(),
+    parent: p.text(),
+    labels,
   },
 })
 
-export const entities = [
-  LedgerEntity,
-  MachineEntity,
-  FacetEntity,
-  ServiceEntity,
-  InstanceEntity,
-  ConditionEntity,
-  FindingEntity,
-  RuleEntity,
-  SourceEntity,
-]
+/** Its body is that of its last change: see `currentBody`. */
+export const LockEntity = defineEntity({
+  name: 'Lock',
+  tableName: 'lock',
+  properties: {
+    ...named,
+    ...stamped,
+    state: p.smallint(),
+    mode: p.smallint(),
+    end_cause: p.smallint(),
+    scopes: p.text(),
+    owner: p.text(),
+    principal: p.text(),
+    lease: p.text(),
+  },
+})
+
+export const HoldEntity = defineEntity({
+  name: 'Hold',
+  tableName: 'hold',
+  properties: {
+    ...resource,
+    ...stamped,
+    state: p.smallint(),
+    scopes: p.text(),
+    author: p.text(),
+    until_condition: p.text(),
+  },
+})
