@@ -3870,7 +3870,7 @@ export const LockServiceDefinition = {
       requestStream: true,
       responseType: SessionResponse as typeof SessionResponse,
       responseStream: true,
-      options: {},
+      options: { idempotencyLevel: "IDEMPOTENT" },
     },
     /** Opens a lease, or comes back to it: the same id and secret again are the same lease, which is beaten. */
     createLease: {
