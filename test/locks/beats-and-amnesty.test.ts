@@ -63,6 +63,8 @@ test('what is due is told with when the next is, a bounded number at a time', as
 test('a heartbeat changes no index', async () => {
   await using made = await leases(500)
   await made.beat()
+  // On the connection of the beats: by itself it would tell of them in ten seconds.
+  await made.store.prompt.query({ text: 'select pg_stat_force_next_flush()' })
   const { all, hot } = await until('the beats to be counted', async () => {
     const { rows } = await sql<{ all: string; hot: string }>(
       made.url,
