@@ -44,6 +44,10 @@ function isSystemError(error: unknown): error is Error {
 
 const START = "Start one with 'holdfast server', or say where it is: --address HOST:PORT or HOLDFAST_ADDRESS."
 
+/** The HTTP address of a server is printed beside the one to dial, and easily taken for it. */
+const NOT_GRPC =
+  'What listens there does not speak gRPC. A server prints two addresses: dial the one it is ready at, not its HTTP address.'
+
 function describeAnswer(error: HoldfastError, address: string): Failure {
   const { detail } = error
   if (error instanceof UnavailableError) {
@@ -61,7 +65,11 @@ function describeAnswer(error: HoldfastError, address: string): Failure {
           code: exitCode.unreachable,
         }
       default:
-        return { what: `no server answers at ${address}: ${why}`, hints: [START], code: exitCode.unreachable }
+        return {
+          what: `no server answers at ${address}: ${why}`,
+          hints: [why.includes('Protocol error') ? NOT_GRPC : START],
+          code: exitCode.unreachable,
+        }
     }
   }
   if (error instanceof DeadlineExceededError) {

@@ -30,6 +30,12 @@ afterAll(async () => {
 const run = (...args: string[]) => printed(args, env)
 const rows = async (...args: string[]) => JSON.parse(await printed([...args, '-o', 'json'], env))
 
+test('who dials the HTTP address of a server is told that it is not the one to dial', async () => {
+  const { code, err } = await holdfast(['machines'], { HOLDFAST_ADDRESS: new URL(server.httpUrl).host })
+  expect(code).toBe(11)
+  expect(err).toContain('does not speak gRPC')
+})
+
 describe('the main job', () => {
   test('agent --once shows this machine with its real CPUs, memory and disks', async () => {
     const id = machineIdFromHostname(hostname())
