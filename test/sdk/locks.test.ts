@@ -393,11 +393,11 @@ describe('losing', () => {
     await using first = await spawnServer({ databaseUrl: database.url })
     const { address } = first
     const holdfast = client({ address })
-    const lock = await holdfast.acquireLock('test/restart', { ttlMs: 10_000 })
+    const lock = await holdfast.acquireLock('test/restart', { ttlMs: 15_000 })
     await first.kill('SIGKILL')
     await using next = await spawnServer({ databaseUrl: database.url, address })
     const waiting = holdfast.acquireLock('test/restart/web-0', { waitMs: 20_000, timeoutMs: 20_000 })
-    await until('a beat at the next server', () => lock.remainingMs > 8500)
+    await until('a beat at the next server', () => lock.remainingMs > 12_700)
     expect((await client({ address: next.address }).verifyFence(lock.fence)).name).toBe(lock.name)
     await lock.release()
     await using granted = await waiting
