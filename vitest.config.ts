@@ -19,7 +19,6 @@ class LongestFirst extends BaseSequencer {
 
 const longest = [
   'test/locks/torture.test.ts',
-  'test/sdk/locks.test.ts',
   'test/server/start-and-stop.test.ts',
   'test/sdk/two-servers.test.ts',
   'test/watch/stalled.test.ts',

@@ -4,6 +4,7 @@ import type { Command } from '../../server/src/domain/command.ts'
 import { HoldfastError } from '../../server/src/domain/error.ts'
 import type { Instant } from '../../server/src/domain/instant.ts'
 import { decodeBody, decodeRow, type KindMessage, type KindName } from '../../server/src/domain/kind.ts'
+import type { ToldLabel } from '../../server/src/domain/label-times.ts'
 import { LoadKeys } from '../../server/src/domain/load-keys.ts'
 import type { LeaseRow } from '../../server/src/domain/locks/lease.ts'
 import { LockTable } from '../../server/src/domain/locks/lock-table.ts'
@@ -37,7 +38,7 @@ export class MemoryLedger {
   /** The last scan of each machine's processes, by the machine's name. */
   readonly scans = new Map<string, { observedAt: Instant; scan: ProcessScan }>()
   /** When labels of machines were told, by the machine's id and the key. */
-  readonly labels = new Map<string, Instant>()
+  readonly labels = new Map<string, ToldLabel>()
   readonly aliases = new Map<string, { alias: Alias; machineId: bigint }>()
   readonly #rows = new Map<string, StoredRow>()
   readonly #sources = new Map<string, SourceRow>()
@@ -130,8 +131,7 @@ export class MemoryLedger {
         }
       }
     }
-    if (keys.labelled.length > 0)
-      for (const [place, toldAt] of this.labels) state.labelledAt.set(place, toldAt)
+    if (keys.labelled.length > 0) for (const told of this.labels.values()) state.labelTimes.load(told)
     for (const id of [...keys.leases, ...keys.endingLeases]) {
       const lease = this.leases.get(id)
       if (lease !== undefined) state.leases.set(id, { ...lease })
@@ -193,8 +193,8 @@ export class MemoryLedger {
       if (gone) this.aliases.delete(key)
       else this.aliases.set(key, alias)
     }
-    for (const [place, { toldAt }] of state.toldLabels) {
-      if (toldAt > (this.labels.get(place) ?? 0n)) this.labels.set(place, toldAt)
+    for (const [place, told] of state.labelTimes.told) {
+      if (told.toldAt > (this.labels.get(place)?.toldAt ?? 0n)) this.labels.set(place, told)
     }
     for (const [machineId, found] of state.scans) {
       const machine = [...this.#rows.values()].find(({ id }) => id === machineId)!

@@ -1,26 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type AcquiredLock,
   AcquireTimedOutError,
   BlockedError,
   type ConnectOptions,
-  Holdfast,
+  type Holdfast,
   InvalidRequestError,
   LockHeldError,
   LockLostError,
   RequestIdReusedError,
   StaleTokenError,
 } from '../../sdk/src/index.ts'
-import { testDatabase } from '../harness/database.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
-import { spawnServer, type TestServer, testServer } from '../harness/server.ts'
-import { tcpProxy } from '../harness/tcp-proxy.ts'
-import { until, within } from '../harness/wait.ts'
+import { type TestServer, testServer } from '../harness/server.ts'
+import { until } from '../harness/wait.ts'
 import { holdingLedger } from '../watch/held-ledger.ts'
+import { clientUntilTestEnds } from './client-until-test-ends.ts'
 
 failOnLeaks()
 
@@ -34,20 +29,8 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-function client(options: ConnectOptions = {}): Holdfast {
-  const holdfast = Holdfast.lazy({ address: server.address, ...options })
-  onTestFinished(() => holdfast.close())
-  return holdfast
-}
-
-/** Resolves with the reason, and when it came. */
-function lossOf(lock: AcquiredLock): Promise<{ error: LockLostError; atMs: number }> {
-  return new Promise((resolve) => {
-    lock.signal.addEventListener('abort', () =>
-      resolve({ error: lock.signal.reason, atMs: performance.now() }),
-    )
-  })
-}
+const client = (options: ConnectOptions = {}): Holdfast =>
+  clientUntilTestEnds({ address: server.address, ...options })
 
 describe('acquiring', () => {
   test('a lock is held until it is released, and its token rises', async () => {
@@ -263,278 +246,5 @@ describe('holds and conditions', () => {
       await end(lock)
       await (await waiting).release()
     }
-  })
-})
-
-describe('losing', () => {
-  test('L12 a forced end is told to the holder, with who and why', async () => {
-    const [holder, other] = [client(), client()]
-    const lock = await holder.acquireLock('test/forced')
-    const loss = lossOf(lock)
-    await other.forceReleaseLock(lock.name, { fencingToken: lock.fencingToken, reason: 'deploy-1 is gone' })
-    const { error } = await within('the loss', loss)
-    expect(error).toBeInstanceOf(LockLostError)
-    expect(error).toMatchObject({ lossCause: 'forced', endReason: 'deploy-1 is gone' })
-    expect(error.endedBy).not.toBe('')
-    expect(lock.state).toBe('lost')
-    expect(() => lock.assertHeld()).toThrow(error)
-    await lock.release()
-    expect(lock.state).toBe('lost')
-    await expect(
-      other.forceReleaseLock(lock.name, { fencingToken: lock.fencingToken - 1n, reason: 'again' }),
-    ).rejects.toBeInstanceOf(StaleTokenError)
-  })
-
-  test('a wish that it let go is told to the holder, who decides', async () => {
-    const [holder, other] = [client(), client()]
-    const heard: string[] = []
-    await using lock = await holder.acquireLock('test/asked', {
-      onReleaseRequest: ({ reason }) => heard.push(reason),
-    })
-    await other.requestRelease(lock.name, { reason: 'urgent fix' })
-    await until('the wish', () => heard.length > 0)
-    expect([heard, lock.releaseRequest?.reason, lock.state]).toEqual([['urgent fix'], 'urgent fix', 'held'])
-  })
-
-  test('a lock that is held for as long as it may be is lost before the server ends it', async () => {
-    const [holder, other] = [client(), client()]
-    const lock = await holder.acquireLock('test/max', { maxHoldMs: 1000 })
-    const loss = lossOf(lock)
-    const next = other.acquireLock('test/max', { waitMs: 10_000 }).then(async (granted) => {
-      const atMs = performance.now()
-      await granted.release()
-      return atMs
-    })
-    const { error, atMs } = await within('the loss', loss)
-    expect(error.lossCause).toBe('max-hold')
-    expect(atMs).toBeLessThan(await next)
-  })
-
-  test('L4 a dropped network aborts the lock before anybody else is granted it', async () => {
-    await using proxy = await tcpProxy(server.address)
-    const [holder, other] = [client({ address: proxy.address }), client()]
-    const lock = await holder.acquireLock('test/dropped', { ttlMs: 2000 })
-    const loss = lossOf(lock)
-    proxy.drop()
-    const next = other.acquireLock('test/dropped', { waitMs: 20_000 }).then(async (granted) => {
-      const atMs = performance.now()
-      await granted.release()
-      return atMs
-    })
-    await until('the risk', () => lock.state === 'at-risk')
-    const { error, atMs } = await within('the loss', loss)
-    expect(error.lossCause).toBe('expired')
-    expect(atMs).toBeLessThan(await next)
-  })
-
-  test('L11 a network that comes back within the TTL loses nothing', async () => {
-    await using proxy = await tcpProxy(server.address)
-    const holdfast = client({ address: proxy.address })
-    const lock = await holdfast.acquireLock('test/healed', { ttlMs: 4000 })
-    const granted = performance.now()
-    proxy.cut()
-    await until('three TTLs', () => performance.now() - granted > 12_000 || lock.state === 'lost')
-    expect(lock.state).toBe('held')
-    await lock.release()
-  })
-
-  test('L12 what ended while the session was cut off is told with who and why', async () => {
-    await using proxy = await tcpProxy(server.address)
-    const [holder, other] = [client({ address: proxy.address }), client()]
-    const lock = await holder.acquireLock('test/away', { ttlMs: 10_000 })
-    const loss = lossOf(lock)
-    proxy.drop()
-    await other.forceReleaseLock(lock.name, { fencingToken: lock.fencingToken, reason: 'while away' })
-    proxy.heal()
-    proxy.cut()
-    const { error } = await within('the loss', loss)
-    expect(error).toMatchObject({ lossCause: 'forced', endReason: 'while away' })
-  })
-
-  test('L7 who waits under a lease that is lost waits on under the next one', async () => {
-    await using proxy = await tcpProxy(server.address)
-    const [waiter, other] = [client({ address: proxy.address }), client()]
-    const mine = await waiter.acquireLock('test/mine', { ttlMs: 3000 })
-    const blocker = await other.acquireLock('test/wanted')
-    let queued = 0
-    const waiting = waiter.acquireLock('test/wanted', {
-      ...{ ttlMs: 3000, waitMs: 60_000 },
-      onQueued: () => {
-        queued++
-      },
-    })
-    waiting.catch(() => {})
-    await until('a place in the queue', () => queued > 0)
-    const loss = lossOf(mine)
-    proxy.drop()
-    await within('the loss', loss)
-    proxy.heal()
-    proxy.cut()
-    await until('a place in the queue under the next lease', () => queued > 1)
-    await blocker.release()
-    await using granted = await waiting
-    expect(granted.state).toBe('held')
-  })
-
-  test('L8 a request made again while its lock is held gives the one handle that it has, which is lost once', async () => {
-    await using proxy = await tcpProxy(server.address)
-    const holdfast = client({ address: proxy.address })
-    const options = { ttlMs: 3000, requestId: 'deploy-42' }
-    const lock = await holdfast.acquireLock('test/again', options)
-    expect(await holdfast.acquireLock('test/again', options)).toBe(lock)
-    const loss = lossOf(lock)
-    proxy.drop()
-    expect((await within('the loss', loss)).error.lossCause).toBe('expired')
-    expect(() => lock.assertHeld()).toThrow(LockLostError)
-  })
-
-  test('L11 a lock outlives the server that granted it, and is released at the next one', async () => {
-    await using database = await testDatabase()
-    await using first = await spawnServer({ databaseUrl: database.url })
-    const { address } = first
-    const holdfast = client({ address })
-    const lock = await holdfast.acquireLock('test/restart', { ttlMs: 15_000 })
-    await first.kill('SIGKILL')
-    await using next = await spawnServer({ databaseUrl: database.url, address })
-    const waiting = holdfast.acquireLock('test/restart/web-0', { waitMs: 20_000, timeoutMs: 20_000 })
-    await until('a beat at the next server', () => lock.remainingMs > 12_700)
-    expect((await client({ address: next.address }).verifyFence(lock.fence)).name).toBe(lock.name)
-    await lock.release()
-    await using granted = await waiting
-    expect(granted.fencingToken).toBeGreaterThan(lock.fencingToken)
-    await granted.release()
-    holdfast.close()
-  })
-
-  test('close gives up what is held, after its signal', async () => {
-    const [holder, other] = [client(), client()]
-    const lock = await holder.acquireLock('test/closed')
-    const loss = lossOf(lock)
-    holder.close()
-    expect((await loss).error.lossCause).toBe('revoked')
-    await using next = await other.acquireLock('test/closed', { waitMs: 5000 })
-    expect(next.state).toBe('held')
-  })
-})
-
-describe('a program of its own', () => {
-  const program = join(import.meta.dirname, 'lock-holder.ts')
-
-  interface Said {
-    what: string
-    atNs: bigint
-    fence: string
-  }
-
-  interface Holder {
-    address?: string
-    /** Blocks its event loop at once, for so long. */
-    blockedMs?: number
-    tokenFile?: string
-  }
-
-  async function holder(scope: string, ttlMs: number, options: Holder = {}) {
-    const { address = server.address, blockedMs = 0, tokenFile } = options
-    const numbers = [ttlMs, blockedMs].map(String)
-    const arguments_ = ['--conditions=holdfast-source', program, address, scope, ...numbers]
-    const child: ChildProcess = spawn(process.execPath, arguments_, {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, ...(tokenFile !== undefined && { HOLDFAST_TOKEN_FILE: tokenFile }) },
-    })
-    const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
-    onTestFinished(async () => {
-      child.kill('SIGKILL')
-      await exited
-    })
-    let text = ''
-    child.stdout!.setEncoding('utf8').on('data', (more: string) => {
-      text += more
-    })
-    const said = (): Said[] =>
-      text
-        .split('\n')
-        .slice(0, -1)
-        .map((line) => line.split(' '))
-        .map(([what = '', at = '', fence = '']) => ({ what, atNs: BigInt(at), fence }))
-    await until('the lock', () => said().some(({ what }) => what === 'acquired'))
-    return { child, said, exited }
-  }
-
-  function sayNext(scope: string): Promise<bigint> {
-    return client()
-      .acquireLock(scope, { waitMs: 20_000 })
-      .then(async (granted) => {
-        const atNs = process.hrtime.bigint()
-        await granted.release()
-        return atNs
-      })
-  }
-
-  test('L4 a process that is stopped does not take itself for the holder when it comes back', async () => {
-    const { child, said } = await holder('test/stopped', 1500)
-    await until('a beat', () => said().filter(({ what }) => what === 'held').length > 20)
-    const next = sayNext('test/stopped')
-    child.kill('SIGSTOP')
-    const grantedNs = await within('the next grant', next)
-    child.kill('SIGCONT')
-    await until('the abort', () => said().some(({ what }) => what === 'aborted'))
-    expect(said().filter(({ what, atNs }) => what === 'held' && atNs > grantedNs)).toEqual([])
-  })
-
-  test('L11 a blocked event loop loses nothing: the thread beats on', async () => {
-    const { child, said } = await holder('test/blocked', 1500)
-    const other = client()
-    child.stdin!.write('4000\n')
-    await until('the end of the block', () =>
-      said().some(({ what }) => what === 'survived' || what === 'lost'),
-    )
-    expect(said().at(-1)?.what).not.toBe('lost')
-    expect(said().some(({ what }) => what === 'survived')).toBe(true)
-    expect(await other.tryAcquireLock('test/blocked')).toBeUndefined()
-  })
-
-  test('L11 a program that gets its token from a file may block its event loop right after the grant', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'holdfast-'))
-    onTestFinished(() => rm(folder, { recursive: true }))
-    const tokenFile = join(folder, 'token')
-    await writeFile(tokenFile, 'holder:s3cret\n')
-    await using guarded = await testServer({ tokens: [{ principal: 'holder', token: 's3cret' }] })
-    const other = Holdfast.lazy({ address: guarded.address, token: 's3cret' })
-    onTestFinished(() => other.close())
-    const { address } = guarded
-    const { child, said, exited } = await holder('test/token', 3000, { address, tokenFile, blockedMs: 5000 })
-    await until('the end of the block', () =>
-      said().some(({ what }) => what === 'survived' || what === 'lost'),
-    )
-    expect(
-      said()
-        .map(({ what }) => what)
-        .filter((what) => what !== 'held'),
-    ).toEqual(['acquired', 'survived'])
-    expect(await other.tryAcquireLock('test/token')).toBeUndefined()
-    other.close()
-    child.kill('SIGKILL')
-    await exited
-  })
-
-  test('L4 a loss during a block of the event loop is the first thing that is seen after it', async () => {
-    await using proxy = await tcpProxy(server.address)
-    const { child, said } = await holder('test/cut-off', 1500, { address: proxy.address })
-    child.stdin!.write('4000\n')
-    proxy.drop()
-    const grantedNs = await within('the next grant', sayNext('test/cut-off'))
-    await until('the end of the block', () =>
-      said().some(({ what }) => what === 'survived' || what === 'lost'),
-    )
-    const after = said().filter(({ atNs }) => atNs > grantedNs)
-    expect(after.map(({ what }) => what)).toEqual(['aborted', 'lost'])
-    child.kill('SIGKILL')
-  })
-
-  test('a program that forgets to close ends by itself', async () => {
-    const { child, said, exited } = await holder('test/ends', 30_000)
-    child.stdin!.end()
-    await within('the end', exited)
-    expect(said().length).toBeGreaterThan(0)
   })
 })

@@ -91,7 +91,7 @@ export class UpdateMachine extends AmendMachine {
   }
 
   protected amend(machine: Machine, state: WorkingSet): Machine | undefined {
-    state.tellLabels(state.find('machine', machine.name)!, this.#labels, state.now)
+    state.labelTimes.tell(state.find('machine', machine.name)!.id, this.#labels, state.now)
     const labels = mergedLabels(machine.labels, this.#labels)
     return labels === undefined ? undefined : { ...machine, labels }
   }

@@ -46,7 +46,7 @@ function tooManyGaps(gaps: Gap[], seq: number): HoldfastError {
   return new HoldfastError(
     'QUOTA_EXCEEDED',
     `seq ${seq} would open more than ${MAX_GAPS} gaps in this numbering; send what is missing first, beginning at ${firstMissing}, or begin a new epoch`,
-    { metadata: { firstMissing: String(firstMissing) } },
+    { metadata: { firstMissing: String(firstMissing) }, retryAfterMs: 1000 },
   )
 }
 

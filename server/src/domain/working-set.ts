@@ -3,10 +3,12 @@ import type { Alias, Machine, ProcessScan } from '../../../proto/gen/holdfast/v1
 import { aliasKey, isStrong } from './alias.ts'
 import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
 import { KIND_NAMES, type KindName, type LedgerMessage, type ObservedKind } from './kind.ts'
+import { LabelTimes } from './label-times.ts'
 import type { LeaseRow } from './locks/lease.ts'
 import { LockTable } from './locks/lock-table.ts'
 import type { ChangeRecord, EventRecord, LedgerPosition, Row, SourceRow, TargetRow } from './rows.ts'
 import { encodeWithin, stamp } from './stamp.ts'
+import { UndoLog } from './undo-log.ts'
 
 type Rows = { [K in KindName]: Map<string, Row<K>> }
 
@@ -38,10 +40,6 @@ export class WorkingSet {
   readonly scans = new Map<bigint, { observedAt: Instant; scan: ProcessScan }>()
   /** When the processes of machines were last seen, before this batch. */
   readonly scannedAt = new Map<bigint, Instant>()
-  /** When labels of machines were told last, before this batch: by machine and key, also those that were removed. */
-  readonly labelledAt = new Map<string, Instant>()
-  /** The labels that this batch tells, likewise. */
-  readonly toldLabels = new Map<string, { machineId: bigint; key: string; toldAt: Instant }>()
   /** What became of an alias of a machine, by `aliasKey` and machine; the last word counts. */
   readonly aliases = new Map<string, { alias: Alias; machineId: bigint; gone: boolean }>()
 
@@ -56,10 +54,11 @@ export class WorkingSet {
   /** Whether the current command has changed anything yet. */
   #open = false
   /** What takes back changes, in the order in which they were made: the current command's, or with `revocable` all. */
-  readonly #undo: (() => void)[] = []
-  #undoFrom = 0
+  readonly #undo = new UndoLog()
   readonly #events: EventRecord[] = []
   readonly #machineByAlias = new Map<string, string>()
+  /** When labels of machines were told, and what this batch tells of them. */
+  readonly labelTimes = new LabelTimes(this.#undo)
 
   constructor(
     position: LedgerPosition,
@@ -94,9 +93,9 @@ export class WorkingSet {
 
   /** Whether nothing came of the batch that must be written. */
   get isUntouched(): boolean {
-    const { events, dirty, observed, scans, aliases, toldLabels, endedLeases, changedTargets } = this
+    const { events, dirty, observed, scans, aliases, labelTimes, endedLeases, changedTargets } = this
     if (events.length > 0) return false
-    const sized = [dirty, observed, scans, aliases, toldLabels, endedLeases, changedTargets]
+    const sized = [dirty, observed, scans, aliases, labelTimes.told, endedLeases, changedTargets]
     if (sized.some(({ size }) => size > 0)) return false
     return [...this.sources.values()].every((source) => !source.isNew && source.touched.size === 0)
   }
@@ -152,13 +151,13 @@ export class WorkingSet {
   }
 
   claimAlias(row: Row<'machine'>, alias: Alias): void {
-    if (isStrong(alias)) this.#set(this.#machineByAlias, aliasKey(alias), row.resource.name)
-    this.#set(this.aliases, `${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: false })
+    if (isStrong(alias)) this.#undo.set(this.#machineByAlias, aliasKey(alias), row.resource.name)
+    this.#undo.set(this.aliases, `${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: false })
   }
 
   /** Takes a weak alias off a machine. */
   dropAlias(row: Row<'machine'>, alias: Alias): void {
-    this.#set(this.aliases, `${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: true })
+    this.#undo.set(this.aliases, `${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: true })
   }
 
   /**
@@ -168,13 +167,13 @@ export class WorkingSet {
   revise<T>(act: () => T): { value: T; revision: bigint | undefined } {
     this.#open = false
     this.#ordinal = 0
-    if (!this.#revocable) this.#undo.length = 0
-    this.#undoFrom = this.#undo.length
+    if (!this.#revocable) this.#undo.clear()
+    const from = this.#undo.length
     try {
       const value = act()
       return { value, revision: this.#open ? this.#head : undefined }
     } catch (error) {
-      this.#takeBack(this.#undoFrom)
+      this.#undo.takeBack(from)
       this.changes.length -= this.#ordinal
       if (this.#open) this.#head -= 1n
       throw error
@@ -183,11 +182,7 @@ export class WorkingSet {
 
   /** Takes back what the whole batch did to the table of locks, which was made `revocable`. */
   revoke(): void {
-    this.#takeBack(0)
-  }
-
-  #takeBack(from: number): void {
-    for (const undo of this.#undo.splice(from).reverse()) undo()
+    this.#undo.takeBack(0)
   }
 
   /**
@@ -249,12 +244,6 @@ export class WorkingSet {
     })
   }
 
-  #set<K, V>(map: Map<K, V>, key: K, value: V): void {
-    const before = map.get(key)
-    this.#undo.push(() => (before === undefined ? map.delete(key) : map.set(key, before)))
-    map.set(key, value)
-  }
-
   /** One after-image a resource and revision: a second change within the revision takes the place of the first. */
   #record({ id, kind, body, resource }: Row<KindName>, before: Buffer | undefined): void {
     for (let i = this.changes.length - this.#ordinal; i < this.changes.length; i++) {
@@ -288,25 +277,10 @@ export class WorkingSet {
 
   putTarget(target: TargetRow): void {
     const key = `${target.runId}\n${target.machine}`
-    this.#set(this.targets, key, target)
+    this.#undo.set(this.targets, key, target)
     if (this.changedTargets.has(key)) return
     this.changedTargets.add(key)
     this.#undo.push(() => this.changedTargets.delete(key))
-  }
-
-  /** Notes what labels a machine is told to have, and gives those of which nobody has told anything since. */
-  tellLabels(
-    { id }: Row<'machine'>,
-    labels: Readonly<Record<string, string>>,
-    at: Instant,
-  ): Record<string, string> {
-    const latest = Object.entries(labels).filter(([key]) => {
-      const place = `${id}\n${key}`
-      return at >= (this.toldLabels.get(place)?.toldAt ?? this.labelledAt.get(place) ?? NEVER)
-    })
-    for (const [key] of latest)
-      this.#set(this.toldLabels, `${id}\n${key}`, { machineId: id, key, toldAt: at })
-    return Object.fromEntries(latest)
   }
 
   /** When the processes of a machine were last seen. */
@@ -320,7 +294,7 @@ export class WorkingSet {
   putScan(machine: Row<'machine'>, observedAt: Instant, scan: ProcessScan): void {
     const held = this.scans.get(machine.id)
     if (held === undefined || held.observedAt <= observedAt) {
-      this.#set(this.scans, machine.id, { observedAt, scan })
+      this.#undo.set(this.scans, machine.id, { observedAt, scan })
     }
   }
 }

@@ -92,7 +92,7 @@ export function addLoaded(state: WorkingSet, rows: readonly LoadedRow[], cache: 
     else if (row.kind === LoadedKind.target) addTarget(state, row)
     else if (row.kind === LoadedKind.scan) state.scannedAt.set(row.id, row.observed_at as Instant)
     else if (row.kind === LoadedKind.label)
-      state.labelledAt.set(`${row.id}\n${row.name}`, row.observed_at as Instant)
+      state.labelTimes.load({ machineId: row.id, key: row.name, toldAt: row.observed_at as Instant })
     else if (row.kind === LoadedKind.lease) state.leases.set(row.name, leaseOf(row))
     else if (row.detail === FOLLOWED) follow(state, row, cache)
     else state.add(currentRow(kindName(row.kind), row, cache))

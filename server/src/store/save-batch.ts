@@ -69,7 +69,7 @@ export function saveBatch(state: WorkingSet, { writer, assumption }: Writing): S
   if (gone !== undefined) statements.push(aliases('delete', gone))
   if (claimed !== undefined) statements.push(aliases('insert', claimed))
   if (state.scans.size > 0) statements.push(upsertScans(state))
-  if (state.toldLabels.size > 0) statements.push(upsertLabels(state))
+  if (state.labelTimes.told.size > 0) statements.push(upsertLabels(state))
   if (state.changedTargets.size > 0) statements.push(upsertTargets(state))
   if (state.endedLeases.size > 0) statements.push(endLeases([...state.endedLeases], state.now))
   const sources = [...state.sources.values()].filter((source) => source.isNew || source.touched.size > 0)
@@ -177,8 +177,8 @@ function upsertTargets({ targets, changedTargets }: WorkingSet): Part {
   }
 }
 
-function upsertLabels({ toldLabels }: WorkingSet): Part {
-  const rows = [...toldLabels.values()]
+function upsertLabels({ labelTimes }: WorkingSet): Part {
+  const rows = [...labelTimes.told.values()]
   return {
     name: 'save-labels',
     text: `insert into machine_label (machine_id, key, told_at)

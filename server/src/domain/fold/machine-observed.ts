@@ -73,7 +73,7 @@ export function foldMachineObserved(
     summary = summarize(summary, facet, difference?.values ?? new Map())
   }
 
-  const latest = state.tellLabels(machine, observed.labels, origin.effectiveAt)
+  const latest = state.labelTimes.tell(machine.id, observed.labels, origin.effectiveAt)
   skipped += Object.keys(observed.labels).length - Object.keys(latest).length
   const labels = mergedLabels(machine.resource.labels, latest, 'machine_observed.labels')
   if (labels !== undefined || !jsonEqual(summary, machine.resource.hardware)) {

@@ -41,7 +41,7 @@ export function joinLock(state: WorkingSet, { resource: lock }: Row<'lock'>, run
     throw new HoldfastError(
       'QUOTA_EXCEEDED',
       `${MAX_RUNS} runs go on under ${lock.name}; finish one before another is started`,
-      { metadata: { lock: lock.name } },
+      { metadata: { lock: lock.name }, retryAfterMs: 1000 },
     )
   }
   state.put('lock', { ...lock, runs: [...lock.runs, run] })
