@@ -15,7 +15,9 @@ for (const [tool, ...rest] of [
   ['ip', 'link', 'set', 'lo', 'up'],
   ['mount', '--bind', resolv, '/etc/resolv.conf'],
 ]) {
-  if (spawnSync(tool!, rest).status !== 0) process.exit(99)
+  if (spawnSync(tool!, rest).status === 0) continue
+  rmSync(directory, { recursive: true })
+  process.exit(99)
 }
 const nameserver = createSocket('udp4')
 nameserver.bind(53, '127.0.0.1', () => {
