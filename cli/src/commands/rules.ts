@@ -8,10 +8,6 @@ import { UsageError } from '../usage-error.ts'
 /** `holdfast rules`. */
 export async function rules(context: CommandContext): Promise<undefined> {
   const all = await context.client().listDiscoveryRules()
-  if (context.settings.output === 'json') {
-    const json = all.map((rule) => DiscoveryRule.toJSON(rule))
-    return void (await printAnswer(context, '', json))
-  }
   const table = new Table<DiscoveryRule>(
     [
       { header: 'RULE', cell: ({ name }) => name.slice('discoveryRules/'.length) },
@@ -38,7 +34,8 @@ export async function rules(context: CommandContext): Promise<undefined> {
     ],
     context.paint,
   )
-  await context.print(table.page(all))
+  const json = all.map((rule) => DiscoveryRule.toJSON(rule))
+  await printAnswer(context, table.page(all).trimEnd(), json)
 }
 
 function originCell({ builtin, disabled }: DiscoveryRule): Cell {
@@ -132,10 +129,6 @@ export async function simulateRule(context: CommandContext, flags: SimulateFlags
   const { matches, matchCount, machineCount } = await context
     .client()
     .simulateRule(ruleOf(flags), { machine: flags.machine })
-  if (context.settings.output === 'json') {
-    const json = matches.map((match) => ({ ...match, pid: String(match.pid) }))
-    return void (await printAnswer(context, '', json))
-  }
   const table = new Table<(typeof matches)[number]>(
     [
       { header: 'MACHINE', cell: ({ machine }) => machine.slice('machines/'.length) },
@@ -147,7 +140,9 @@ export async function simulateRule(context: CommandContext, flags: SimulateFlags
     ],
     context.paint,
   )
-  if (matches.length > 0) await context.print(table.page(matches))
+  const lines = matches.length > 0 ? table.page(matches) : ''
   const shown = matchCount > matches.length ? `, the first ${matches.length} shown` : ''
-  await context.print(`${matchCount} found${shown} on ${machineCount} machines; nothing is saved\n`)
+  const found = `${matchCount} found${shown} on ${machineCount} machines; nothing is saved`
+  const json = matches.map((match) => ({ ...match, pid: String(match.pid) }))
+  await printAnswer(context, lines + found, json)
 }
