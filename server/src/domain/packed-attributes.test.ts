@@ -9,11 +9,13 @@ type Attributes = Record<string, unknown>
 const pack = (attributes: Attributes): Uint8Array => Struct.encode(Struct.wrap(attributes)).finish()
 const unpack = (bytes: Uint8Array): Attributes => ({ ...Struct.unwrap(Struct.decode(bytes)) })
 
-/** Attributes with keys and values that often meet. */
-const attributes = fc.dictionary(
-  fc.constantFrom('a', 'b', 'c', 'toString'),
-  fc.oneof(fc.constantFrom(0, 1, 'x', true, null), fc.jsonValue({ maxDepth: 2 })),
-)
+/** Attributes with keys and values that often meet. As in JSON there is one zero: of two that are equal, either may stand. */
+const attributes = fc
+  .dictionary(
+    fc.constantFrom('a', 'b', 'c', 'toString'),
+    fc.oneof(fc.constantFrom(0, 1, 'x', true, null), fc.jsonValue({ maxDepth: 2 })),
+  )
+  .map((drawn) => JSON.parse(JSON.stringify(drawn)) as Attributes)
 
 test('two sets of attributes are compared as their values are, whatever their order', () => {
   fc.assert(
