@@ -43,12 +43,13 @@ test('an agent reports its machine, keeps it fresh, and forwards what scripts le
   await agent.sees(/reporting here to/)
   const read = async () =>
     (await calls.getMachine({ name: 'machines/here', view: 2 }).catch(() => undefined))?.machine
-  const machine = await until('the facets and processes', async () => {
+  // What an agent reports goes by messages of their own, in no promised order.
+  const machine = await until('the facets, the processes and a heartbeat', async () => {
     const found = await read()
     const facets = found?.facets.map(({ name }) => name.split('/').at(-1)) ?? []
-    return facets.includes('boot') && facets.includes('os') && found?.processScan !== undefined && found
+    const whole = facets.includes('boot') && facets.includes('os') && found?.processScan !== undefined
+    return whole && found.freshness === Freshness.FRESH && found
   })
-  expect(machine.freshness).toBe(Freshness.FRESH)
   expect(machine.reportInterval).toEqual({ seconds: 1n, nanos: 0 })
   expect(machine.aliases.some(({ kind }) => kind === 6)).toBe(true)
 
