@@ -46,8 +46,8 @@ export interface TimelineOptions extends PageOptions {
   start?: Date | undefined
   /** Only what occurred before. */
   end?: Date | undefined
-  /** As it was known at this time: entries recorded later are left out. @defaultValue now */
-  asOf?: Date | undefined
+  /** As it was known at this time or revision: entries recorded later are left out. @defaultValue now */
+  asOf?: AsOf | undefined
 }
 
 // The definitions of the reads are 8,000 lines. A script that only reports a start must not pay for them.
@@ -137,6 +137,7 @@ function listed<Answer extends { revision: bigint; nextPageToken: string }, Item
 export function listTimeline(connection: Connection, options: TimelineOptions): Paginator<TimelineEntry> {
   const { filter = '', start, end, asOf, pageSize = defaultPageSize } = options
   return new Paginator(async (pageToken) => {
+    if (await isBeginning(connection, options)) return pageOf([], { revision: 0n, nextPageToken: '' })
     const { methods, fullName } = await stateService()
     const request = {
       pageSize,
@@ -144,10 +145,10 @@ export function listTimeline(connection: Connection, options: TimelineOptions): 
       filter,
       startTime: start && timestampFromDate(start),
       endTime: end && timestampFromDate(end),
-      readTime: asOf && timestampFromDate(asOf),
+      ...asOfFields(asOf),
     }
     const page = await connection.unary(rpc({ fullName }, methods.listTimeline), request, options)
-    return { items: page.entries, revision: undefined, nextPageToken: page.nextPageToken }
+    return pageOf(page.entries, page)
   })
 }
 

@@ -96,6 +96,7 @@ test('a time or revision in the future is refused', async () => {
     calls.listVersions({ readTime }),
     calls.listTimeline({ readTime }),
     calls.listMachines({ revision: 1_000_000n }),
+    calls.listTimeline({ revision: 1_000_000n }),
     calls.getInstance({ name: 'instances/a~airship', revision: (1n << 64n) - 1n }),
   ]
   for (const refusal of await Promise.all(refused.map(refusalOf))) {

@@ -3,7 +3,7 @@ import pino from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { instantFromTimestamp, timestampFromInstant } from '../../server/src/domain/instant.ts'
 import { readLedger } from '../../server/src/store/read-ledger.ts'
-import { resolveReadPoint, resolveRecordedUntil } from '../../server/src/store/read-point.ts'
+import { resolveReadPoint, resolveTimelinePoint } from '../../server/src/store/read-point.ts'
 import { Store } from '../../server/src/store/store.ts'
 import { type TestDatabase, testDatabase } from '../harness/database.ts'
 import { until } from '../harness/wait.ts'
@@ -73,10 +73,10 @@ test('a read of a time waits for a writer that took its time before, and shows w
 test('a timeline as known at a time waits for that writer, too', async () => {
   const writer = await slowWriter()
   const readTime = await now()
-  const read = resolveRecordedUntil(store, readTime)
+  const read = resolveTimelinePoint(store, { readTime, revision: 0n })
   await waitsForLock()
-  await writer.commit()
-  expect(await read).toBe(instantFromTimestamp(readTime))
+  const revision = await writer.commit()
+  expect(await read).toEqual({ recordedUntil: instantFromTimestamp(readTime), revision })
 })
 
 test('a read of now, and of a time long past, waits for nobody', async () => {

@@ -152,6 +152,40 @@ test('as it was known at a time, what was recorded later is left out, and no pag
   expect((await calls.listTimeline({ filter: 'machine = known-0' })).entries).toHaveLength(5)
 })
 
+test('as it was known at a revision: nothing of a later one, also of the same commit, and no page ends early', async () => {
+  const filter = 'machine = then-0'
+  const note = () =>
+    Event.fromPartial({
+      id: randomUUID(),
+      occurredTime: at(-1),
+      payload: { $case: 'noteRecorded', value: { machine: { id: 'then-0' }, text: 'hear' } },
+    })
+  await report(server, [started('then-0', 'one', '1'), started('then-0', 'two', '1'), note()])
+  const { entries } = await calls.listTimeline({ filter })
+  await report(server, [note(), started('then-0', 'one', '2')])
+  const idsAt = async (revision: bigint) => {
+    const pages: { ids: (string | undefined)[]; revision: bigint }[] = []
+    for (let pageToken = ''; pages.length === 0 || pageToken !== ''; ) {
+      const page = await calls.listTimeline({ filter, revision, pageSize: 1, pageToken })
+      pages.push({ ids: page.entries.map(({ event }) => event?.id), revision: page.revision })
+      pageToken = page.nextPageToken
+    }
+    expect(pages.every((page) => page.revision === revision)).toBe(true)
+    return pages.flatMap(({ ids }) => ids)
+  }
+  const revisions = entries.map(({ revision }) => revision).filter((revision) => revision > 0n)
+  expect(revisions.length).toBeGreaterThanOrEqual(2)
+  for (const revision of revisions) {
+    const known = entries.filter((entry) => entry.revision <= revision)
+    expect(await idsAt(revision)).toEqual(known.map(({ event }) => event?.id))
+  }
+  const whole = await calls.listTimeline({ filter })
+  expect(whole.entries).toHaveLength(5)
+  expect(whole.revision).toBe(
+    whole.entries.reduce((most, { revision }) => (revision > most ? revision : most), 0n),
+  )
+})
+
 test('what a tool says of an author is told, and entries are found by machine, service, environment and author', async () => {
   const holdfast = await Holdfast.connect({ address: server.address, owner: 'ada' })
   try {

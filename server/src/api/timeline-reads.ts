@@ -6,7 +6,7 @@ import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import { encodePageToken } from '../domain/page-token.ts'
 import { timeViolation } from '../domain/rfc3339.ts'
 import { listTimeline, TIMELINE_KEY_LENGTH } from '../store/list-timeline.ts'
-import { resolveRecordedUntil } from '../store/read-point.ts'
+import { resolveTimelinePoint } from '../store/read-point.ts'
 import type { Store } from '../store/store.ts'
 import { encodePage } from './encoded-page.ts'
 import type { Handlers } from './handler.ts'
@@ -16,7 +16,7 @@ import { fingerprintOf, pageLimit, pageViolations, positionOf } from './page-req
 export function timelineReads(store: Store): Pick<Handlers<typeof StateServiceService>, 'listTimeline'> {
   return {
     async listTimeline(request) {
-      const { startTime, endTime, readTime } = request
+      const { startTime, endTime, readTime, revision } = request
       refuseViolations([
         ...pageViolations(request),
         timeViolation('start_time', startTime),
@@ -25,24 +25,28 @@ export function timelineReads(store: Store): Pick<Handlers<typeof StateServiceSe
       ])
       const filter = compileTimelineFilter(request.filter)
       const fingerprint = fingerprintOf('ListTimeline', request)
-      // The key carries the time up to which the first page knew, so that later pages know no more.
+      // The token carries what the first page knew, so that later pages know no more.
       const position = positionOf(request, { fingerprint, keyLength: TIMELINE_KEY_LENGTH + 1 })
-      const recordedUntil =
+      const known =
         position === undefined
-          ? await resolveRecordedUntil(store, readTime)
-          : (BigInt(position.key[TIMELINE_KEY_LENGTH]!) as Instant)
+          ? await resolveTimelinePoint(store, request)
+          : {
+              recordedUntil: BigInt(position.key[TIMELINE_KEY_LENGTH]!) as Instant,
+              revision: position.revision,
+            }
       const { resources, next } = await listTimeline(store, {
         filter,
         start: startTime === undefined ? undefined : instantFromTimestamp(startTime),
         end: endTime === undefined ? undefined : instantFromTimestamp(endTime),
-        recordedUntil,
+        known,
         after: position?.key.slice(0, TIMELINE_KEY_LENGTH),
         limit: pageLimit(request),
       })
-      const page = { rows: resources, revision: 0n }
+      const page = { rows: resources, revision: known.revision }
       if (next === undefined) return encodePage({ ...page, nextPageToken: '' })
-      const key = [...next, String(recordedUntil)]
-      const nextPageToken = encodePageToken(fingerprint, { revision: 0n, now: readTime === undefined, key })
+      const key = [...next, String(known.recordedUntil)]
+      const now = readTime === undefined && revision === 0n
+      const nextPageToken = encodePageToken(fingerprint, { revision: known.revision, now, key })
       return encodePage({ ...page, nextPageToken })
     },
   }

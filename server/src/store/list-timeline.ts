@@ -56,7 +56,7 @@ const RECENT_US = 31n * 86_400_000_000n
 
 /** The query for the last month that it asks for; undefined when it asks for less. */
 function recentPart(query: TimelineQuery): TimelineQuery | undefined {
-  const from = query.after === undefined ? (query.end ?? query.recordedUntil) : BigInt(query.after[0]!)
+  const from = query.after === undefined ? (query.end ?? query.known.recordedUntil) : BigInt(query.after[0]!)
   const start = (from - RECENT_US) as Instant
   return isWritable(start) && (query.start === undefined || query.start < start)
     ? { ...query, start }

@@ -4,7 +4,7 @@ import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import { revisionAhead, revisionCompacted } from '../domain/lost-position.ts'
 import { formatRfc3339, timeViolation } from '../domain/rfc3339.ts'
 import { type LedgerStand, readLedger, readLedgerAfterWriters } from './read-ledger.ts'
-import { sql, sqlTime } from './sql.ts'
+import { sql, sqlMicros, sqlTime } from './sql.ts'
 import type { Store } from './store.ts'
 
 /** When a request asks to read: a time, a revision, or neither. */
@@ -29,14 +29,17 @@ export interface ReadPoint {
  * REVISION_COMPACTED for what is no longer kept.
  */
 export async function resolveReadPoint(store: Store, { readTime, revision }: ReadTime): Promise<ReadPoint> {
-  if (readTime !== undefined && revision !== 0n) {
-    const description = 'cannot be together with revision; send one of them'
-    refuseViolations([{ field: 'read_time', description }])
-  }
+  refuseBoth({ readTime, revision })
   const ledger = await readLedger(store)
   if (readTime !== undefined) return atTime(store, readTime, ledger)
   const { head } = ledger
   return revision === 0n ? { revision: head, head, now: true } : atRevision(ledger, revision)
+}
+
+function refuseBoth({ readTime, revision }: ReadTime): void {
+  if (readTime === undefined || revision === 0n) return
+  const description = 'cannot be together with revision; send one of them'
+  refuseViolations([{ field: 'read_time', description }])
 }
 
 function atRevision({ head, compacted }: LedgerStand, revision: bigint, now = false): ReadPoint {
@@ -49,6 +52,18 @@ async function atTime(store: Store, readTime: Timestamp, ledger: LedgerStand): P
   const time = readableTime(readTime)
   if (time > ledger.clock) throw timeAhead(time, ledger.clock)
   const { head } = time < ledger.lastTime ? ledger : await readLedgerAfterWriters(store)
+  const found = await lastCommit(store, time)
+  // Before the first commit there was nothing: revision 0, unless what came after it is no longer kept.
+  const revision = found.revision ?? 0n
+  if (revision < found.compacted) throw revisionCompacted(revision, found.compacted)
+  return { revision, head: head > revision ? head : revision, now: false }
+}
+
+/** The last revision that was committed by a time, and up to where none is kept. */
+async function lastCommit(
+  store: Store,
+  time: Instant,
+): Promise<{ revision: bigint | null; compacted: bigint }> {
   // One statement: a compaction in between must not make what it took look like what never was.
   const [found] = await store.query<{ revision: bigint | null; compacted: bigint }>(
     sql`select l.compacted, (
@@ -56,11 +71,7 @@ async function atTime(store: Store, readTime: Timestamp, ledger: LedgerStand): P
         order by committed_at desc, revision desc limit 1
       ) as revision from ledger l where l.id = 1`.toQuery('revision-at'),
   )
-  const { compacted } = found!
-  // Before the first commit there was nothing: revision 0, unless what came after it is no longer kept.
-  const revision = found!.revision ?? 0n
-  if (revision < compacted) throw revisionCompacted(revision, compacted)
-  return { revision, head: head > revision ? head : revision, now: false }
+  return found!
 }
 
 function readableTime(time: Timestamp): Instant {
@@ -77,17 +88,51 @@ function timeAhead(time: Instant, clock: Instant): HoldfastError {
   )
 }
 
+/** What a timeline knows. */
+export interface TimelinePoint {
+  /** What was recorded at or before. */
+  recordedUntil: Instant
+  /** And of what changed something, what did so up to here. 0: nothing had, or that is no longer kept. */
+  revision: bigint
+}
+
 /**
- * The time up to which a timeline knows what was recorded: the one asked for, or now. Nothing that is recorded
- * later falls before it. Throws REVISION_AHEAD for the future.
+ * Finds what a timeline knows at the time or revision asked for, or now. Nothing that is recorded later falls before it.
+ * Throws as `resolveReadPoint` does, but for a time before what is kept: events are kept by a time of their own.
  */
-export async function resolveRecordedUntil(store: Store, readTime: Timestamp | undefined): Promise<Instant> {
-  const { clock, lastTime } = await readLedger(store)
-  if (readTime === undefined) return clock
+export async function resolveTimelinePoint(
+  store: Store,
+  { readTime, revision }: ReadTime,
+): Promise<TimelinePoint> {
+  refuseBoth({ readTime, revision })
+  const ledger = await readLedger(store)
+  if (readTime !== undefined) return timelineAt(store, readTime, ledger)
+  if (revision === 0n) return { recordedUntil: ledger.clock, revision: ledger.head }
+  atRevision(ledger, revision)
+  return { recordedUntil: await commitTime(store, revision), revision }
+}
+
+async function timelineAt(
+  store: Store,
+  readTime: Timestamp,
+  { clock, lastTime }: LedgerStand,
+): Promise<TimelinePoint> {
   const time = readableTime(readTime)
   if (time > clock) throw timeAhead(time, clock)
   if (time >= lastTime) await readLedgerAfterWriters(store)
-  return time
+  const { revision } = await lastCommit(store, time)
+  return { recordedUntil: time, revision: revision ?? 0n }
+}
+
+/** When a revision was committed; of one between the commits of two epochs, the next commit's. */
+export async function commitTime(store: Store, revision: bigint): Promise<Instant> {
+  // A new epoch begins at a revision beyond all commits.
+  const [row] = await store.query<{ time: Instant }>(
+    sql`select ${sqlMicros(sql`coalesce(
+        (select committed_at from ledger_commit where revision >= ${revision} order by revision limit 1),
+        l.last_time)`)} as time from ledger l where l.id = 1`.toQuery('commit-time'),
+  )
+  return row!.time
 }
 
 /** Finds again the read point of a listing's first page, for a later page. */

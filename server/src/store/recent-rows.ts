@@ -5,7 +5,7 @@ import type { Order } from '../domain/order.ts'
 import { keyRange, narrowsRange } from './key-range.ts'
 import { LISTINGS } from './listed-kind.ts'
 import type { Page } from './page.ts'
-import type { ReadPoint } from './read-point.ts'
+import { commitTime, type ReadPoint } from './read-point.ts'
 import { type ResourceRow, resourceOf, stateColumns } from './resource-row.ts'
 import { sortedRows } from './sorted-rows.ts'
 import { type Sql, sql, sqlMicros, sqlTime } from './sql.ts'
@@ -91,13 +91,7 @@ const AFTER_NAMES = 'j'
 
 async function firstPosition(store: Store, { after, at }: RecentRead): Promise<Position> {
   if (after !== undefined) return { time: BigInt(after[0]!), name: after[1]! }
-  // A new epoch begins at a revision beyond all commits.
-  const [row] = await store.query<{ time: bigint }>(
-    sql`select ${sqlMicros(sql`coalesce(
-        (select committed_at from ledger_commit where revision >= ${at.revision} order by revision limit 1),
-        l.last_time)`)} as time from ledger l where l.id = 1`.toQuery('commit-time'),
-  )
-  return { time: row!.time, name: AFTER_NAMES }
+  return { time: await commitTime(store, at.revision), name: AFTER_NAMES }
 }
 
 /** When the change was made that is `changes` before a position; undefined when there are fewer. */

@@ -1,6 +1,7 @@
 import type { TimelineFilter } from '../domain/filter/timeline-filter.ts'
 import type { Instant } from '../domain/instant.ts'
 import { type FilterColumns, filterSql } from './filter-sql.ts'
+import type { TimelinePoint } from './read-point.ts'
 import { type Sql, sql, sqlMicros, sqlTime } from './sql.ts'
 
 /** Which events a page of the timeline asks for. */
@@ -10,8 +11,8 @@ export interface TimelineQuery {
   start: Instant | undefined
   /** Only what occurred before. */
   end: Instant | undefined
-  /** Only what was recorded at or before. */
-  recordedUntil: Instant
+  /** Only what was known then. */
+  known: TimelinePoint
   /** The `next` of the page before. */
   after: string[] | undefined
   limit: number
@@ -144,7 +145,11 @@ interface KeyColumns {
 
 const newestFirst = ({ time, source, id }: KeyColumns): Sql => sql`${time} desc, ${source} desc, ${id} desc`
 
-const recorded = ({ recordedUntil }: TimelineQuery): Sql => sql`e.recorded_at <= ${sqlTime(recordedUntil)}`
+function recorded({ known: { recordedUntil, revision } }: TimelineQuery): Sql {
+  const until = sql`e.recorded_at <= ${sqlTime(recordedUntil)}`
+  // Several revisions are committed at one time.
+  return revision === 0n ? until : sql`${until} and (e.revision is null or e.revision <= ${revision}::int8)`
+}
 
 /** By the time alone: chooses partitions and the place in the index. */
 function within({ start, end, after }: TimelineQuery, { time }: Pick<KeyColumns, 'time'>): Sql {

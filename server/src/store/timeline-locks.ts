@@ -103,7 +103,7 @@ function changesOf(query: TimelineQuery, { scan, most }: { scan: number; most: n
       select c.*, row_number() over (order by c.revision desc, c.ordinal desc)::int4 as looked from (
         select c.revision, c.ordinal, c.kind, c.resource_id, c.committed_at, c.body from change c
         where c.kind in (6, 7) and c.revision > (select compacted from ledger where id = 1)
-          and c.revision > ${from} and c.revision <= ${revisionBefore(untilOf(query))} and ${next}
+          and c.revision > ${from} and c.revision <= ${lastOf(query)} and ${next}
         order by c.revision desc, c.ordinal desc limit ${scan}
       ) c
     ) c
@@ -111,9 +111,16 @@ function changesOf(query: TimelineQuery, { scan, most }: { scan: number; most: n
     order by c.revision desc, c.ordinal desc limit ${most}`
 }
 
+/** The last revision of all that is asked for. */
+function lastOf(query: TimelineQuery): Sql {
+  const { revision } = query.known
+  const last = revisionBefore(untilOf(query))
+  return revision === 0n ? last : sql`least(${revision}::int8, ${last})`
+}
+
 /** The time before which all that is asked for was committed. */
-function untilOf({ end, recordedUntil, after }: TimelineQuery): Instant {
-  const times = [recordedUntil + 1n]
+function untilOf({ end, known, after }: TimelineQuery): Instant {
+  const times = [known.recordedUntil + 1n]
   if (end !== undefined) times.push(end)
   if (after !== undefined) times.push(BigInt(after[0]!) + 1n)
   return times.reduce((a, b) => (a < b ? a : b)) as Instant

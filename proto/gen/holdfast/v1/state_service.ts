@@ -377,7 +377,11 @@ export interface ListTimelineRequest {
     | Timestamp
     | undefined;
   /** As it was known at this time: entries recorded later are left out. */
-  readTime: Timestamp | undefined;
+  readTime:
+    | Timestamp
+    | undefined;
+  /** As it was known when this revision was committed: entries recorded later, or of a later revision, are left out. */
+  revision: bigint;
 }
 
 /** A page of the timeline. */
@@ -386,6 +390,11 @@ export interface ListTimelineResponse {
   entries: TimelineEntry[];
   /** Empty at the end. */
   nextPageToken: string;
+  /**
+   * The revision that was read. 0 when nothing was committed at `read_time`, or when that is no longer kept: events
+   * are kept by a time of their own.
+   */
+  revision: bigint;
 }
 
 function createBaseGetMachineRequest(): GetMachineRequest {
@@ -3197,7 +3206,15 @@ export const ListVersionsResponse: MessageFns<ListVersionsResponse> = {
 };
 
 function createBaseListTimelineRequest(): ListTimelineRequest {
-  return { pageSize: 0, pageToken: "", filter: "", startTime: undefined, endTime: undefined, readTime: undefined };
+  return {
+    pageSize: 0,
+    pageToken: "",
+    filter: "",
+    startTime: undefined,
+    endTime: undefined,
+    readTime: undefined,
+    revision: 0n,
+  };
 }
 
 export const ListTimelineRequest: MessageFns<ListTimelineRequest> = {
@@ -3219,6 +3236,12 @@ export const ListTimelineRequest: MessageFns<ListTimelineRequest> = {
     }
     if (message.readTime !== undefined) {
       Timestamp.encode(message.readTime, writer.uint32(50).fork()).join();
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.revision);
     }
     return writer;
   },
@@ -3284,6 +3307,14 @@ export const ListTimelineRequest: MessageFns<ListTimelineRequest> = {
             message.readTime = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3324,6 +3355,7 @@ export const ListTimelineRequest: MessageFns<ListTimelineRequest> = {
         : isSet(object.read_time)
         ? fromJsonTimestamp(object.read_time)
         : undefined,
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
     };
   },
 
@@ -3347,6 +3379,9 @@ export const ListTimelineRequest: MessageFns<ListTimelineRequest> = {
     if (message.readTime !== undefined) {
       obj.readTime = fromTimestamp(message.readTime).toISOString();
     }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
     return obj;
   },
 
@@ -3367,12 +3402,13 @@ export const ListTimelineRequest: MessageFns<ListTimelineRequest> = {
     message.readTime = (object.readTime !== undefined && object.readTime !== null)
       ? Timestamp.fromPartial(object.readTime)
       : undefined;
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     return message;
   },
 };
 
 function createBaseListTimelineResponse(): ListTimelineResponse {
-  return { entries: [], nextPageToken: "" };
+  return { entries: [], nextPageToken: "", revision: 0n };
 }
 
 export const ListTimelineResponse: MessageFns<ListTimelineResponse> = {
@@ -3382,6 +3418,12 @@ export const ListTimelineResponse: MessageFns<ListTimelineResponse> = {
     }
     if (message.nextPageToken !== "") {
       writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.revision !== 0n) {
+      if (BigInt.asUintN(64, message.revision) !== message.revision) {
+        throw new globalThis.Error("value provided for field message.revision of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.revision);
     }
     return writer;
   },
@@ -3415,6 +3457,14 @@ export const ListTimelineResponse: MessageFns<ListTimelineResponse> = {
             message.nextPageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revision = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3437,6 +3487,7 @@ export const ListTimelineResponse: MessageFns<ListTimelineResponse> = {
         : isSet(object.next_page_token)
         ? globalThis.String(object.next_page_token)
         : "",
+      revision: isSet(object.revision) ? BigInt(object.revision) : 0n,
     };
   },
 
@@ -3448,6 +3499,9 @@ export const ListTimelineResponse: MessageFns<ListTimelineResponse> = {
     if (message.nextPageToken !== "") {
       obj.nextPageToken = message.nextPageToken;
     }
+    if (message.revision !== 0n) {
+      obj.revision = message.revision.toString();
+    }
     return obj;
   },
 
@@ -3458,6 +3512,7 @@ export const ListTimelineResponse: MessageFns<ListTimelineResponse> = {
     const message = createBaseListTimelineResponse();
     message.entries = object.entries?.map((e) => TimelineEntry.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    message.revision = (object.revision !== undefined && object.revision !== null) ? BigInt(object.revision) : 0n;
     return message;
   },
 };
