@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { Holdfast, type Revision, revision } from '@holdfast/sdk'
+import { dateFromTimestamp, Holdfast, type Revision, revision } from '@holdfast/sdk'
 import { Alias_Kind, Machine_Lifecycle, Run_Kind, Run_State } from '@holdfast/sdk/messages'
 import { pino } from 'pino'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { Ledger } from '../../server/src/ledger/ledger.ts'
 import { openStore } from '../../server/src/store/store.ts'
 import { OverdueConverges } from '../../server/src/sweep/overdue-converges.ts'
@@ -94,6 +94,32 @@ test('the messages of chef/automate, posted with curl: the machine, its hardware
     /\* apt_package\[sudo\] action install: skipped due to not_if "which sudo"[\s\S]*ShellCommandFailed[\s\S]*from \/opt\/chef/,
   )
 })
+
+test.each([-2, 2])(
+  'when a node was seen is told by the clock of the database, not of a server %i days off',
+  async (days) => {
+    const DAY_MS = 86_400_000
+    const seen = new Date(Date.now() - 3_600_000)
+    const ahead = new Date(Date.now() + DAY_MS)
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + days * DAY_MS })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const node = { automatic: { os: 'linux' } }
+    for (const [node_name, end_time] of [
+      [`clock-seen-${days}`, seen.toISOString()],
+      [`clock-ahead-${days}`, ahead.toISOString()],
+    ] as const) {
+      const { body } = await post(small({ node_name, node, end_time }))
+      expect(body).toMatchObject({ result: 'recorded', machine: `machines/${node_name}` })
+      expect(body).not.toHaveProperty('refused')
+    }
+    const observed = async (id: string) =>
+      dateFromTimestamp((await holdfast.getMachine(id, { full: true })).facets[0]!.observedTime!)
+    expect(await observed(`clock-seen-${days}`)).toEqual(seen)
+    expect((await observed(`clock-ahead-${days}`)).getTime()).toBeLessThan(ahead.getTime())
+  },
+)
 
 test('what may hold secrets is not kept: attributes of other levels, differences, states, user data', async () => {
   const node = {

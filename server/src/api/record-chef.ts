@@ -12,12 +12,13 @@ import { chefEnvironment, type NodeFacet, nodeFacets } from '../domain/chef/node
 import { nodeIdentity } from '../domain/chef/node-identity.ts'
 import { decodeEvent } from '../domain/incoming-event.ts'
 import { IngestBatch } from '../domain/ingest-batch.ts'
-import { DAY_MS, type Instant, instantFromDate, timestampFromInstant } from '../domain/instant.ts'
+import { DAY_MS, type Instant, timestampFromInstant } from '../domain/instant.ts'
 import { idViolation, machineName, runName } from '../domain/resource-name.ts'
 import { StartRun } from '../domain/runs/start-run.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { LogFeed } from '../ledger/log-feed.ts'
 import type { LogWriter } from '../ledger/log-writer.ts'
+import { readLedger } from '../store/read-ledger.ts'
 import { readLogHead } from '../store/read-log.ts'
 import type { Store } from '../store/store.ts'
 import type { CallContext } from './handler.ts'
@@ -126,10 +127,11 @@ export class ChefRecorder {
     seen: { id: string; ref: MachineRef; facets: NodeFacet[]; at: Instant | undefined },
     { principal, signal }: Caller,
   ): Promise<string | undefined> {
-    const { ledger, eventRetentionDays: retentionDays } = this.#parts
+    const { ledger, store, eventRetentionDays: retentionDays } = this.#parts
+    const { clock } = await readLedger(store)
     const event = Event.fromPartial({
       id: seen.id,
-      occurredTime: timestampFromInstant(within(seen.at, retentionDays)),
+      occurredTime: timestampFromInstant(within(seen.at, { clock, retentionDays })),
       payload: { $case: 'machineObserved', value: { machine: seen.ref, facets: seen.facets, labels: {} } },
     })
     const encoded = encode(Event, event)
@@ -180,13 +182,15 @@ function environmentOf({ body }: ChefConverge): string {
 }
 
 /**
- * The time within which events are taken. A message that was carried here from long ago is as old as it can be,
- * and one of a clock that is ahead is of now: neither overturns what is known better.
+ * The time within which events are taken, by the database's clock. A message that was carried here from long ago is as
+ * old as it can be, and one of a clock that is ahead is of now: neither overturns what is known better.
  */
-function within(at: Instant | undefined, retentionDays: number): Instant {
-  const now = instantFromDate(new Date())
-  const oldest = instantFromDate(new Date(Date.now() - (retentionDays - 0.5) * DAY_MS))
-  if (at === undefined || at > now) return now
+function within(
+  at: Instant | undefined,
+  { clock, retentionDays }: { clock: Instant; retentionDays: number },
+): Instant {
+  const oldest = (clock - BigInt(Math.round((retentionDays - 0.5) * DAY_MS * 1000))) as Instant
+  if (at === undefined || at > clock) return clock
   return at < oldest ? oldest : at
 }
 
