@@ -16,6 +16,11 @@ test.each([
   ['s3cmd --secret-key s3cret ls', 's3cmd --secret-key [hidden] ls'],
   ['DBPASS2=s3cret', 'DBPASS2=[hidden]'],
   ["'db_password'          => 's3cret'", "'db_password'          => [hidden]"],
+  ['{"secrets": ["s3cret", "s3, ]cret"], "ports": [80]}', '{"secrets": [hidden], "ports": [80]}'],
+  ["api_tokens = [\n  's3cret',\n  's3cret',\n]\nport = 80", 'api_tokens = [hidden]\nport = 80'],
+  ['"{\\"tokens\\": [ \\"s3cret\\" , \\"s3cret\\" ]}"', '"{\\"tokens\\": [hidden]}"'],
+  ['tokens: ["s3cret", 1, "a"]', 'tokens: [hidden], 1, "a"]'],
+  ['tokens: ["s3cret", "s3', 'tokens: [hidden]'],
 ])('%j is shown as %j', (text, shown) => {
   expect(hideSecrets(text)).toBe(shown)
 })
@@ -80,6 +85,9 @@ test.each([
   '://a:',
   '://a',
   'basic aaaaaaaa',
+  'pwd=[',
+  'pwd=["',
+  'pwd=["a",',
 ])('a megabyte of %j is gone over once', (part) => {
   const hidden = hideSecrets(part.repeat((1 << 20) / part.length))
   expect(hidden.length).toBeGreaterThan(0)

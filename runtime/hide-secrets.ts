@@ -11,6 +11,10 @@ const GIVEN = /(?:[ \t]{1,32}|[ \t]{0,32}\([ \t]{0,32})(?=\\*["'])/y
 /** The next argument of a command line, or of a list of arguments. */
 const NEXT_ARGUMENT = /\\*["'],[ \t]{0,4}(?=\\*["'])|\\*["']? {1,4}/y
 const QUOTE = /\\*["']/y
+/** The beginning of a list of texts, and what stands between two of them. */
+const LIST = /\[\s{0,32}(?=\\*["'])/y
+const NEXT_OF_LIST = /\s{0,32},\s{0,32}(?=\\*["'])/y
+const END_OF_LIST = /\s{0,32},?\s{0,32}\]/y
 const BARE = /[^\s"',;)}\\]*(?:\\.[^\s"',;)}\\]*)*/y
 
 // Neither part of an address can hold a slash, so that each is gone over once, whatever its length.
@@ -67,9 +71,19 @@ function valueAfter(text: string, at: number, isFlag: boolean): { start: number;
 }
 
 function endOfValue(text: string, start: number): number | undefined {
+  const first = endOf(LIST, text, start)
+  if (first !== undefined) return endOfList(text, first)
   const opened = endOf(QUOTE, text, start)
   const end = opened === undefined ? endOf(BARE, text, start) : endOfQuoted(text, start, opened)
   return end === start ? undefined : end
+}
+
+/** Where a list ends; one that holds something else than texts, after the last of these. */
+function endOfList(text: string, first: number): number {
+  let end = first
+  for (let next: number | undefined = first; next !== undefined; next = endOf(NEXT_OF_LIST, text, end))
+    end = endOfQuoted(text, next, endOf(QUOTE, text, next)!)
+  return endOf(END_OF_LIST, text, end) ?? end
 }
 
 /**

@@ -47,6 +47,22 @@ test.each<[string[], string[]]>([
     ['java', '-cp', '/app/token-service.jar:/app/main.jar', 'Main', '--tokenizer', 'fast'],
   ],
   [
+    ['/usr/bin/mysqldump', '-uapp', '-phunter2', '-p', 'app', '-P3306'],
+    ['/usr/bin/mysqldump', '-uapp', '-p***', '-p', 'app', '-P3306'],
+  ],
+  [
+    ['sshpass', '-p', 'hunter2', 'ssh', '-p', '22'],
+    ['sshpass', '-p', '***', 'ssh', '-p', '***'],
+  ],
+  [
+    ['redis-cli', '-a', 'hunter2', 'ping'],
+    ['redis-cli', '-a', '***', 'ping'],
+  ],
+  [
+    ['curl', '-s', '-u', 'app:hunter2', 'http://x'],
+    ['curl', '-s', '-u', '***', 'http://x'],
+  ],
+  [
     ['keepalived', '-p', '80'],
     ['keepalived', '-p', '80'],
   ],
