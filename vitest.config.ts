@@ -35,9 +35,9 @@ export default defineConfig({
     // Of two processors: a good part of the time of a test is a wait, such as for a lease to run out.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
-    // Many times of what any takes: of a machine that is busy otherwise nobody is to hear.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // More than ten times of what any takes: of a machine that is busy otherwise nobody is to hear.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Sources are loaded by Node itself, as users have them: half a second less for each file than through Vite.
     server: { deps: { external: [/\/(server|sdk|agent|cli|bench)\/src\/(?!.*\.test\.ts)/, /\/proto\//] } },
     projects: [

@@ -9,19 +9,18 @@ import { localMachine } from '@holdfast/agent/machine-identity'
 import { ownIdentity } from '@holdfast/agent/own-identity'
 import { Holdfast } from '@holdfast/sdk'
 import { decodeEvent, event } from '@holdfast/sdk/spooled-event'
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { bootFacet, machineIsStopping } from '../../agent/src/daemon/boot-facet.ts'
 import { cloudInstanceId } from '../../agent/src/daemon/cloud-identity.ts'
 import { Forwarder, nudgeAgent, Spool, spoolDirOf } from '../../agent/src/spool/index.ts'
 import { Freshness } from '../../proto/gen/holdfast/v1/machine.ts'
-import { buildOnce, program, startHoldfast, startProgram } from '../cli/holdfast.ts'
+import { program, startHoldfast, startProgram } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
 import { callsOf } from '../query/calls.ts'
 
 failOnLeaks()
-beforeAll(buildOnce)
 
 let directory: string
 beforeEach(() => {
@@ -68,7 +67,7 @@ test('an agent reports its machine, keeps it fresh, and forwards what scripts le
 
   agent.child.kill('SIGTERM')
   expect((await agent.ended).code).toBe(0)
-}, 60_000)
+})
 
 test('an agent whose stderr goes to a full disk goes on', async () => {
   const line = 'exec "$0" agent --no-cloud --heartbeat 1s --scan 1s 2>/dev/full'
@@ -103,7 +102,7 @@ test('two agents on one directory: the second says so and ends, and the first go
   await third.ended
   await using fourth = start('127.0.0.1:1')
   await fourth.sees(/reporting here to/)
-}, 60_000)
+})
 
 test('an agent outlives a server that is not there, and says so once', async () => {
   await using agent = start('127.0.0.1:1')
@@ -112,7 +111,7 @@ test('an agent outlives a server that is not there, and says so once', async () 
   expect(agent.err().match(/heartbeat: /g)).toHaveLength(1)
   agent.child.kill('SIGTERM')
   expect((await agent.ended).code).toBe(0)
-}, 60_000)
+})
 
 test('the end of an agent is told, also when it cannot be sent, and a restart is no boot', async () => {
   await using server = await testServer()
@@ -161,7 +160,7 @@ test('the end of an agent is told, also when it cannot be sent, and a restart is
   expect(last.$case === 'machineObserved' && last.value.facets[0]?.attributes).toHaveProperty([
     'holdfast.agent.stop_time',
   ])
-}, 90_000)
+})
 
 test('what is seen while the server is away is kept, and what is newest does not wait behind it', async () => {
   const spool = new Spool(spoolDirOf(directory))
@@ -198,7 +197,7 @@ test('what is seen while the server is away is kept, and what is newest does not
   expect(facets.get('hardware')).toEqual({ 'host.name': 'newest' })
   expect(facets.get('boot')).toHaveProperty(['holdfast.agent.stop_time'])
   expect(machine.processScan?.processes.length).toBeGreaterThan(1)
-}, 90_000)
+})
 
 test('what the server has lost, or has otherwise, is noticed by the digest and sent again', async () => {
   await using server = await testServer()
@@ -236,7 +235,7 @@ test('what the server has lost, or has otherwise, is noticed by the digest and s
     30_000,
   )
   expect(troubles).toEqual([])
-}, 90_000)
+})
 
 test('a clone of a disk is a machine of its own: for its agent, and for its start scripts', async (context) => {
   const [machineId] = localMachine().aliases
@@ -264,7 +263,7 @@ test('a clone of a disk is a machine of its own: for its agent, and for its star
     expect.arrayContaining([clone, 'aws:1/eu-west-1/clone']),
   )
   expect(machine.identityConflicts.length).toBeGreaterThan(0)
-}, 60_000)
+})
 
 test('whether the machine goes down as well is asked of systemd', async () => {
   const systemctl = join(directory, 'systemctl')

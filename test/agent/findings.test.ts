@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
-import { buildOnce, startHoldfast } from '../cli/holdfast.ts'
+import { expect, test } from 'vitest'
+import { startHoldfast } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { tracked } from '../harness/tracked.ts'
@@ -16,8 +16,6 @@ failOnLeaks()
 const missing = ['redis-server', 'nginx'].filter((name) => spawnSync(name, ['-v']).error !== undefined)
 const skip = missing.length > 0 && process.env.CI === undefined
 if (skip) console.warn(`SKIPPED: discovery of real daemons: install the packages ${missing.join(', ')}`)
-
-beforeAll(buildOnce)
 
 /** The command, against a server; its output. */
 async function holdfast(server: TestServer, ...args: string[]): Promise<string> {

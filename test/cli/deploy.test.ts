@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
-import { buildOnce, holdfast, printed, startHoldfast } from './holdfast.ts'
+import { holdfast, printed, startHoldfast } from './holdfast.ts'
 
 failOnLeaks()
 
@@ -16,7 +16,6 @@ let client: Holdfast
 let env: NodeJS.ProcessEnv
 
 beforeAll(async () => {
-  buildOnce()
   server = await testServer()
   client = await Holdfast.connect({ address: server.address })
   env = { HOLDFAST_ADDRESS: server.address }

@@ -2,7 +2,7 @@ import { Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
-import { buildOnce, holdfast, printed } from './holdfast.ts'
+import { holdfast, printed } from './holdfast.ts'
 
 failOnLeaks()
 
@@ -18,7 +18,6 @@ const daemon = (executableName: string, pid: number) => ({
 })
 
 beforeAll(async () => {
-  buildOnce()
   server = await testServer()
   client = await Holdfast.connect({ address: server.address })
   env = { HOLDFAST_ADDRESS: server.address }

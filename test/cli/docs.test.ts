@@ -4,7 +4,7 @@ import { type AcquiredLock, Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
-import { buildOnce, program, startProgram } from './holdfast.ts'
+import { program, startProgram } from './holdfast.ts'
 
 failOnLeaks()
 
@@ -19,7 +19,6 @@ let client: Holdfast
 let lock: AcquiredLock
 
 beforeAll(async () => {
-  buildOnce()
   server = await testServer()
   client = await Holdfast.connect({ address: server.address })
   lock = await client.acquireLock('name:other')

@@ -10,7 +10,7 @@ import { admin } from '../harness/database.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
-import { buildOnce, holdfast, printed, program, startHoldfast, startProgram } from './holdfast.ts'
+import { holdfast, printed, program, startHoldfast, startProgram } from './holdfast.ts'
 
 failOnLeaks()
 
@@ -18,7 +18,6 @@ let server: TestServer
 let env: NodeJS.ProcessEnv
 
 beforeAll(async () => {
-  buildOnce()
   server = await testServer()
   env = { HOLDFAST_ADDRESS: server.address }
 })

@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { globSync, mkdtempSync, rmSync, statSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
@@ -32,20 +32,6 @@ export interface Running extends AsyncDisposable {
   /** Waits until stdout matches, and gives the match. */
   sees(pattern: RegExp): Promise<RegExpExecArray>
   ended: Promise<Ran>
-}
-
-/** Bundles the command line when the bundle is older than its sources. */
-export function buildOnce(): void {
-  const built = statSync(join(root, 'cli/dist/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0
-  const sources = globSync(
-    ['cli/build.mjs', '{cli,sdk,agent}/src/**/*.ts', 'proto/gen/**/*.ts', 'runtime/**/*.ts'],
-    {
-      cwd: root,
-    },
-  )
-  if (sources.every((path) => statSync(join(root, path)).mtimeMs < built)) return
-  const { status, stderr } = spawnSync(process.execPath, ['cli/build.mjs'], { cwd: root, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`the command line cannot be built: ${stderr}`)
 }
 
 /** Starts the command in an environment that holds nothing but what is given. */
@@ -95,7 +81,7 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
             throw new Error(`it ended: ${output.stdout}${output.stderr}`)
           return found ?? undefined
         },
-        25_000,
+        50_000,
       ),
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM')
@@ -106,7 +92,7 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
 
 /** Runs the command to its end. */
 export async function holdfast(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  return within(`holdfast ${args.join(' ')}`, startHoldfast(args, env).ended, 25_000)
+  return within(`holdfast ${args.join(' ')}`, startHoldfast(args, env).ended, 50_000)
 }
 
 /** Runs a command that must succeed, and gives what it printed. */

@@ -5,13 +5,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { automateFile } from '../chef/messages.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
-import { buildOnce, holdfast, printed } from './holdfast.ts'
+import { holdfast, printed } from './holdfast.ts'
 
 const scratch = mkdtempSync(join(tmpdir(), 'holdfast-import-'))
 let server: TestServer
 let env: Record<string, string>
 beforeAll(async () => {
-  buildOnce()
   server = await testServer()
   env = { HOLDFAST_ADDRESS: server.address, HOLDFAST_HTTP_ADDRESS: server.httpUrl.replace('http://', '') }
 })

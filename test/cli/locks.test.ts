@@ -4,7 +4,7 @@ import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { tcpProxy } from '../harness/tcp-proxy.ts'
 import { until, within } from '../harness/wait.ts'
-import { buildOnce, holdfast, printed, type Running, startHoldfast } from './holdfast.ts'
+import { holdfast, printed, type Running, startHoldfast } from './holdfast.ts'
 
 failOnLeaks()
 
@@ -13,7 +13,6 @@ let client: Holdfast
 let env: NodeJS.ProcessEnv
 
 beforeAll(async () => {
-  buildOnce()
   server = await testServer()
   client = await Holdfast.connect({ address: server.address })
   env = { HOLDFAST_ADDRESS: server.address }

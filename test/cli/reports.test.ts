@@ -5,11 +5,9 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
-import { buildOnce, holdfast, program, startProgram } from './holdfast.ts'
+import { holdfast, program, startProgram } from './holdfast.ts'
 
 failOnLeaks()
-
-beforeAll(() => buildOnce())
 
 describe('a start script', () => {
   test('goes on when no server is there, and says plainly that nothing is sent yet', async () => {

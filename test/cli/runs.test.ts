@@ -1,12 +1,11 @@
 import { Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestServer, testServer } from '../harness/server.ts'
-import { buildOnce, printed, startHoldfast } from './holdfast.ts'
+import { printed, startHoldfast } from './holdfast.ts'
 
 let server: TestServer
 let client: Holdfast
 beforeAll(async () => {
-  buildOnce()
   server = await testServer()
   client = await Holdfast.connect({ address: server.address })
 })

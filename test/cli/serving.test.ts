@@ -1,14 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testDataDir } from '../harness/server.ts'
 import { until, within } from '../harness/wait.ts'
-import { buildOnce, holdfast, printed, startHoldfast, startProgram } from './holdfast.ts'
+import { holdfast, printed, startHoldfast, startProgram } from './holdfast.ts'
 
 failOnLeaks()
-
-beforeAll(() => buildOnce())
 
 const fixtures = join(import.meta.dirname, '../transport/fixtures')
 const READY = /^listening on (\S+)$/m
@@ -96,7 +94,7 @@ describe('npm start', () => {
     expect(again.out()).not.toContain('It is new')
     again.child.kill('SIGTERM')
     expect(await within('the end', again.ended)).toMatchObject({ code: 0 })
-  }, 60_000)
+  })
 
   test('ends the server when npm and its shell are ended', async () => {
     await using directory = await testDataDir()
@@ -107,7 +105,7 @@ describe('npm start', () => {
     expect(postmaster).toBeGreaterThan(0)
     npm.child.kill('SIGTERM')
     await until('the end of the database', async () => Number.isNaN(await directory.postmaster()), 20_000)
-  }, 60_000)
+  })
 
   test('says why it cannot start', async () => {
     const { code, err } = await startProgram(process.execPath, [quickstart, '--address', 'nonsense']).ended

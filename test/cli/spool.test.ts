@@ -5,11 +5,11 @@ import { type AddressInfo, connect, createServer as createSocketServer } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { agentSocketOf } from '@holdfast/agent/spool'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
-import { buildOnce, holdfast, printed, startHoldfast } from './holdfast.ts'
+import { holdfast, printed, startHoldfast } from './holdfast.ts'
 
 failOnLeaks()
 
@@ -22,7 +22,6 @@ interface Entry {
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-spool-'))
-beforeAll(() => buildOnce())
 afterAll(() => rmSync(directory, { recursive: true }))
 
 test('ten reports while the server is away: all ten are there once, in order, with their times', async () => {

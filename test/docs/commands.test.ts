@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { buildOnce, program, startProgram } from '../cli/holdfast.ts'
+import { program, startProgram } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 
@@ -25,7 +25,6 @@ function commandsOf(page: string): string[] {
 let server: TestServer
 
 beforeAll(async () => {
-  buildOnce()
   server = await testServer()
 })
 
@@ -75,7 +74,7 @@ describe('docs/locks.md', () => {
       expect(`${code} ${line}\n${err}`).toMatch(/# exit code 10$/m.test(line) ? /^10 / : /^0 /)
     }
     expect(lock.state).toBe('lost')
-  }, 60_000)
+  })
 })
 
 describe('docs/discovery.md', () => {

@@ -1,8 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
-import { buildOnce, program, startProgram } from '../cli/holdfast.ts'
+import { expect, test } from 'vitest'
+import { program, startProgram } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
 
@@ -10,8 +10,6 @@ failOnLeaks()
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/isolated-machines.md'), 'utf8')
 const commands = [...page.matchAll(/^```sh\n(.*?)^```/gms)].flatMap((block) => block[1]!.trim().split('\n'))
-
-beforeAll(() => buildOnce())
 
 test('the commands of docs/isolated-machines.md run in their order', async () => {
   await using server = await testServer()

@@ -2,14 +2,12 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Holdfast } from '@holdfast/sdk'
-import { beforeAll, expect, test } from 'vitest'
-import { buildOnce, program, startProgram } from '../cli/holdfast.ts'
+import { expect, test } from 'vitest'
+import { program, startProgram } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testDataDir, testServer } from '../harness/server.ts'
 
 failOnLeaks()
-
-beforeAll(() => buildOnce())
 
 const page = readFileSync(join(import.meta.dirname, '../../docs/operations.md'), 'utf8')
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { buildOnce, printed, program, startHoldfast, startProgram } from '../cli/holdfast.ts'
+import { printed, program, startHoldfast, startProgram } from '../cli/holdfast.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until, within } from '../harness/wait.ts'
 
@@ -12,7 +12,6 @@ let server: TestServer
 let env: NodeJS.ProcessEnv
 
 beforeAll(async () => {
-  buildOnce()
   server = await testServer()
   env = { HOLDFAST_ADDRESS: server.address }
 })

@@ -6,6 +6,7 @@ import pino from 'pino'
 import type { TestProject } from 'vitest/node'
 import { startEmbeddedPostgres } from '../../server/src/store/embedded-postgres.ts'
 import { openStore } from '../../server/src/store/store.ts'
+import { buildCommand } from './built-command.ts'
 import { runDirectory } from './database-directory.ts'
 
 declare module 'vitest' {
@@ -19,8 +20,13 @@ declare module 'vitest' {
   }
 }
 
-/** One real PostgreSQL for all test files: `DATABASE_URL` if given, or an embedded one in a directory of its own. */
+/**
+ * One real PostgreSQL for all test files: `DATABASE_URL` if given, or an embedded one in a directory of its own. And the
+ * command line as it is now: built here, since of two test files that find it old at once, one takes it from the other.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  buildCommand()
+  project.onTestsRerun(async () => buildCommand())
   const given = process.env.DATABASE_URL
   const directory = await runDirectory()
   const log = pino({ level: 'silent' })

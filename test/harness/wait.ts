@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 export async function until<T>(
   what: string,
   condition: () => T | false | undefined | Promise<T | false | undefined>,
-  limitMs = 20_000,
+  limitMs = 50_000,
   everyMs = 10,
 ): Promise<T> {
   const deadline = performance.now() + limitMs

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { buildOnce, printed, program, startProgram } from '../cli/holdfast.ts'
+import { afterAll, expect, test } from 'vitest'
+import { printed, program, startProgram } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
 import { certificateFor, isolatedNetwork } from './network.ts'
@@ -11,7 +11,6 @@ import { certificateFor, isolatedNetwork } from './network.ts'
 failOnLeaks()
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-isolated-'))
-beforeAll(() => buildOnce())
 afterAll(() => rmSync(directory, { recursive: true }))
 
 const missing = [

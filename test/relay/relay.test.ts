@@ -4,15 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Holdfast } from '@holdfast/sdk'
 import { event } from '@holdfast/sdk/spooled-event'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { buildOnce, holdfast, printed, type Running, startHoldfast } from '../cli/holdfast.ts'
+import { afterAll, expect, test } from 'vitest'
+import { holdfast, printed, type Running, startHoldfast } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
 
 failOnLeaks()
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-relay-'))
-beforeAll(() => buildOnce())
 afterAll(() => rmSync(directory, { recursive: true }))
 
 const fixtures = join(import.meta.dirname, '../transport/fixtures')
