@@ -17,3 +17,6 @@ export function durationOf(field: string, ms: number | undefined): Duration | un
   const nanos = BigInt(Math.round(ms * 1e6))
   return { seconds: nanos / 1_000_000_000n, nanos: Number(nanos % 1_000_000_000n) }
 }
+
+/** A length of time of the protocol, in nanoseconds. */
+export const nanosOf = ({ seconds, nanos }: Duration): bigint => seconds * 1_000_000_000n + BigInt(nanos)

@@ -19,7 +19,7 @@ import { called } from '../watch/reports.ts'
 /** Unary calls on locks and holds, as functions of the fields that matter. */
 export function lockCallsOf({ locks, holds }: Clients) {
   return {
-    force: ({ name, fencingToken }: LockGrant, reason: string) =>
+    force: ({ name, fencingToken }: Pick<LockGrant, 'name' | 'fencingToken'>, reason: string) =>
       called<ForceReleaseLockResponse>((done) =>
         locks.forceReleaseLock({ name, fencingToken, reason }, done),
       ),

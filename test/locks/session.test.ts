@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Lock_EndCause, Lock_State } from '../../proto/gen/holdfast/v1/lock.ts'
-import type { AcquireLockResponse_Queued } from '../../proto/gen/holdfast/v1/lock_service.ts'
+import type { AcquireLockResponse_Queued, LockGrant } from '../../proto/gen/holdfast/v1/lock_service.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
 import { lockCallsOf } from './calls.ts'
@@ -102,6 +102,35 @@ test('who moves up in the line is told, also when somebody else begins to wait a
   await wait(2)
   await until('the second to be told that it is next', () => places[1]!.includes(1), 5_000)
   expect(places[2]).toEqual([2])
+})
+
+test('how long a lock is held at the most is told from when its call was taken: a wait adds to it, a retry takes from it', async () => {
+  using first = await LockClient.open(server.locks, { ttlMs: 600_000 })
+  using second = await LockClient.open(server.locks, { ttlMs: 600_000 })
+  const [scope, requestId] = [fresh(), randomUUID()]
+  const held = await first.acquire(scope)
+  const ask = (onQueued = () => {}) =>
+    second.acquire(scope, { requestId, waitMs: 60_000, maxHold: { seconds: 60n, nanos: 0 }, onQueued })
+  const msOf = ({ heldFor }: LockGrant) => Number(heldFor!.seconds) * 1000 + heldFor!.nanos / 1e6
+  const askedAt = performance.now()
+  let queuedAt = 0
+  const waiting = ask(() => {
+    queuedAt ||= performance.now()
+  })
+  await until('a place in the queue', () => queuedAt > 0)
+  await until('some time', () => performance.now() - queuedAt > 50)
+  const releasedAt = performance.now()
+  await first.release(held)
+  const granted = await waiting
+  const grantedAt = performance.now()
+  expect(msOf(granted)).toBeGreaterThanOrEqual(60_000 + releasedAt - queuedAt - 2)
+  expect(msOf(granted)).toBeLessThanOrEqual(60_000 + grantedAt - askedAt + 2)
+  await until('some time', () => performance.now() - grantedAt > 50)
+  const againAt = performance.now()
+  const again = await ask()
+  expect(again.fencingToken).toBe(granted.fencingToken)
+  expect(msOf(again)).toBeLessThanOrEqual(60_000 - (againAt - grantedAt) + 2)
+  expect(await second.acquire(fresh())).toMatchObject({ heldFor: undefined })
 })
 
 test('wait 0 tries once, and says who is in the way', async () => {

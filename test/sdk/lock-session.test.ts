@@ -5,6 +5,7 @@ import { Lock, Lock_EndCause, Lock_State } from '../../proto/gen/holdfast/v1/loc
 import type {
   KeepAliveRequest,
   KeepAliveResponse,
+  LockGrant,
   SessionAnswer,
   SessionCall,
   SessionRequest,
@@ -80,7 +81,7 @@ class ScriptedSessions {
         return { $case: 'createLease', value: { lease: undefined, locks: [], ledgerEpoch: 1n } }
       case 'acquireLock': {
         const fencingToken = ++this.#token
-        return { $case: 'granted', value: { name: `locks/${fencingToken}`, fencingToken, ledgerEpoch: 1n } }
+        return { $case: 'granted', value: { ...grantOf(`locks/${fencingToken}`), fencingToken } }
       }
       case 'keepAlive':
         return { $case: 'keepAlive', value: { results: [] } }
@@ -102,6 +103,13 @@ async function connected(answerTo: Script = () => undefined, options: ConnectOpt
   onTestFinished(() => holdfast.close())
   return { sessions, holdfast }
 }
+
+const grantOf = (name: string): LockGrant => ({
+  name,
+  fencingToken: 1n,
+  ledgerEpoch: 1n,
+  heldFor: undefined,
+})
 
 function failed(code: keyof typeof status, reason: string): Answer {
   const value = Buffer.from(ErrorInfo.encode({ reason, domain: 'holdfast.dev', metadata: {} }).finish())
@@ -203,6 +211,49 @@ test('what is granted after its caller gave up is released', async () => {
   late?.()
   await until(() => of(sessions, 'releaseLock').length > 0, 'the release')
   expect(of(sessions, 'releaseLock')[0]!.call.value).toMatchObject({ name: 'locks/1', fencingToken: 1n })
+})
+
+test('L4 how long a lock may be held counts from when it was asked for, however late the grant arrives', async () => {
+  let grant: (() => void) | undefined
+  const { holdfast } = await connected((taken, scripted) => {
+    if (taken.call.$case !== 'acquireLock') return undefined
+    const { callId } = scripted.messages.at(-1)!.calls[0]!
+    const value = { ...grantOf('locks/1'), heldFor: { seconds: 20n, nanos: 0 } }
+    grant = () => scripted.streams[0]!.write({ answers: [{ callId, answer: { $case: 'granted', value } }] })
+    return 'nothing'
+  })
+  const granted = holdfast.acquireLock('test/late-grant', { ttlMs: 60_000, maxHoldMs: 20_000 })
+  await until(() => grant !== undefined, 'the request')
+  const askedBefore = performance.now()
+  await until(() => performance.now() - askedBefore > 50, 'some time on the way')
+  grant!()
+  const lock = await granted
+  const onItsWayMs = performance.now() - askedBefore
+  expect(lock.remainingMs).toBeLessThanOrEqual(18_000 - onItsWayMs + 1)
+})
+
+test('the time that a request waited is no part of how long its lock may be held', async () => {
+  const heldFor = { seconds: 120n, nanos: 0 }
+  const { holdfast } = await connected(({ call }) =>
+    call.$case === 'acquireLock'
+      ? { $case: 'granted', value: { ...grantOf('locks/1'), heldFor } }
+      : undefined,
+  )
+  const lock = await holdfast.acquireLock('test/waited', { ttlMs: 600_000, maxHoldMs: 20_000 })
+  expect(lock.remainingMs).toBeGreaterThan(60_000)
+  expect(lock.remainingMs).toBeLessThanOrEqual(118_000)
+})
+
+test('a grant that comes after its lock may be held no longer is lost at once', async () => {
+  const heldFor = { seconds: 0n, nanos: 0 }
+  const { holdfast } = await connected(({ call }) =>
+    call.$case === 'acquireLock'
+      ? { $case: 'granted', value: { ...grantOf('locks/1'), heldFor } }
+      : undefined,
+  )
+  const lock = await holdfast.acquireLock('test/over', { maxHoldMs: 20_000 })
+  expect(lock.signal.reason).toBeInstanceOf(LockLostError)
+  expect(lock.signal.reason).toMatchObject({ lossCause: 'max-hold' })
 })
 
 test('a grant and its end in one message are both heard of', async () => {

@@ -7,6 +7,7 @@ import {
 } from '../../../proto/gen/holdfast/v1/lock.ts'
 import type { AcquireLockRequest, LockGrant } from '../../../proto/gen/holdfast/v1/lock_service.ts'
 import type { CallOptions } from '../connect-options.ts'
+import { nanosOf } from '../duration.ts'
 import { dateFromTimestamp, type Revision } from '../revision.ts'
 import type { AcquireOptions } from './acquire-options.ts'
 import { type FencingToken, fenceText } from './fencing-token.ts'
@@ -40,7 +41,9 @@ export interface Releaser {
 /** What a lock is made of, beside its grant. @internal */
 export interface Acquired {
   request: AcquireLockRequest
-  options: Pick<AcquireOptions, 'maxHoldMs' | 'onReleaseRequest'>
+  /** When the request was sent, by `process.hrtime`; of one with `maxHold`. */
+  sentNs: bigint
+  options: Pick<AcquireOptions, 'onReleaseRequest'>
   lease: Lease
   releaser: Releaser
 }
@@ -64,7 +67,8 @@ export class AcquiredLock implements AsyncDisposable {
   readonly #request: AcquireLockRequest
   readonly #releaser: Releaser
   readonly #onReleaseRequest: ((request: ReleaseRequested) => void) | undefined
-  readonly #maxHoldUntilMs: number
+  /** By `process.hrtime`; undefined: no limit. */
+  readonly #holdUntilNs: bigint | undefined
   #signal: LossSignal | undefined
   #releaseRequest: ReleaseRequest | undefined
   #state: LockState = 'held'
@@ -73,7 +77,7 @@ export class AcquiredLock implements AsyncDisposable {
   #releasing: Promise<void> | undefined
 
   /** @internal */
-  constructor({ name, fencingToken, ledgerEpoch }: LockGrant, acquired: Acquired) {
+  constructor({ name, fencingToken, ledgerEpoch, heldFor }: LockGrant, acquired: Acquired) {
     this.name = name
     this.fencingToken = fencingToken as FencingToken
     this.ledgerEpoch = ledgerEpoch
@@ -81,14 +85,12 @@ export class AcquiredLock implements AsyncDisposable {
     this.#request = acquired.request
     this.#releaser = acquired.releaser
     this.#onReleaseRequest = acquired.options.onReleaseRequest
-    const { maxHoldMs } = acquired.options
-    if (maxHoldMs === undefined) {
-      this.#maxHoldUntilMs = Number.POSITIVE_INFINITY
-    } else {
-      const heldMs = maxHoldMs - marginMs(maxHoldMs)
-      this.#maxHoldUntilMs = performance.now() + heldMs
-      this.#timer = setTimeout(() => this.#look(), Math.min(heldMs + 1, 2 ** 31 - 1)).unref()
-    }
+    const { maxHold } = acquired.request
+    if (heldFor === undefined || maxHold === undefined) return
+    // From when it was sent, and not from now: the server counts on while the grant is on its way.
+    const marginNs = BigInt(Math.round(marginMs(Number(nanosOf(maxHold)) / 1e6) * 1e6))
+    this.#holdUntilNs = acquired.sentNs + nanosOf(heldFor) - marginNs
+    this.#limitHold()
   }
 
   /** A read at this revision sees the grant: it is the token. */
@@ -132,7 +134,13 @@ export class AcquiredLock implements AsyncDisposable {
   get remainingMs(): number {
     const state = this.state
     if (state === 'lost' || state === 'released') return 0
-    return Math.max(0, Math.min(this.lease.clock.remainingMs(), this.#maxHoldUntilMs - performance.now()))
+    return Math.max(0, Math.min(this.lease.clock.remainingMs(), this.#heldMs))
+  }
+
+  /** How long it may still be held, whatever its heartbeats say. */
+  get #heldMs(): number {
+    if (this.#holdUntilNs === undefined) return Number.POSITIVE_INFINITY
+    return Number(this.#holdUntilNs - process.hrtime.bigint()) / 1e6
   }
 
   /** Set when somebody asks that it be released. */
@@ -216,11 +224,22 @@ export class AcquiredLock implements AsyncDisposable {
     if (before === undefined && request && tell) queueMicrotask(() => tell(request))
   }
 
+  /** Looks when it may be held no longer, which is further away than a timer reaches or not. */
+  #limitHold(): void {
+    this.#timer = setTimeout(
+      () => {
+        this.#look()
+        if (this.#state !== 'lost' && this.#state !== 'released') this.#limitHold()
+      },
+      Math.min(Math.max(this.#heldMs, 0) + 1, 2 ** 31 - 1),
+    ).unref()
+  }
+
   /** Asks the clocks. */
   #look(): void {
     if (this.#state === 'lost' || this.#state === 'released') return
     this.lease.check()
-    if (performance.now() >= this.#maxHoldUntilMs) this.lose({ cause: 'max-hold' })
+    if (this.#heldMs <= 0) this.lose({ cause: 'max-hold' })
   }
 }
 

@@ -23,6 +23,7 @@ export class Acquisition implements CallListener {
   readonly #lease: Lease
   readonly #options: AcquireOptions
   readonly #request: AcquireLockRequest
+  readonly #call: SessionCall
   #resolve: (lock: AcquiredLock) => void = noop
   #reject: ((error: unknown) => void) | undefined
   #stopListening = noop
@@ -41,23 +42,24 @@ export class Acquisition implements CallListener {
     this.#lease = on.lease
     this.#options = options
     this.#request = acquireRequest(scope, options)
+    const asked = { $case: 'acquireLock', value: this.#request } as const
+    this.#call = new SessionCall(asked, Number.POSITIVE_INFINITY, this, on.lease)
   }
 
   /** @throws what refused it; the signal's own reason. */
   run(timeoutMs: number): Promise<AcquiredLock> {
     const { signal, waitMs = 0 } = this.#options
-    const asked = { $case: 'acquireLock', value: this.#request } as const
-    const call = new SessionCall(asked, performance.now() + waitMs + timeoutMs, this, this.#lease)
+    this.#call.deadlineMs = performance.now() + waitMs + timeoutMs
     return new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
       if (signal) {
         this.#stopListening = onAbort(signal, () => {
-          this.#giveUp(call)
+          this.#giveUp(this.#call)
           this.#fail(signal.reason)
         })
       }
-      this.#session.send(call)
+      this.#session.send(this.#call)
     })
   }
 
@@ -103,6 +105,7 @@ export class Acquisition implements CallListener {
   #lockOf(grant: LockGrant): AcquiredLock {
     const lock = new AcquiredLock(grant, {
       request: this.#request,
+      sentNs: this.#call.sentNs,
       options: this.#options,
       lease: this.#lease,
       releaser: this.#releaser,

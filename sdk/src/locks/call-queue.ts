@@ -144,7 +144,7 @@ export class CallQueue {
       call.id = ++this.#lastId
       call.isQueued = false
       if (call.lease !== undefined) this.#nameLease(call.asked, call.lease)
-      if (call.asked.$case === 'createLease') call.sentNs = process.hrtime.bigint()
+      if (startsClock(call)) call.sentNs = process.hrtime.bigint()
       writer.uint32(callsTag).fork()
       SessionCallMessage.encode({ callId: BigInt(call.id), call: call.asked }, writer).join()
       this.#sent.set(call.id, call)
@@ -168,6 +168,10 @@ export class CallQueue {
 
 /** Field 1 of SessionRequest, length-delimited. */
 const callsTag = 10
+
+/** Whether its answer says for how long, from when it was sent. */
+const startsClock = ({ asked }: SessionCall): boolean =>
+  asked.$case === 'createLease' || (asked.$case === 'acquireLock' && asked.value.maxHold !== undefined)
 
 function isAcquire({ asked }: SessionCall): boolean {
   return asked.$case === 'acquireLock'

@@ -53,7 +53,7 @@ export class SessionCall {
   readonly lease: AttachedLease | undefined
   /** Its number on the present stream; 0 until it was sent on any. */
   id = 0
-  /** When it was sent, by `process.hrtime`; of creates only. */
+  /** When it was last sent, by `process.hrtime`; of what a clock is started by only. */
   sentNs = 0n
   /** Whether the server said on the present stream that it waits. */
   isQueued = false

@@ -4,9 +4,10 @@ import type {
   CreateLeaseResponse,
   LockGrant,
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import { timestampFromInstant } from '../domain/instant.ts'
+import { type Instant, timestampFromInstant } from '../domain/instant.ts'
 import type { Standing } from '../domain/locks/acquire-lock.ts'
 import { leaseName } from '../domain/locks/lease.ts'
+import { holdEnd } from '../domain/locks/lock-table.ts'
 import type { LeaseDraft, OpenedLease } from '../store/leases.ts'
 
 const MAX_BLOCKERS = 100
@@ -15,11 +16,13 @@ export const grantedAnswer = (lock: Lock | undefined, revision: bigint): Acquire
   answer: { $case: 'granted', value: { lock, revision } },
 })
 
-export const lockGrant = (lock: Lock | undefined): LockGrant => ({
-  name: lock?.name ?? '',
-  fencingToken: lock?.fencingToken ?? 0n,
-  ledgerEpoch: lock?.ledgerEpoch ?? 0n,
-})
+export function lockGrant(lock: Lock | undefined, takenAt: Instant): LockGrant {
+  if (lock === undefined) return { name: '', fencingToken: 0n, ledgerEpoch: 0n, heldFor: undefined }
+  const { name, fencingToken, ledgerEpoch } = lock
+  const until = holdEnd(lock)
+  const heldFor = until === undefined ? undefined : durationOf(Math.max(0, Number((until - takenAt) / 1000n)))
+  return { name, fencingToken, ledgerEpoch, heldFor }
+}
 
 export const queuedAnswer = ({ lock, place, blockers }: Standing): AcquireLockResponse => ({
   answer: {

@@ -175,8 +175,8 @@ export class LockSession {
     const { principal } = this.#context
     const lease = request.validateOnly ? undefined : this.#leaseOf(request.lease, request.leaseSecret)
     const wanted = acquisition(request, { lease, principal, mayOverride: mayOverride(principal) })
-    const granted = (lock: Lock | undefined): void => {
-      this.#answer(callId, { $case: 'granted', value: lockGrant(lock) })
+    const granted = (lock: Lock | undefined, { takenAt }: Standing): void => {
+      this.#answer(callId, { $case: 'granted', value: lockGrant(lock, takenAt) })
       if (lock === undefined) return
       this.#follow(lock)
       // A retry of what was granted, and asked for, meanwhile.
@@ -186,7 +186,7 @@ export class LockSession {
       this.#push({ callId, answer: { $case: 'acquireLock', value: queuedAnswer(standing) } })
     ledger.submit(new AcquireLock(wanted)).then(
       (standing) => {
-        if (standing.granted) return granted(standing.lock)
+        if (standing.granted) return granted(standing.lock, standing)
         if (standing.lock === undefined) {
           return this.#answer(callId, { $case: 'acquireLock', value: queuedAnswer(standing) })
         }
@@ -194,7 +194,10 @@ export class LockSession {
         this.#waiting++
         waits
           .granted({ wanted, standing, onQueued }, this.#ended.signal)
-          .then(granted, (error: unknown) => this.#fail(callId, error))
+          .then(
+            (lock) => granted(lock, standing),
+            (error: unknown) => this.#fail(callId, error),
+          )
           .finally(() => this.#waiting--)
       },
       (error: unknown) => this.#fail(callId, error),

@@ -12,7 +12,7 @@ export interface Command<Result> {
    * Whether it asks for nothing, most often, but what a writer has at hand of locks and leases: then it may be decided
    * before the ledger is locked.
    */
-  readonly isAtHand?: true
+  readonly isAtHand?: boolean
   collect(keys: LoadKeys): void
   decide(state: WorkingSet): Result
 }

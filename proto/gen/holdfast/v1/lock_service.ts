@@ -118,6 +118,12 @@ export interface LockGrant {
   fencingToken: bigint;
   /** The epoch of the ledger that the grant belongs to. 0 for validate_only. */
   ledgerEpoch: bigint;
+  /**
+   * Of a lock with `max_hold`: from when the server took the call that this answers until it ends the lock, by the
+   * database's clock: what is left of the wait and of `max_hold`. A client that counts it from when it sent the call
+   * lets go in time, however late the grant arrives.
+   */
+  heldFor: Duration | undefined;
 }
 
 /** A lease to open. */
@@ -1000,7 +1006,7 @@ export const SessionAnswer: MessageFns<SessionAnswer> = {
 };
 
 function createBaseLockGrant(): LockGrant {
-  return { name: "", fencingToken: 0n, ledgerEpoch: 0n };
+  return { name: "", fencingToken: 0n, ledgerEpoch: 0n, heldFor: undefined };
 }
 
 export const LockGrant: MessageFns<LockGrant> = {
@@ -1019,6 +1025,9 @@ export const LockGrant: MessageFns<LockGrant> = {
         throw new globalThis.Error("value provided for field message.ledgerEpoch of type uint64 too large");
       }
       writer.uint32(24).uint64(message.ledgerEpoch);
+    }
+    if (message.heldFor !== undefined) {
+      Duration.encode(message.heldFor, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1060,6 +1069,14 @@ export const LockGrant: MessageFns<LockGrant> = {
             message.ledgerEpoch = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.heldFor = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1085,6 +1102,11 @@ export const LockGrant: MessageFns<LockGrant> = {
         : isSet(object.ledger_epoch)
         ? BigInt(object.ledger_epoch)
         : 0n,
+      heldFor: isSet(object.heldFor)
+        ? Duration.fromJSON(object.heldFor)
+        : isSet(object.held_for)
+        ? Duration.fromJSON(object.held_for)
+        : undefined,
     };
   },
 
@@ -1098,6 +1120,9 @@ export const LockGrant: MessageFns<LockGrant> = {
     }
     if (message.ledgerEpoch !== 0n) {
       obj.ledgerEpoch = message.ledgerEpoch.toString();
+    }
+    if (message.heldFor !== undefined) {
+      obj.heldFor = Duration.toJSON(message.heldFor);
     }
     return obj;
   },
@@ -1114,6 +1139,9 @@ export const LockGrant: MessageFns<LockGrant> = {
     message.ledgerEpoch = (object.ledgerEpoch !== undefined && object.ledgerEpoch !== null)
       ? BigInt(object.ledgerEpoch)
       : 0n;
+    message.heldFor = (object.heldFor !== undefined && object.heldFor !== null)
+      ? Duration.fromPartial(object.heldFor)
+      : undefined;
     return message;
   },
 };

@@ -48,16 +48,20 @@ export interface Standing {
   place: number
   blockers: readonly Blocker[]
   revision: bigint
+  /** When the call was taken. */
+  takenAt: Instant
 }
 
 /** Grants scopes, or queues for them, or refuses. */
 export class AcquireLock implements Command<Standing> {
   readonly size = 500
-  readonly isAtHand = true
+  /** Who holds for a limited time counts it from when the call was taken, which only the database's clock tells. */
+  readonly isAtHand: boolean
   readonly #wanted: Acquisition
 
   constructor(wanted: Acquisition) {
     this.#wanted = wanted
+    this.isAtHand = wanted.maxHold === undefined
   }
 
   collect(keys: LoadKeys): void {
@@ -77,7 +81,12 @@ export class AcquireLock implements Command<Standing> {
     const way = inTheWay(state, { scopes, mode, principal, owner, attributes, requires, ticket: undefined })
     this.#refuse(way)
     const waits = way.ahead.length > 0
-    const standing = { granted: !waits, place: waits ? way.waitersAhead + 1 : 0, blockers: way.ahead }
+    const standing = {
+      granted: !waits,
+      place: waits ? way.waitersAhead + 1 : 0,
+      blockers: way.ahead,
+      takenAt: state.now,
+    }
     if (lease === undefined) return { ...standing, lock: undefined, revision: state.head }
     const { value: row } = state.revise(() => {
       const lock = this.#newLock(state, leaseName(lease.id), owner)
@@ -179,13 +188,13 @@ export class DescribeLocks implements Command<Standing[]> {
 }
 
 function standingOf(state: WorkingSet, lock: Lock): Standing {
-  const revision = state.head
+  const at = { revision: state.head, takenAt: state.now }
   if (lock.state !== Lock_State.WAITING) {
-    return { lock, granted: lock.state === Lock_State.HELD, place: 0, blockers: [], revision }
+    return { lock, granted: lock.state === Lock_State.HELD, place: 0, blockers: [], ...at }
   }
   const ticket = state.locks.lock(lock.name)!.id
   const { ahead, waitersAhead } = inTheWay(state, { ...lock, ticket })
-  return { lock, granted: false, place: waitersAhead + 1, blockers: ahead, revision }
+  return { lock, granted: false, place: waitersAhead + 1, blockers: ahead, ...at }
 }
 
 const pick = ({ scopes, mode, requires, attributes }: Lock) => ({ scopes, mode, requires, attributes })

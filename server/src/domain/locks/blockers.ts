@@ -5,7 +5,7 @@ import { conditionName, idOf } from '../resource-name.ts'
 import type { Row } from '../rows.ts'
 import type { WorkingSet } from '../working-set.ts'
 import { type Attempt, blocks } from './attempt.ts'
-import { isHeld, isWaiting, type LockDelay, microsOf } from './lock-table.ts'
+import { holdEnd, isHeld, isWaiting, type LockDelay } from './lock-table.ts'
 import { overlaps, scopesText, scopeText } from './scope.ts'
 
 /** What is in the way of an attempt. */
@@ -104,10 +104,7 @@ function epochBlocker({ locks }: WorkingSet): Blocker {
 }
 
 function lockBlocker(lock: Lock): Blocker {
-  const untilTime =
-    lock.maxHold === undefined
-      ? undefined
-      : timestampFromInstant((instantFromTimestamp(lock.grantTime!) + microsOf(lock.maxHold)) as never)
+  const until = holdEnd(lock)
   return {
     kind: Blocker_Kind.LOCK,
     resource: lock.name,
@@ -115,7 +112,7 @@ function lockBlocker(lock: Lock): Blocker {
     who: whoOf(lock),
     reason: lock.reason,
     sinceTime: lock.grantTime,
-    untilTime,
+    untilTime: until === undefined ? undefined : timestampFromInstant(until),
     remedy: `wait for it, or end it: holdfast unlock ${idOf(lock.name)} --reason …`,
   }
 }

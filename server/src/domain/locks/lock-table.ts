@@ -258,9 +258,12 @@ export function delayAfter({ lockDelay, grantTime, endTime, endCause }: Lock): I
 
 /** When a wait or a hold of a lock is over. */
 function dueOf(lock: Lock): Instant | undefined {
-  if (lock.state === Lock_State.WAITING) {
-    return lock.waitDeadline === undefined ? undefined : instantFromTimestamp(lock.waitDeadline)
-  }
-  if (lock.maxHold === undefined) return undefined
-  return (instantFromTimestamp(lock.grantTime!) + microsOf(lock.maxHold)) as Instant
+  if (lock.state !== Lock_State.WAITING) return holdEnd(lock)
+  return lock.waitDeadline === undefined ? undefined : instantFromTimestamp(lock.waitDeadline)
+}
+
+/** Until when a lock that was granted may be held, whatever its heartbeats say. */
+export function holdEnd({ grantTime, maxHold }: Pick<Lock, 'grantTime' | 'maxHold'>): Instant | undefined {
+  if (maxHold === undefined) return undefined
+  return (instantFromTimestamp(grantTime!) + microsOf(maxHold)) as Instant
 }
