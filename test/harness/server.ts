@@ -50,8 +50,6 @@ export interface SpawnOptions {
   /** Of an external database. Undefined: the embedded one, in `dataDir`. */
   databaseUrl?: string
   dataDir?: string
-  /** `host:port`, to come back where an earlier one was. @defaultValue 127.0.0.1:0 */
-  address?: string
   /** More of the environment. */
   env?: Record<string, string>
 }
@@ -70,12 +68,13 @@ export interface SpawnedServer extends Clients, AsyncDisposable {
 
 /** Runs a server as users do, and waits until it says that it listens. */
 export async function spawnServer(options: SpawnOptions): Promise<SpawnedServer> {
-  const { databaseUrl, dataDir, address: wanted = '127.0.0.1:0' } = options
+  const { databaseUrl, dataDir } = options
   const env: NodeJS.ProcessEnv = {
     PATH: process.env.PATH,
     NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
-    HOLDFAST_ADDRESS: wanted,
-    // Also when it is started again on its address: the default is one port for all.
+    // Free ones. The port of a server that was killed may be somebody else's by then: one that is to come back where it
+    // was stands behind a `tcpProxy`.
+    HOLDFAST_ADDRESS: '127.0.0.1:0',
     HOLDFAST_HTTP_ADDRESS: '127.0.0.1:0',
     ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
     ...(dataDir !== undefined && { HOLDFAST_DATA_DIR: dataDir }),
@@ -106,7 +105,7 @@ export async function spawnServer(options: SpawnOptions): Promise<SpawnedServer>
   const clients = clientsOf(address)
   const kill = async (signal: NodeJS.Signals): Promise<number | undefined> => {
     child.kill(signal)
-    return within(`the end of server ${address} after ${signal}`, exited, 20_000)
+    return within(`the end of server ${address} after ${signal}`, exited, 60_000)
   }
   return {
     ...clients,
@@ -131,7 +130,8 @@ async function listening(
       const ready = /^listening on (\S+)\nhttp on (\S+)$/m.exec(output.stdout)
       return ready === null ? undefined : { address: ready[1]!, httpUrl: ready[2]! }
     },
-    25_000,
+    // Half a second when nobody else is busy; the embedded one makes its database first.
+    60_000,
   )
 }
 
