@@ -9,7 +9,7 @@ export interface Report {
   /** Such as `airship started on web-0`. */
   what: string
   outgoing: OutgoingEvent
-  /** How long to wait for the server, in milliseconds. */
+  /** How long to wait for the server, in milliseconds. An agent on this machine gets a fifth of it. */
   timeoutMs: number
   /** Whether its caller must know what the server says of it: an agent gets it only when it is not sent in time. */
   awaited?: boolean
@@ -41,12 +41,13 @@ export async function keepReport(context: ReportContext, report: Report): Promis
     await printWritten(context, what, await direct())
     return 'settled'
   }
-  if (!awaited && (await nudgeAgent(dataDir))) {
+  const nudged = () => nudgeAgent(dataDir, Math.max(50, report.timeoutMs / 5))
+  if (!awaited && (await nudged())) {
     await printAnswer(context, `${printable(what)} (the agent sends it)`, KEPT)
     return 'kept'
   }
   const outcome = await handOver(context, report, { spool, id })
-  if (awaited && outcome === 'kept') await nudgeAgent(dataDir)
+  if (awaited && outcome === 'kept') await nudged()
   return outcome
 }
 

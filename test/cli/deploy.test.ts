@@ -62,7 +62,7 @@ test('a command that fails gives its code and puts up a hold, which blocks the n
 
 test('kill -9 in the middle: the command ends, the run is abandoned, the lock passes on, the versions are uncertain', async () => {
   await using first = startHoldfast(
-    deploy('killed', '--ttl', '1s', '--', 'sh', '-c', 'echo begun; sleep 600'),
+    deploy('killed', '--ttl', '5s', '--', 'sh', '-c', 'echo begun; sleep 600'),
     env,
   )
   await first.sees(/begun/)

@@ -4,7 +4,7 @@ import { type AcquiredLock, Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
-import { program, startProgram } from './holdfast.ts'
+import { patientLine, program, startProgram } from './holdfast.ts'
 
 failOnLeaks()
 
@@ -89,13 +89,11 @@ describe('docs/cli.md', () => {
   test.each(commands.filter((line) => !/^holdfast (watch|server|relay)/.test(line)))('%s', async (line) => {
     // The time on the page is before anything was reported.
     const empty = line.includes('2026-11-20')
-    const { code, err } = await shell(line.replace('LOCK', lock.name)).ended
+    const { code, err } = await shell(patientLine(line).replace('LOCK', lock.name)).ended
     // What the page decides about may not run on this machine.
     const decides = /^holdfast (accept|ignore|enforce|undecide)/.test(line)
     if (decides && code === 1) expect(err).toMatch(/there is no (findings|machines)\//)
     else if (empty && code === 1) expect(err).toMatch(/compacted|older|before/i)
-    // On a machine that is busy a report may take longer than it waits for the server.
-    else if (/^holdfast (started|stopped)/.test(line) && code === 0) expect(err).toMatch(/^$|is kept/)
     else
       expect(`${code} ${err}`).toMatch(
         /^0 (holdfast: (no |nothing is |not all |not seen|ask a holder |lift one |runs\/\S+ begins).*\n)*$/,
@@ -106,9 +104,9 @@ describe('docs/cli.md', () => {
     await using watch = shell(`exec ${line}`)
     if (line.includes('--snapshot') || line.includes('--after')) await watch.sees(/airship/)
     else {
-      await expect.poll(() => watch.err(), { timeout: 10_000 }).toContain('watching from')
+      await expect.poll(() => watch.err(), { timeout: 40_000 }).toContain('watching from')
       const version = `v${line.length}`
-      await shell(`holdfast deployed airship --version ${version} --machine web-0`).ended
+      await shell(patientLine(`holdfast deployed airship --version ${version} --machine web-0`)).ended
       await watch.sees(new RegExp(`web-0~airship.*${version}`))
     }
   })

@@ -163,7 +163,7 @@ describe('the main job', () => {
   })
 
   test('sources and info', async () => {
-    expect(await run('sources')).toMatch(/^cli\/\S+ +(just now|\d+s ago)/m)
+    expect(await run('sources')).toMatch(/^cli\/\S+ +(just now|\d+[sm] ago)/m)
     expect(await run('info')).toMatch(new RegExp(`^address +${server.address}$`, 'm'))
   })
 })

@@ -90,14 +90,33 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
   }
 }
 
+/**
+ * The arguments of a report with a server that may take its time, where how long a report waits is not what is tested:
+ * in the quarter of a second that a start script gives it, a busy machine does not answer. A later --timeout wins.
+ */
+export function patient(args: readonly string[]): string[] {
+  const [command = '', ...rest] = args
+  return /^(started|stopped|deployed)$/.test(command) ? [command, '--timeout', '20s', ...rest] : [...args]
+}
+
+/** As {@link patient}, of a line for a shell. */
+export const patientLine = (line: string): string =>
+  line.replace(/^holdfast (started|stopped|deployed)\b/, '$& --timeout 20s')
+
+/**
+ * What a command that waits a short time for an answer may take, all in all: less than the 10 s of one that waits as calls
+ * do else, or as the resolver does, and ten times of what one takes.
+ */
+export const SHORT_MS = 8_000
+
 /** Runs the command to its end. */
 export async function holdfast(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
   return within(`holdfast ${args.join(' ')}`, startHoldfast(args, env).ended, 50_000)
 }
 
-/** Runs a command that must succeed, and gives what it printed. */
+/** Runs a command that must succeed, and gives what it printed. A report is {@link patient}. */
 export async function printed(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const { code, out, err } = await holdfast(args, env)
+  const { code, out, err } = await holdfast(patient(args), env)
   if (code !== 0) throw new Error(`holdfast ${args.join(' ')} exited with ${code}: ${err}`)
   return out
 }

@@ -26,28 +26,29 @@ afterAll(async () => {
 const run = (line: string, ...rest: string[]) => holdfast([...line.split(' '), ...rest], env)
 const start = (line: string, ...rest: string[]) => startHoldfast([...line.split(' '), ...rest], env)
 const complains = ({ err }: Running, text: RegExp) =>
-  until(`${text} on stderr`, () => text.exec(err()) ?? undefined, 15_000)
+  until(`${text} on stderr`, () => text.exec(err()) ?? undefined)
 
 /** Deaf to SIGTERM, as is its child. Both have the test's pipes: these are closed when both are gone. */
 const STUBBORN = ['sh', '-c', 'trap "" TERM; sleep 600 & echo begun; wait']
 
 describe('holdfast lock', () => {
-  test('the second waits and says who holds it, why and since when; after kill -9 of the first it runs within the TTL and a second', async () => {
-    await using first = start('lock production/airship --ttl 3s --reason', 'deploy 42', '--', ...STUBBORN)
+  test('the second waits and says who holds it, why and since when; after kill -9 of the first it runs when the TTL is over', async () => {
+    await using first = start('lock production/airship --ttl 5s --reason', 'deploy 42', '--', ...STUBBORN)
     await first.sees(/begun/)
     await using second = start('lock production/airship -- echo it is mine')
     await complains(second, /waiting for production\/airship, next in line/)
     await complains(
       second,
-      /locked by .+ on .+ \(pid \d+\).* since \d.* \((just now|\ds ago)\): deploy 42\n.*holdfast unlock/,
+      /locked by .+ on .+ \(pid \d+\).* since \d.* \((just now|\d+s ago)\): deploy 42\n.*holdfast unlock/,
     )
     expect(await printed(['locks'], env)).toMatch(/ held .*deploy 42\n.* waiting .*echo it is mine/)
     const killedMs = performance.now()
     first.child.kill('SIGKILL')
     // Its command does not outlive it, though nobody is left to stop it.
-    await within('the end of the command of the first', first.ended, 10_000)
+    await within('the end of the command of the first', first.ended, 30_000)
     await second.sees(/it is mine/)
-    expect(performance.now() - killedMs).toBeLessThan(4_000)
+    // Not the 30 s of who gives no --ttl. A server that is late to look gives a lease its whole TTL anew.
+    expect(performance.now() - killedMs).toBeLessThan(15_000)
     expect(await second.ended).toMatchObject({ code: 0 })
   })
 
@@ -97,7 +98,7 @@ describe('holdfast lock', () => {
     await complains(held, /asks that you let go of name:forced: the fix must go out/)
     expect(await printed(['locks'], env)).toMatch(/by .*: the fix must go out/)
     expect(await printed(['unlock', lock.name, '--reason', 'deploy-1 hangs'], env)).toMatch(/is ended/)
-    const { code, err } = await within('the end of the command', held.ended, 10_000)
+    const { code, err } = await within('the end of the command', held.ended, 30_000)
     expect(code).toBe(12)
     expect(err).toMatch(/was ended by .*: deploy-1 hangs\n.*stopping the command/)
     expect(await printed(['unlock', lock.name, '--reason', 'again'], env)).toMatch(/was over: forced by/)
@@ -107,9 +108,10 @@ describe('holdfast lock', () => {
   test('cut off from the server: the command is ended before anybody else can have the lock', async () => {
     await using proxy = await tcpProxy(server.address)
     const behind = { HOLDFAST_ADDRESS: proxy.address }
-    await using held = startHoldfast(['lock', 'name:cut', '--ttl', '5s', '--', ...STUBBORN], behind)
+    // A twentieth of the TTL lies between the end of the command and that of the lease.
+    await using held = startHoldfast(['lock', 'name:cut', '--ttl', '15s', '--', ...STUBBORN], behind)
     await held.sees(/begun/)
-    const next = client.acquireLock('name:cut', { waitMs: 20_000 })
+    const next = client.acquireLock('name:cut', { waitMs: 60_000 })
     proxy.drop()
     const first = await Promise.race([held.ended, next])
     expect(first).toMatchObject({

@@ -86,14 +86,14 @@ describe('npm start', () => {
       // Under npm a Ctrl-C comes twice: from the terminal and from npm.
       first.child.kill('SIGINT')
       first.child.kill('SIGINT')
-      expect(await within('the end', first.ended)).toMatchObject({ code: 0 })
+      expect(await within('the end', first.ended, 50_000)).toMatchObject({ code: 0 })
     }
     await using again = start()
     await again.sees(/ready at/)
     await again.sees(/as-of/)
     expect(again.out()).not.toContain('It is new')
     again.child.kill('SIGTERM')
-    expect(await within('the end', again.ended)).toMatchObject({ code: 0 })
+    expect(await within('the end', again.ended, 50_000)).toMatchObject({ code: 0 })
   })
 
   test('ends the server when npm and its shell are ended', async () => {
@@ -104,7 +104,7 @@ describe('npm start', () => {
     const postmaster = await directory.postmaster()
     expect(postmaster).toBeGreaterThan(0)
     npm.child.kill('SIGTERM')
-    await until('the end of the database', async () => Number.isNaN(await directory.postmaster()), 20_000)
+    await until('the end of the database', async () => Number.isNaN(await directory.postmaster()))
   })
 
   test('says why it cannot start', async () => {

@@ -9,7 +9,7 @@ import { afterAll, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { testServer } from '../harness/server.ts'
 import { until } from '../harness/wait.ts'
-import { holdfast, printed, startHoldfast } from './holdfast.ts'
+import { holdfast, patient, printed, SHORT_MS, startHoldfast } from './holdfast.ts'
 
 failOnLeaks()
 
@@ -133,9 +133,7 @@ test.each(['HTTPS_PROXY', 'HTTP_PROXY'])('through the proxy that %s names', asyn
     HOLDFAST_TLS: 'false',
     [variable]: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
   }
-  expect(await printed(['started', 'airship', '--machine', 'web-0', '--timeout', '5s'], env)).toContain(
-    'revision',
-  )
+  expect(await printed(['started', 'airship', '--machine', 'web-0'], env)).toContain('revision')
   expect(asked).toEqual(['holdfast.example:7420'])
   proxy.close()
 })
@@ -151,7 +149,7 @@ test('an agent on the same data directory is told, and the script waits for no s
   expect(await printed(['started', 'airship', '--machine', 'web-0'], env)).toBe(
     'airship started on web-0 (the agent sends it)\n',
   )
-  await expect.poll(() => heard.join('')).toBe('forward\n')
+  await until('the word to it', () => heard.join('') === 'forward\n')
   agent.close()
 })
 
@@ -160,9 +158,7 @@ test('an agent that was killed has left its socket: the report goes to the serve
   writeFileSync(agentSocketOf(dataDir), '')
   await using server = await testServer()
   const env = { HOLDFAST_ADDRESS: server.address, HOLDFAST_DATA_DIR: dataDir }
-  expect(await printed(['started', 'airship', '--machine', 'web-0', '--timeout', '5s'], env)).toMatch(
-    /revision/,
-  )
+  expect(await printed(['started', 'airship', '--machine', 'web-0'], env)).toMatch(/revision/)
 })
 
 test('a deployment is kept while the server is away, and what it refuses fails the deploy tool', async () => {
@@ -174,7 +170,7 @@ test('a deployment is kept while the server is away, and what it refuses fails t
   const back = { ...away, HOLDFAST_ADDRESS: server.address }
   expect(await printed(['spool', 'forward'], back)).toBe('forwarded 1, refused 0\n')
   expect(await printed(['versions', 'airship'], back)).toMatch(/^airship .* web-0 .* 7 /m)
-  const refused = await holdfast(['deployed', 'no such name!', ...deployed.slice(2)], back)
+  const refused = await holdfast(patient(['deployed', 'no such name!', ...deployed.slice(2)]), back)
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('refuses for good') })
 })
 
@@ -184,12 +180,13 @@ test('with an agent on the machine a refusal still fails the deploy tool, and th
   const env = { HOLDFAST_ADDRESS: server.address, HOLDFAST_DATA_DIR: dataDir }
   await using agent = startHoldfast(['agent', '--no-cloud'], env)
   await agent.sees(/reporting/)
-  const deployed = ['--version', '7', '--machine', 'web-0', '--timeout', '10s']
-  expect(await printed(['deployed', 'airship', ...deployed], env)).toMatch(/revision/)
-  const refused = await holdfast(['deployed', 'no such name!', ...deployed], env)
+  const deployed = ['--version', '7', '--machine', 'web-0']
+  // The agent may be the faster one, of what it finds in the spool.
+  expect(await printed(['deployed', 'airship', ...deployed], env)).toMatch(/revision|sent by another/)
+  const refused = await holdfast(patient(['deployed', 'no such name!', ...deployed]), env)
   expect(refused).toMatchObject({ code: 1 })
   expect(await printed(['started', 'nor this!', '--machine', 'web-0'], env)).toContain('the agent sends it')
-  await until('the warning', () => /refused for good.*nor this!/.test(agent.err()) || undefined, 10_000)
+  await until('the warning', () => /refused for good.*nor this!/.test(agent.err()) || undefined)
 })
 
 test('-o json: whatever becomes of a report, and of the spool, is one array', async () => {
@@ -248,6 +245,6 @@ test('what cannot be kept is sent past the spool, for which a start script waits
     code: 0,
     err: expect.stringMatching(/cannot be kept[\s\S]*is NOT recorded/),
   })
-  expect(tookMs).toBeLessThan(1_500)
+  expect(tookMs).toBeLessThan(SHORT_MS)
   silent.close()
 })

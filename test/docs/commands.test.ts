@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { program, startProgram } from '../cli/holdfast.ts'
+import { patient, program, startProgram } from '../cli/holdfast.ts'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 
@@ -45,12 +45,13 @@ describe('README.md', () => {
   const holdfast = commands.filter((line) => line.startsWith('npx holdfast ') && !line.endsWith(' server'))
   test('its commands run in their order', async () => {
     await using watch = startProgram(program, ['watch'], { HOLDFAST_ADDRESS: server.address })
-    await expect.poll(() => watch.err(), { timeout: 10_000 }).toContain('watching from')
+    await expect.poll(() => watch.err(), { timeout: 40_000 }).toContain('watching from')
     for (const line of holdfast) {
       const args = line.split(' ').slice(2)
       if (args[0] === 'watch') continue
       const past = args.includes('--as-of')
-      const { code, err } = await startProgram(program, args, { HOLDFAST_ADDRESS: server.address }).ended
+      const { code, err } = await startProgram(program, patient(args), { HOLDFAST_ADDRESS: server.address })
+        .ended
       if (past && code === 1) expect(err).toMatch(/compacted|older|before/i)
       else expect(`${line}: ${code} ${err}`).toMatch(/: 0 /)
     }

@@ -59,7 +59,7 @@ test('a machine with no way to the server but a relay appears, by TLS and tokens
     HOLDFAST_TLS_CA: cert,
   }
   const report = (service: string) => [
-    ...[...inIsolated, program, 'started', service, '--machine', 'isolated-0', '--timeout', '5s'],
+    ...[...inIsolated, program, 'started', service, '--machine', 'isolated-0', '--timeout', '20s'],
   ]
 
   const direct = { ...machine, ...serverWay, HOLDFAST_DATA_DIR: join(directory, 'direct') }
@@ -75,6 +75,6 @@ test('a machine with no way to the server but a relay appears, by TLS and tokens
   const { code, out } = await startProgram('ip', report('airship'), way).ended
   expect({ code, out }).toEqual({ code: 0, out: 'airship started on isolated-0 (a relay sends it)\n' })
   await expect
-    .poll(() => printed(['instances'], serverWay), { timeout: 10_000 })
+    .poll(() => printed(['instances'], serverWay), { timeout: 40_000 })
     .toMatch(/isolated-0 +airship.*running/i)
 })

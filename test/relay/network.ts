@@ -35,16 +35,17 @@ export function isolatedNetwork(): IsolatedNetwork {
     ip(`netns add ${name}`, `netns del ${name}`)
     ip(`-n ${name} link set lo up`)
   }
-  ip(`link add hfs${id} type veth peer name hfr${id} netns ${relay}`, `link del hfs${id}`)
-  ip(`addr add ${block}.1/30 dev hfs${id}`)
-  ip(`link set hfs${id} up`)
-  ip(`-n ${relay} addr add ${block}.2/30 dev hfr${id}`)
-  ip(`-n ${relay} link set hfr${id} up`)
-  ip(`-n ${relay} link add hfd${id} type veth peer name hfi${id} netns ${isolated}`)
-  ip(`-n ${relay} addr add ${block}.5/30 dev hfd${id}`)
-  ip(`-n ${relay} link set hfd${id} up`)
-  ip(`-n ${isolated} addr add ${block}.6/30 dev hfi${id}`)
-  ip(`-n ${isolated} link set hfi${id} up`)
+  // An observation leaves out what is called so: it comes and goes while other tests look at this host.
+  ip(`link add veth-hfs${id} type veth peer name veth-hfr${id} netns ${relay}`, `link del veth-hfs${id}`)
+  ip(`addr add ${block}.1/30 dev veth-hfs${id}`)
+  ip(`link set veth-hfs${id} up`)
+  ip(`-n ${relay} addr add ${block}.2/30 dev veth-hfr${id}`)
+  ip(`-n ${relay} link set veth-hfr${id} up`)
+  ip(`-n ${relay} link add veth-hfd${id} type veth peer name veth-hfi${id} netns ${isolated}`)
+  ip(`-n ${relay} addr add ${block}.5/30 dev veth-hfd${id}`)
+  ip(`-n ${relay} link set veth-hfd${id} up`)
+  ip(`-n ${isolated} addr add ${block}.6/30 dev veth-hfi${id}`)
+  ip(`-n ${isolated} link set veth-hfi${id} up`)
   return {
     serverHost: `${block}.1`,
     relayHost: `${block}.5`,
