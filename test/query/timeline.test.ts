@@ -201,7 +201,12 @@ test('what a tool says of an author is told, and entries are found by machine, s
     await other.finish('failed')
     const lock = await holdfast.acquireLock({ environment: 'staging', service: 'filtered' })
     await lock.release()
-    await holdfast.started('filtered', { machine: 'by-0', version: '2', environment: 'staging' })
+    // A release stands at the microseconds of the database; of the milliseconds of a client, the next is surely later.
+    const occurredAt = new Date(Date.now() + 1)
+    await holdfast.started('filtered', {
+      ...{ machine: 'by-0', version: '2', environment: 'staging' },
+      occurredAt,
+    })
 
     const whats = async (filter: string): Promise<string[]> =>
       (await holdfast.listTimeline({ filter }).toArray()).map(({ event, author }) => {
