@@ -27,6 +27,7 @@ interface Answer {
 export class ProcessReports {
   readonly #client: Holdfast
   readonly #allowed: readonly string[]
+  readonly #probeMs: number | undefined
   readonly #onTrouble: (message: string) => void
   readonly #versions: VersionCache = new Map()
   readonly #troubles = new Set<string>()
@@ -36,17 +37,20 @@ export class ProcessReports {
     client: Holdfast
     /** Directories of what rules may name. */
     allowedProbes: readonly string[]
+    /** How long each has to tell a version. @defaultValue 2,000 */
+    probeMs?: number | undefined
     /** Hears what a rule names that gives no version, once. */
     onTrouble: (message: string) => void
   }) {
     this.#client = options.client
     this.#allowed = options.allowedProbes
+    this.#probeMs = options.probeMs
     this.#onTrouble = options.onTrouble
   }
 
   async look(): Promise<ProcessObservation> {
     const seen = await observeProcesses()
-    await readVersions(seen.processes, this.#versions)
+    await readVersions(seen.processes, this.#versions, { timeoutMs: this.#probeMs })
     this.#tell(seen)
     return seen
   }
@@ -75,12 +79,13 @@ export class ProcessReports {
     wanted.sort((a, b) => Number(this.#answers.has(a.key)) - Number(this.#answers.has(b.key)))
     this.#answers = answers
     let news = false
+    const limits = { allowed: this.#allowed, timeoutMs: this.#probeMs }
     const until = Date.now() + PROBING_MS
     const queue = wanted.values()
     const work = async (): Promise<void> => {
       for (const { key, one, probe } of queue) {
         if (Date.now() > until) return
-        const answer = await probeVersion(one, probe, this.#allowed)
+        const answer = await probeVersion(one, probe, limits)
         if ('version' in answer) {
           answers.set(key, { probe: textOf(probe), version: answer.version })
           news = true

@@ -22,6 +22,7 @@ import { probeVersion } from './version-probe.ts'
 
 const root = { uid: 0, gid: 0 }
 const nobody = { uid: 65_534, gid: 65_534 }
+const limits = { allowed: [], timeoutMs: 20_000 }
 
 const statusOf = (uids: string, gids = '7 7 7 7') =>
   `Name:\tx\nUid:\t${uids}\nGid:\t${gids}\n`.replaceAll(' ', '\t')
@@ -87,7 +88,7 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('an age
       await until('the other program', () => readFileSync(`/proc/${one.pid}/comm`, 'utf8') === `${last}\n`)
       expect(await processUser(one)).toBeUndefined()
       symlinkSync('/etc/shadow', join(directory, 'VERSION'))
-      expect(await probeVersion(one, { file: 'VERSION', command: '' }, [])).toEqual({
+      expect(await probeVersion(one, { file: 'VERSION', command: '' }, limits)).toEqual({
         failed: expect.stringContaining('has become another'),
       })
     },
@@ -96,10 +97,10 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('an age
   test('runs nothing as root that others may change', async () => {
     const one = await seen('redis-server', '/bin/sleep', ['1000'])
     chownSync(directory, nobody.uid, nobody.gid)
-    await readVersions([one])
+    await readVersions([one], new Map(), limits)
     expect(one.version).toBeUndefined()
     chownSync(directory, root.uid, root.gid)
-    await readVersions([one])
+    await readVersions([one], new Map(), limits)
     expect(one.version).toMatch(/^\d+\.\d+/)
   })
 
@@ -108,9 +109,9 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('an age
     writeFileSync(join(directory, 'secret'), '7.1.0\n', { mode: 0o600 })
     symlinkSync('secret', join(directory, 'VERSION'))
     const probe = { file: 'VERSION', command: '' }
-    expect(await probeVersion(one, probe, [])).toEqual({ version: '7.1.0' })
+    expect(await probeVersion(one, probe, limits)).toEqual({ version: '7.1.0' })
     chownSync(directory, nobody.uid, nobody.gid)
-    expect(await probeVersion(one, probe, [])).toEqual({
+    expect(await probeVersion(one, probe, limits)).toEqual({
       failed: `${directory} may be changed by others than the user of the agent`,
     })
   })

@@ -37,6 +37,7 @@ const VERSION_ARGUMENT: Record<string, string> = {
 export async function readVersions(
   processes: readonly ObservedProcess[],
   known: VersionCache = new Map(),
+  limits: { timeoutMs?: number | undefined } = {},
 ): Promise<void> {
   const asked = new Map<string, Promise<string>>()
   for (const one of processes) {
@@ -45,7 +46,7 @@ export async function readVersions(
     const key = `${program}\n${one.executablePath}\n${one.userName}`
     let version = asked.get(key)
     if (version === undefined) {
-      version = versionOf(one, program, known)
+      version = versionOf(one, program, { known, ...limits })
       asked.set(key, version)
     }
     const found = await version
@@ -62,7 +63,11 @@ function programOf({ executableName, commandArgs }: ObservedProcess): string | u
 /** Versions by executable, its time of change and its user: an executable is asked once. */
 export type VersionCache = Map<string, string>
 
-async function versionOf(one: ObservedProcess, program: string, known: VersionCache): Promise<string> {
+async function versionOf(
+  one: ObservedProcess,
+  program: string,
+  { known, timeoutMs }: { known: VersionCache; timeoutMs?: number | undefined },
+): Promise<string> {
   try {
     const user = await processUser(one)
     if (user === undefined) return ''
@@ -74,7 +79,7 @@ async function versionOf(one: ObservedProcess, program: string, known: VersionCa
     const before = known.get(key)
     if (before !== undefined) return before
     const args = [VERSION_ARGUMENT[program]!]
-    const outcome = await runProbe(path, args, { argv0: program, ...user.become })
+    const outcome = await runProbe(path, args, { argv0: program, timeoutMs, ...user.become })
     const version = 'output' in outcome ? versionIn(outcome.output) : ''
     known.set(key, version)
     return version

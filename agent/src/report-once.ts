@@ -37,6 +37,8 @@ export interface ReportOnceOptions extends CallOptions {
   id?: string | undefined
   /** Directories of programs and files that rules may name for versions. @defaultValue none */
   allowedProbes?: readonly string[] | undefined
+  /** How long a program or file has to tell a version, in milliseconds. @defaultValue 2,000 */
+  probeMs?: number | undefined
   /** Takes what was seen when the server cannot be reached, before the rejection that says so. */
   keep?: ((seen: OutgoingEvent[]) => void) | undefined
   /** Hears what a rule names that gives no version. */
@@ -51,9 +53,9 @@ export async function reportOnce(
   holdfast: Holdfast,
   options: ReportOnceOptions = {},
 ): Promise<ReportedMachine> {
-  const { id, allowedProbes = [], onTrouble = () => {}, keep, ...call } = options
+  const { id, allowedProbes = [], probeMs, onTrouble = () => {}, keep, ...call } = options
   const occurredAt = new Date()
-  const reports = new ProcessReports({ client: holdfast, allowedProbes, onTrouble })
+  const reports = new ProcessReports({ client: holdfast, allowedProbes, probeMs, onTrouble })
   const [machine, seen] = await Promise.all([observeMachine({ id }), reports.look()])
   const whole: Record<string, Record<string, AttributeValue>> = {}
   const partial: Record<string, Record<string, AttributeValue>> = {}

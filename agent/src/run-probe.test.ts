@@ -3,7 +3,7 @@ import { versionIn } from './program-version.ts'
 import { runProbe } from './run-probe.ts'
 
 test('a program is heard, on both of its outputs', async () => {
-  expect(await runProbe('/bin/sh', ['-c', 'echo one; echo two >&2'])).toEqual({
+  expect(await runProbe('/bin/sh', ['-c', 'echo one; echo two >&2'], { timeoutMs: 20_000 })).toEqual({
     output: expect.stringMatching(/one\n|two\n/),
     code: 0,
   })
@@ -15,7 +15,7 @@ test('a program that hangs, and what it started, are ended', async () => {
 })
 
 test('a program that prints without end is ended', async () => {
-  const outcome = await runProbe('/bin/sh', ['-c', 'yes'], { timeoutMs: 10_000 })
+  const outcome = await runProbe('/bin/sh', ['-c', 'yes'], { timeoutMs: 20_000 })
   expect(outcome).toEqual({ failed: 'more than 65536 bytes of output' })
 })
 

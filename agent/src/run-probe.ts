@@ -5,7 +5,7 @@ export type ProbeOutcome = { output: string; code: number | null } | { failed: s
 
 export interface ProbeOptions {
   /** @defaultValue 2,000 */
-  timeoutMs?: number
+  timeoutMs?: number | undefined
   /** How much of the output is looked at; a program that says more is ended. @defaultValue 64 KiB */
   maxBytes?: number
   /** The user and group to run as, when this process may choose. */

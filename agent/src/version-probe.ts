@@ -12,6 +12,13 @@ export interface VersionProbe {
   command: string
 }
 
+export interface ProbeLimits {
+  /** Directories of what a rule may name. */
+  allowed: readonly string[]
+  /** @defaultValue 2,000 */
+  timeoutMs?: number | undefined
+}
+
 export type ProbeAnswer = { version: string } | { failed: string }
 
 /** What is a version by its name, wherever it lies. */
@@ -27,7 +34,7 @@ const MAX_FILE_BYTES = 4_096
 export async function probeVersion(
   one: ObservedProcess,
   { file, command }: VersionProbe,
-  allowed: readonly string[],
+  { allowed, timeoutMs }: ProbeLimits,
 ): Promise<ProbeAnswer> {
   const user = await processUser(one)
   if (user === undefined) {
@@ -36,15 +43,14 @@ export async function probeVersion(
   if (command !== '') {
     const program = await allowedProgram(command, allowed)
     if ('failed' in program) return program
-    return answerOf(
-      await runProbe(program.path, [], { ...user.become, stdoutOnly: true, env: aboutProcess(one) }),
-    )
+    const env = aboutProcess(one)
+    return answerOf(await runProbe(program.path, [], { ...user.become, stdoutOnly: true, timeoutMs, env }))
   }
   const found = await allowedFile(one.pid, file, { allowed, asRoot: user.uid === 0 })
   if ('failed' in found) return found
   // As another program, so that the process's user reads it, and what hangs (a pipe, a lost share) can be left.
   const args = ['-c', String(MAX_FILE_BYTES), '--', found.path]
-  const outcome = await runProbe('head', args, { ...user.become, stdoutOnly: true })
+  const outcome = await runProbe('head', args, { ...user.become, stdoutOnly: true, timeoutMs })
   if ('code' in outcome && outcome.code !== 0) return { failed: `${found.path} cannot be read by its user` }
   return answerOf(outcome)
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { Agent } from '@holdfast/agent/daemon'
 import { localMachine } from '@holdfast/agent/machine-identity'
 import { ownIdentity } from '@holdfast/agent/own-identity'
@@ -59,7 +60,7 @@ test('an agent reports its machine, keeps it fresh, and forwards what scripts le
   })
 
   new Spool(spoolDirOf(directory)).append(event.started('offline-tasks', { machine: 'here' }))
-  expect(await nudgeAgent(directory)).toBe(true)
+  expect(await nudgeAgent(directory, 5_000)).toBe(true)
   await until(
     'the report',
     async () => (await calls.listInstances({ filter: 'service = offline-tasks' })).instances[0],
@@ -78,7 +79,7 @@ test('an agent whose stderr goes to a full disk goes on', async () => {
   await agent.sees(/reporting/)
   // What cannot be sent is kept, and then warned of.
   const spool = new Spool(spoolDirOf(directory))
-  await until('a report that is kept', () => spool.segments().length > 0 || undefined, 20_000)
+  await until('a report that is kept', () => spool.segments().length > 0 || undefined)
   agent.child.kill('SIGTERM')
   expect(await agent.ended).toMatchObject({ code: 0 })
 })
@@ -107,7 +108,7 @@ test('two agents on one directory: the second says so and ends, and the first go
 test('an agent outlives a server that is not there, and says so once', async () => {
   await using agent = start('127.0.0.1:1')
   await agent.sees(/reporting here to/)
-  await until('the trouble', () => agent.err().includes('heartbeat: '), 40_000)
+  await until('the trouble', () => agent.err().includes('heartbeat: '))
   expect(agent.err().match(/heartbeat: /g)).toHaveLength(1)
   agent.child.kill('SIGTERM')
   expect((await agent.ended).code).toBe(0)
@@ -133,7 +134,11 @@ test('the end of an agent is told, also when it cannot be sent, and a restart is
     agent.child.kill('SIGTERM')
     expect((await agent.ended).code).toBe(0)
   }
+  await using client = Holdfast.lazy({ address: server.address })
+  const left = new Forwarder({ spool: new Spool(spoolDirOf(directory)), client })
   const ended = await until('the end', async () => {
+    // What it could not send in its last second waits for the next start.
+    await left.drain()
     const now = await boot()
     return now?.['holdfast.agent.stop_time'] === undefined ? undefined : now
   })
@@ -208,32 +213,24 @@ test('what the server has lost, or has otherwise, is noticed by the digest and s
     onTrouble: (message) => troubles.push(message),
   })
   await agent.start()
-  const os = async () => {
+  // The one that no program is asked for: only of what was seen whole is it proven that the server has it.
+  const network = async () => {
     const machine = await client.getMachine('here', { full: true }).catch(() => undefined)
-    return machine?.facets.find(({ name }) => name.endsWith('/os'))
+    return machine?.facets.find(({ name }) => name.endsWith('/network'))
   }
-  const told = await until('the facets', os, 30_000)
-  await client.observe('here', { facets: { os: { 'os.type': 'forgotten' } } })
-  const again = await until(
-    'the facet to be as it was',
-    async () => {
-      const now = await os()
-      return now?.attributes?.['os.type'] === told.attributes?.['os.type'] ? now : undefined
-    },
-    30_000,
-  )
-  expect(again.attributes).toEqual(told.attributes)
+  const told = await until('the facets', network)
+  await client.observe('here', { facets: { network: { 'host.ip': ['192.0.2.1'] } } })
+  const again = await until('the facet to be as it was', async () => {
+    const now = await network()
+    return isDeepStrictEqual(now?.attributes, told.attributes) ? now : undefined
+  })
   expect(again.changeRevision).toBeGreaterThan(told.changeRevision)
-  await until(
-    'the facets to be seen again, without being sent',
-    async () => {
-      const now = await os()
-      const seen = (facet: typeof told) =>
-        Number(facet.observedTime!.seconds) * 1e3 + facet.observedTime!.nanos / 1e6
-      return now?.changeRevision === again.changeRevision && seen(now) > seen(again)
-    },
-    30_000,
-  )
+  await until('the facet to be seen again, without being sent', async () => {
+    const now = await network()
+    const seen = (facet: typeof told) =>
+      Number(facet.observedTime!.seconds) * 1e3 + facet.observedTime!.nanos / 1e6
+    return now?.changeRevision === again.changeRevision && seen(now) > seen(again)
+  })
   expect(troubles).toEqual([])
 })
 
@@ -270,9 +267,9 @@ test('whether the machine goes down as well is asked of systemd', async () => {
   const says = (state: string) =>
     writeFileSync(systemctl, `#!/bin/sh\necho ${state}\nexit 1\n`, { mode: 0o755 })
   says('running')
-  expect(await machineIsStopping(systemctl)).toBe(false)
+  expect(await machineIsStopping(systemctl, 20_000)).toBe(false)
   says('stopping')
-  expect(await machineIsStopping(systemctl)).toBe(true)
+  expect(await machineIsStopping(systemctl, 20_000)).toBe(true)
   expect(await machineIsStopping(join(directory, 'none'))).toBe(false)
   const at = new Date('2026-11-25T03:00:00Z')
   expect((await bootFacet({ at, machineStops: true }))?.attributes).toMatchObject({
@@ -282,12 +279,15 @@ test('whether the machine goes down as well is asked of systemd', async () => {
 
 describe('the id of an instance is asked of the metadata service', () => {
   /** Answers as a cloud does, where the test says the service is: the real one is link-local and out of reach. */
-  async function asked(answer: (request: IncomingMessage, response: ServerResponse) => void) {
+  async function asked(
+    answer: (request: IncomingMessage, response: ServerResponse) => void,
+    limits: [timeoutMs?: number] = [20_000],
+  ) {
     const metadata = createServer(answer).listen(0, '127.0.0.1')
     await once(metadata, 'listening')
     const { port } = metadata.address() as AddressInfo
     try {
-      return await cloudInstanceId(`http://127.0.0.1:${port}`)
+      return await cloudInstanceId(`http://127.0.0.1:${port}`, ...limits)
     } finally {
       metadata.closeAllConnections()
       await new Promise((resolve) => metadata.close(resolve))
@@ -342,8 +342,8 @@ describe('the id of an instance is asked of the metadata service', () => {
 
   test('and is none of what hangs, answers anything, too much, or not at all', async () => {
     const began = performance.now()
-    expect(await asked(() => {})).toBeUndefined()
-    expect(performance.now() - began).toBeLessThan(5_000)
+    expect(await asked(() => {}, [])).toBeUndefined()
+    expect(performance.now() - began).toBeLessThan(10_000)
     expect(await asked((_, response) => void response.end('<html>log in</html>'))).toBeUndefined()
     expect(await asked((_, response) => void response.end('x'.repeat(1e6)))).toBeUndefined()
     expect(

@@ -58,7 +58,8 @@ describe.runIf(process.platform === 'linux')('observeProcesses', () => {
       for (;;) {
         const observation = await observeProcesses()
         const child = observation.processes.find((one) => one.parentPid === raw)
-        if (child?.commandArgs.some((arg) => arg.includes('x'))) return { observation, child }
+        // Before it is another program it has the arguments of the shell that it was forked from.
+        if (child?.commandArgs.some((arg) => arg.startsWith('x'))) return { observation, child }
       }
     }
     const { observation, child } = await seen()

@@ -121,7 +121,7 @@ test('an agent whose server is away holds its spool to its limits, and goes on w
   await using proxy = await tcpProxy('127.0.0.1:1')
   await using client = Holdfast.lazy({ address: proxy.address })
   const limits = { maxBytes: 1_000, maxAgeMs: dayMs }
-  const forwarder = new Forwarder({ spool, client, limits, patienceMs: 200 })
+  const forwarder = new Forwarder({ spool, client, limits, patienceMs: 2_000 })
   forwarder.start()
   try {
     await until('the heartbeats to go', () => spool.dropped().length > 0)
@@ -166,7 +166,7 @@ test('I2: a forwarder that is at a segment while it is cut: every start once', a
   await using client = Holdfast.lazy({ address: server.address })
   const spool = new Spool(directory)
   const names = Array.from({ length: 500 }, (_, turn) => `service-${turn}`)
-  for (const name of names) spool.appendAll([heartbeat(0), event.started(name, { machine })])
+  spool.appendAll(names.flatMap((name) => [heartbeat(0), event.started(name, { machine })]))
   const forwarder = new Forwarder({ spool, client })
   const draining = forwarder.drain()
   new SpoolLimiter(spool, { maxBytes: 10, maxAgeMs: dayMs }).step()

@@ -216,7 +216,7 @@ test('I2: two forwarders at once on one spool: every event once', async () => {
   await using server = await testServer()
   const spool = new Spool(directory)
   const names = Array.from({ length: 200 }, (_, index) => `service-${index}`)
-  for (const name of names) spool.append(started(name))
+  spool.appendAll(names.map(started))
   await using one = Holdfast.lazy({ address: server.address })
   await using two = Holdfast.lazy({ address: server.address })
   await Promise.all([one, two].map((client) => new Forwarder({ spool, client }).drain()))

@@ -49,7 +49,10 @@ afterEach(async () => {
 })
 
 /** The version that is found by a rule, and what the agent says when there is none. */
-async function found(rule: { versionFile?: string; versionCommand?: string }) {
+async function found(
+  rule: { versionFile?: string; versionCommand?: string },
+  limits: { probeMs?: number } = { probeMs: 20_000 },
+) {
   await holdfast.putDiscoveryRule('airship', {
     rule: { executables: [AIRSHIP], serviceTemplate: 'airship', priority: 50, ...rule },
   })
@@ -57,6 +60,7 @@ async function found(rule: { versionFile?: string; versionCommand?: string }) {
   await reportOnce(holdfast, {
     id: 'here',
     allowedProbes: [probes],
+    ...limits,
     onTrouble: (message) => troubles.push(message),
   })
   const [finding] = await holdfast.listFindings({ filter: 'machine = here AND service = airship' }).toArray()
@@ -106,7 +110,7 @@ test('of a file of a gigabyte the beginning is read', async () => {
 
 test('of a file that never ends nothing is read', async () => {
   execFileSync('mkfifo', [join(directory, 'RELEASE')])
-  const { version, troubles } = await found({ versionFile: 'RELEASE' })
+  const { version, troubles } = await found({ versionFile: 'RELEASE' }, {})
   expect(version).toBe('')
   expect(troubles).toEqual(['no version by rule airship: no end within 2000 ms'])
 })
@@ -139,9 +143,10 @@ test('no program is run from elsewhere, or that others may change', async () => 
 
 test('a probe that hangs is ended with what it started, and the scan goes on', async () => {
   await program('hang', `sleep 1000 & echo $! > ${directory}/child; wait`)
-  const { version, troubles } = await found({ versionCommand: 'hang' })
+  // Long enough to have begun.
+  const { version, troubles } = await found({ versionCommand: 'hang' }, { probeMs: 5_000 })
   expect(version).toBe('')
-  expect(troubles).toEqual(['no version by rule airship: no end within 2000 ms'])
+  expect(troubles).toEqual(['no version by rule airship: no end within 5000 ms'])
   const child = Number(await readFile(join(directory, 'child'), 'utf8'))
   await until('the end of its child', () => isGone(child))
 })

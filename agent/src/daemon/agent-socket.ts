@@ -18,7 +18,8 @@ const PATIENCE_MS = 5_000
 export async function listenForScripts(dataDir: string, onForward: () => void): Promise<AgentSocket> {
   const path = agentSocketOf(dataDir)
   mkdirSync(dataDir, { recursive: true })
-  if (await nudgeAgent(dataDir, 1_000)) {
+  // Either is known at once, but to a busy machine: it is not to take the place of an agent that is at work.
+  if (await nudgeAgent(dataDir, 5_000)) {
     const taken = new Error(`an agent is at work on ${dataDir} already; stop it first`)
     throw Object.assign(taken, { code: 'EADDRINUSE' })
   }

@@ -29,7 +29,7 @@ export async function bootFacet(end?: AgentEnd): Promise<ObservedFacet | undefin
 }
 
 /** Whether systemd is bringing the machine down. False where there is no systemd. */
-export async function machineIsStopping(systemctl = 'systemctl'): Promise<boolean> {
-  const asked = await runProbe(systemctl, ['is-system-running'], { timeoutMs: 1_000 })
+export async function machineIsStopping(systemctl = 'systemctl', timeoutMs = 1_000): Promise<boolean> {
+  const asked = await runProbe(systemctl, ['is-system-running'], { timeoutMs })
   return 'output' in asked && asked.output.trim() === 'stopping'
 }

@@ -1,6 +1,5 @@
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http'
 
-const TIMEOUT_MS = 500
 const MAX_BYTES = 16_384
 
 export interface MetadataAnswer {
@@ -9,12 +8,15 @@ export interface MetadataAnswer {
 }
 
 /**
- * An answer of 200 of a metadata service. Rejects for any other, and after half a second. Heeds no proxy, and is not
+ * An answer of 200 of a metadata service. Rejects for any other, and after `timeoutMs`. Heeds no proxy, and is not
  * `fetch`, whose machinery would be 10 MB for a few requests.
  */
-export function metadataText(url: string, options: RequestOptions): Promise<MetadataAnswer> {
+export function metadataText(
+  url: string,
+  { timeoutMs, ...options }: RequestOptions & { timeoutMs: number },
+): Promise<MetadataAnswer> {
   return new Promise((resolve, reject) => {
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
+    const signal = AbortSignal.timeout(timeoutMs)
     const call = request(url, { ...options, signal, agent: false }, (response) => {
       const { statusCode, headers } = response
       let body = ''
