@@ -7,6 +7,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly address: string
   /** From now on nothing passes, and nobody is told: what is sent is swallowed, and no socket closes. */
   drop(): void
+  /** So many connections were made while it dropped what is sent. */
+  readonly swallowed: number
   /** New connections pass again; the ones that were dropped stay dropped. */
   heal(): void
   /** Cuts every connection, so that both ends see it. New ones pass. */
@@ -20,10 +22,15 @@ export async function tcpProxy(first: string): Promise<TcpProxy> {
   let target = first
   const sockets = new Set<Socket>()
   let dropping = false
+  let swallowed = 0
   const server = createServer((near) => {
     sockets.add(near)
     near.on('close', () => sockets.delete(near)).on('error', () => {})
-    if (dropping) return void near.resume()
+    if (dropping) {
+      swallowed++
+      near.resume()
+      return
+    }
     const far = dial(target)
     sockets.add(far)
     far.on('close', () => sockets.delete(far)).on('error', () => {})
@@ -40,6 +47,9 @@ export async function tcpProxy(first: string): Promise<TcpProxy> {
   const ended = tracked(server, `tcp proxy ${address}`)
   return {
     address,
+    get swallowed() {
+      return swallowed
+    },
     drop() {
       dropping = true
       for (const socket of sockets) dropped.add(socket)
