@@ -42,10 +42,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const template = `holdfast_template_${process.pid}`
   const admin = new pg.Client({ connectionString: adminUrl })
   await admin.connect()
-  // As much of the log as it may keep takes memory, where that is where it lives.
   if (postgres !== undefined) {
+    // As much of the log as it may keep takes memory, where that is where it lives.
     await admin.query(`alter system set max_wal_size = '512MB'`)
     await admin.query('select pg_reload_conf()')
+    // On a busy disk a commit may wait for seconds, longer than a short lease lives. This cluster is never killed, and
+    // short of that the only difference is when a commit is on the disk: what is tested to be durable, through the end of
+    // a database, has clusters of its own, with the settings of the product. A role's setting goes before a program's.
+    await admin.query('alter role current_user set synchronous_commit = off')
   }
   await admin.query(`create database ${template}`)
   const url = new URL(adminUrl)

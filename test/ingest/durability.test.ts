@@ -82,7 +82,7 @@ async function expectAllOnce(clients: Clients, producer: Producer): Promise<void
 const machineOf = (payload: Event['payload']): string =>
   payload?.$case === 'instanceStarted' ? `machines/${payload.value.machine!.id}` : ''
 
-test('I1 acknowledged means durable through kill −9 of the server', { timeout: 60_000 }, async () => {
+test('I1 acknowledged means durable through kill −9 of the server', async () => {
   await using dataDir = await testDataDir()
   const producer = new Producer()
   {
@@ -99,7 +99,7 @@ test('I1 acknowledged means durable through kill −9 of the server', { timeout:
   await expectAllOnce(server, producer)
 })
 
-test('I1 acknowledged means durable through kill −9 of the database', { timeout: 60_000 }, async () => {
+test('I1 acknowledged means durable through kill −9 of the database', async () => {
   await using dataDir = await testDataDir()
   await using server = await spawnServer({ dataDir: dataDir.path })
   const producer = new Producer()
