@@ -9,7 +9,7 @@ import { torture } from './torture/torture.ts'
 failOnLeaks()
 
 const seed = Number(process.env.HOLDFAST_TORTURE_SEED ?? Math.floor(Math.random() * 2 ** 31))
-const seconds = Number(process.env.HOLDFAST_TORTURE_SECONDS ?? 25)
+const seconds = Number(process.env.HOLDFAST_TORTURE_SECONDS ?? 15)
 
 test(`L1 L2 L4 L5 L6 L8 L9 L10 L13 hold while servers, clients and the database are killed, stopped and cut off (HOLDFAST_TORTURE_SEED=${seed})`, {
   // On a slow machine everything takes longer, and is done all the same.
