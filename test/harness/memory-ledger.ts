@@ -189,7 +189,7 @@ export class MemoryLedger {
       }
       this.events.push(event)
     }
-    for (const [key, { gone, ...alias }] of state.aliases) {
+    for (const [key, { gone, ...alias }] of state.aliases.told) {
       if (gone) this.aliases.delete(key)
       else this.aliases.set(key, alias)
     }

@@ -56,7 +56,7 @@ export async function populatedStore(): Promise<PopulatedStore> {
           ),
         )
         for (const alias of known === undefined && kind === 'machine' ? aliasesOf(resource) : []) {
-          state.claimAlias(row as never, alias)
+          state.aliases.claim(row as never, alias)
         }
         history.push({ revision: revision!, kind, resource: decodeBody(kind, row.body) })
       }

@@ -43,7 +43,7 @@ export function resolveMachine(state: WorkingSet, ref: MachineRef, seenAt?: Inst
 
   let match: Row<'machine'> | undefined
   for (const [index, alias] of strong.entries()) {
-    const found = state.machineByAlias(alias)
+    const found = state.aliases.ownerOf(alias)
     if (found === undefined || found === match) continue
     if (match !== undefined || contradicts(found.resource, strong.slice(0, index))) {
       clashes.push({ alias, other: found.resource.name })
@@ -122,7 +122,7 @@ function create(
     },
     seenAt,
   )
-  for (const alias of aliases) state.claimAlias(row, alias)
+  for (const alias of aliases) state.aliases.claim(row, alias)
   recordConflicts(state, row, clashes)
   return row
 }
@@ -141,7 +141,7 @@ function learn(
   const fresh = given.filter((alias) => {
     if (isKnown(alias)) return false
     // A strong alias that belongs to another machine stays there; the clash is recorded.
-    if (isStrong(alias)) return state.machineByAlias(alias) === undefined
+    if (isStrong(alias)) return state.aliases.ownerOf(alias) === undefined
     return isLatest || !known.some((other) => other.kind === alias.kind)
   })
   const gone = known.filter(
@@ -154,8 +154,8 @@ function learn(
   const kept = known.filter((alias) => !gone.includes(alias))
   const added = fresh.slice(0, Math.max(0, MAX_ALIASES - kept.length))
   if (added.length === 0 && gone.length === 0) return undefined
-  for (const alias of gone) state.dropAlias(row, alias)
-  for (const alias of added) state.claimAlias(row, alias)
+  for (const alias of gone) state.aliases.drop(row, alias)
+  for (const alias of added) state.aliases.claim(row, alias)
   return [...kept, ...added]
 }
 

@@ -1,11 +1,11 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
-import type { Alias, Machine, ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
-import { aliasKey, isStrong } from './alias.ts'
+import type { ProcessScan } from '../../../proto/gen/holdfast/v1/machine.ts'
 import { type Instant, NEVER, timestampFromInstant } from './instant.ts'
 import { KIND_NAMES, type KindName, type LedgerMessage, type ObservedKind } from './kind.ts'
 import { LabelTimes } from './label-times.ts'
 import type { LeaseRow } from './locks/lease.ts'
 import { LockTable } from './locks/lock-table.ts'
+import { MachineAliases } from './machine-aliases.ts'
 import type { ChangeRecord, EventRecord, LedgerPosition, Row, SourceRow, TargetRow } from './rows.ts'
 import { encodeWithin, stamp } from './stamp.ts'
 import { UndoLog } from './undo-log.ts'
@@ -40,8 +40,6 @@ export class WorkingSet {
   readonly scans = new Map<bigint, { observedAt: Instant; scan: ProcessScan }>()
   /** When the processes of machines were last seen, before this batch. */
   readonly scannedAt = new Map<bigint, Instant>()
-  /** What became of an alias of a machine, by `aliasKey` and machine; the last word counts. */
-  readonly aliases = new Map<string, { alias: Alias; machineId: bigint; gone: boolean }>()
 
   /** Where the ledger stood before this batch. */
   readonly from: LedgerPosition
@@ -56,7 +54,8 @@ export class WorkingSet {
   /** What takes back changes, in the order in which they were made: the current command's, or with `revocable` all. */
   readonly #undo = new UndoLog()
   readonly #events: EventRecord[] = []
-  readonly #machineByAlias = new Map<string, string>()
+  /** Which machine each alias is of, and what this batch tells of them. */
+  readonly aliases = new MachineAliases(this.#undo)
   /** When labels of machines were told, and what this batch tells of them. */
   readonly labelTimes = new LabelTimes(this.#undo)
 
@@ -95,7 +94,7 @@ export class WorkingSet {
   get isUntouched(): boolean {
     const { events, dirty, observed, scans, aliases, labelTimes, endedLeases, changedTargets } = this
     if (events.length > 0) return false
-    const sized = [dirty, observed, scans, aliases, labelTimes.told, endedLeases, changedTargets]
+    const sized = [dirty, observed, scans, aliases.told, labelTimes.told, endedLeases, changedTargets]
     if (sized.some(({ size }) => size > 0)) return false
     return [...this.sources.values()].every((source) => !source.isNew && source.touched.size === 0)
   }
@@ -113,11 +112,7 @@ export class WorkingSet {
   add<K extends KindName>(row: Row<K>): void {
     const rows = this.rows[row.kind] as Map<string, Row<K>>
     rows.set(row.resource.name, row)
-    if (row.kind === 'machine') {
-      for (const alias of (row.resource as Machine).aliases) {
-        if (isStrong(alias)) this.#machineByAlias.set(aliasKey(alias), row.resource.name)
-      }
-    }
+    if (row.kind === 'machine') this.aliases.load(row as Row<'machine'>)
   }
 
   find<K extends KindName>(kind: K, name: string): Row<K> | undefined {
@@ -142,22 +137,6 @@ export class WorkingSet {
       this.sources.set(name, source)
     }
     return source
-  }
-
-  /** The machine that is known by a strong alias. */
-  machineByAlias(alias: Alias): Row<'machine'> | undefined {
-    const name = this.#machineByAlias.get(aliasKey(alias))
-    return name === undefined ? undefined : this.rows.machine.get(name)
-  }
-
-  claimAlias(row: Row<'machine'>, alias: Alias): void {
-    if (isStrong(alias)) this.#undo.set(this.#machineByAlias, aliasKey(alias), row.resource.name)
-    this.#undo.set(this.aliases, `${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: false })
-  }
-
-  /** Takes a weak alias off a machine. */
-  dropAlias(row: Row<'machine'>, alias: Alias): void {
-    this.#undo.set(this.aliases, `${aliasKey(alias)}\n${row.id}`, { alias, machineId: row.id, gone: true })
   }
 
   /**

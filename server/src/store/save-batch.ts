@@ -65,7 +65,7 @@ export function saveBatch(state: WorkingSet, { writer, assumption }: Writing): S
   )
   for (const [kind, rows] of seen) statements.push(observe(kind, rows))
   if (state.changes.length > 0) statements.push(insertChanges(state))
-  const { true: gone, false: claimed } = Object.groupBy(state.aliases.values(), ({ gone }) => `${gone}`)
+  const { true: gone, false: claimed } = Object.groupBy(state.aliases.told.values(), ({ gone }) => `${gone}`)
   if (gone !== undefined) statements.push(aliases('delete', gone))
   if (claimed !== undefined) statements.push(aliases('insert', claimed))
   if (state.scans.size > 0) statements.push(upsertScans(state))

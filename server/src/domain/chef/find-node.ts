@@ -24,7 +24,7 @@ export class FindNode implements Command<string | undefined> {
     if (this.#make) return idOf(state.revise(() => resolveMachine(state, this.#ref)).value.resource.name)
     // A converge that begins tells little of its node: that must not teach a machine a key.
     for (const alias of this.#ref.aliases) {
-      const known = state.machineByAlias(alias)
+      const known = state.aliases.ownerOf(alias)
       if (known !== undefined) return idOf(known.resource.name)
     }
     return state.find('machine', machineName(this.#ref.id)) === undefined ? undefined : this.#ref.id
