@@ -20,7 +20,7 @@ const list = (request: { filter: string; pageSize: number; pageToken?: string })
       request: object,
     ) => Promise<ListTimelineResponse>
   )({
-    ...{ pageToken: '', startTime: undefined, endTime: undefined, readTime: undefined },
+    ...{ pageToken: '', startTime: undefined, endTime: undefined, readTime: undefined, revision: 0n },
     ...request,
   })
 
