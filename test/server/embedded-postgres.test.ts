@@ -1,8 +1,10 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { pino } from 'pino'
@@ -11,7 +13,7 @@ import { DataDirLock } from '../../server/src/store/embedded/data-dir-lock.ts'
 import { processStart } from '../../server/src/store/embedded/process-identity.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/src/store/embedded-postgres.ts'
 import { databaseDirectory } from '../harness/database-directory.ts'
-import { until } from '../transport/harness.ts'
+import { until } from '../harness/wait.ts'
 
 const log = pino({ level: 'silent' })
 const run = promisify(execFile)
@@ -145,6 +147,28 @@ test('a lock file that was never finished does not count', async () => {
   await lock.release()
 })
 
+test('a lock file is whole whenever it is read: an empty one, of a server stopped as it wrote, was taken for that of a dead one', async () => {
+  const dataDir = await mkdtemp(join(root, 'whole-'))
+  let over = false
+  const turns = async () => {
+    for (let turn = 0; turn < 100; turn++) await (await DataDirLock.acquire(dataDir)).release()
+  }
+  const taken = turns().finally(() => {
+    over = true
+  })
+  const read = new Set<string>()
+  while (!over) {
+    for (const name of readdirSync(dataDir)) {
+      // It may be cleared meanwhile.
+      if (name.endsWith('.lock')) read.add(await readFile(join(dataDir, name), 'utf8').catch(() => '{}'))
+    }
+    await setImmediate()
+  }
+  await taken
+  expect(read.size).toBeGreaterThan(1)
+  for (const text of read) expect(() => JSON.parse(text), `"${text}"`).not.toThrow()
+})
+
 test('kill -9 of the server: its database is stopped, never joined by a second one, and nothing is lost', async () => {
   const dataDir = await fresh('server-killed')
   const killed = await host(dataDir)
@@ -174,7 +198,7 @@ test('kill -9 of the database: it is started again under the same URL, and nothi
   const before = postgres.pid!
   await query(postgres.url, 'insert into kept values (2)')
   process.kill(before, 'SIGKILL')
-  await until(() => postgres.pid !== undefined && postgres.pid !== before, 'another PostgreSQL')
+  await until('another PostgreSQL', () => postgres.pid !== undefined && postgres.pid !== before)
   let rows: number[] | undefined
   while (rows === undefined) rows = await kept(postgres.url).catch(() => undefined)
   expect(rows).toEqual([1, 2])
@@ -184,7 +208,7 @@ test('a stop while the database is down does not bring it back', async () => {
   const postgres = await startEmbeddedPostgres({ dataDir: await fresh('stopped-down'), log })
   const before = postgres.pid!
   process.kill(before, 'SIGKILL')
-  await until(() => postgres.pid !== before, 'the end of PostgreSQL')
+  await until('the end of PostgreSQL', () => postgres.pid !== before)
   await postgres.stop()
   expect(postgres.pid).toBeUndefined()
   await expect(query(postgres.url, 'select 1')).rejects.toThrow()

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { IngestResponse, IngestServiceService } from '../../proto/gen/holdfast/v1/ingest_service.ts'
-import { batch, collect, revisionOf, serve, steady, step, until } from './harness.ts'
+import { until } from '../harness/wait.ts'
+import { batch, collect, revisionOf, serve, steady, step } from './harness.ts'
 
 const watch = { filter: '', resume: undefined, skipSnapshot: false, resetIfLost: false }
 /** Of each message. HTTP/2 takes 64 KiB in before it waits for the reader. */
@@ -68,7 +69,7 @@ test('a handler that does not ask for requests holds the client back, and misses
   const call = at.ingest.ingest()
   for (let index = 1; index <= 300; index++) call.write(batch(`s${index}`, messageBytes))
   call.end()
-  await until(() => taken === 1, 'the first request')
+  await until('the first request', () => taken === 1)
   // One with the handler, one read ahead, and what one HTTP/2 window holds.
   expect(await steady(() => decoded)).toBeLessThanOrEqual(6)
   go.resolve()
@@ -95,5 +96,5 @@ test('a stream that never reads its acks stops being read, and costs bounded mem
   await readOne(call)
   expect(await steady(() => taken)).toBeLessThan(mostHeld)
   call.cancel()
-  await until(() => at.server.openCalls === 0, 'the handler to end')
+  await until('the handler to end', () => at.server.openCalls === 0)
 })

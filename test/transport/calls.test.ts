@@ -7,7 +7,8 @@ import { IngestResponse, IngestServiceService } from '../../proto/gen/holdfast/v
 import { WatchStateResponse } from '../../proto/gen/holdfast/v1/watch.ts'
 import { type CallContext, Encoded } from '../../server/src/api/handler.ts'
 import { HoldfastError } from '../../server/src/domain/error.ts'
-import { batch, collect, detailsOf, revisionOf, serve, settle, step, until } from './harness.ts'
+import { until } from '../harness/wait.ts'
+import { batch, collect, detailsOf, revisionOf, serve, settle, step } from './harness.ts'
 
 const info = (principal: string) => GetServerInfoResponse.fromPartial({ principal })
 const watch = { filter: '', resume: undefined, skipSnapshot: false, resetIfLost: false }
@@ -38,7 +39,7 @@ test('a unary handler answers, and knows its caller, method and request id', asy
     requestId: 'abc-1',
     peer: expect.stringContaining('127.0.0.1:'),
   })
-  await until(() => at.logged.some(({ msg }) => msg === 'call'), 'the line of the call')
+  await until('the line of the call', () => at.logged.some(({ msg }) => msg === 'call'))
   expect(at.logged.find(({ msg }) => msg === 'call')).toMatchObject({ code: 'OK', level: 20 })
 })
 
@@ -95,7 +96,7 @@ test('a fault in the middle of a stream is logged once', async () => {
   })
   const { error } = await collect(at.state.watchState(watch))
   expect(error?.code).toBe(Code.INTERNAL)
-  await until(() => at.server.openCalls === 0, 'the handler to end')
+  await until('the handler to end', () => at.server.openCalls === 0)
   expect(at.logged.filter((line) => JSON.stringify(line).includes('boom'))).toHaveLength(1)
 })
 
@@ -165,7 +166,7 @@ test('a client that cancels aborts the signal and ends the iterator', async () =
   call.on('error', () => {})
   await once(call, 'data')
   call.cancel()
-  await until(() => returned && at.server.openCalls === 0, 'the handler to end')
+  await until('the handler to end', () => returned && at.server.openCalls === 0)
   expect(reason).toMatchObject({ reason: 'CANCELLED' })
 })
 
@@ -193,10 +194,10 @@ test('a client that goes calls return() of an iterator that waits for its next m
   })
   const call = at.state.watchState(watch)
   call.on('error', () => {})
-  await until(() => at.server.openCalls === 1, 'the call')
+  await until('the call', () => at.server.openCalls === 1)
   at.state.close()
   call.cancel()
-  await until(() => returned && at.server.openCalls === 0, 'the iterator to be returned')
+  await until('the iterator to be returned', () => returned && at.server.openCalls === 0)
 })
 
 test('a deadline aborts a unary handler', async () => {
@@ -215,7 +216,7 @@ test('a deadline aborts a unary handler', async () => {
   const options = { deadline: new Date(Date.now() + 60) }
   const { error } = await settle((done) => at.admin.getServerInfo({}, new Metadata(), options, done))
   expect(error?.code).toBe(Code.DEADLINE_EXCEEDED)
-  await until(() => reason !== undefined, 'the handler to be told')
+  await until('the handler to be told', () => reason !== undefined)
   expect(reason).toMatchObject({ reason: expect.stringMatching(/DEADLINE_EXCEEDED|CANCELLED/) })
   expect(deadline).toBeInstanceOf(Date)
 })
@@ -236,7 +237,7 @@ test('a deadline ends a stream whose client reads nothing', async () => {
   const call = at.state.watchState(watch, new Metadata(), { deadline: Date.now() + 100 })
   call.on('error', () => {})
   call.pause()
-  await until(() => ended && at.server.openCalls === 0, 'the handler to end')
+  await until('the handler to end', () => ended && at.server.openCalls === 0)
 })
 
 test('a bidi stream answers as requests come, and ends when the client half-closes', async () => {
@@ -286,9 +287,9 @@ test('a connection that breaks rejects the request that the handler waits for', 
     te: 'trailers',
   })
   stream.on('error', () => {})
-  await until(() => at.server.openCalls === 1, 'the call')
+  await until('the call', () => at.server.openCalls === 1)
   session.destroy()
-  await until(() => thrown !== undefined, 'the handler to be told')
+  await until('the handler to be told', () => thrown !== undefined)
   expect(thrown).toMatchObject({ reason: 'CANCELLED' })
 })
 

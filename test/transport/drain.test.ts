@@ -7,7 +7,8 @@ import {
 } from '../../proto/gen/grpc/health/v1/health.ts'
 import { GetServerInfoResponse } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { IngestResponse } from '../../proto/gen/holdfast/v1/ingest_service.ts'
-import { batch, collect, detailsOf, serve, settle, step, until } from './harness.ts'
+import { until } from '../harness/wait.ts'
+import { batch, collect, detailsOf, serve, settle, step } from './harness.ts'
 
 const watch = { filter: '', resume: undefined, skipSnapshot: false, resetIfLost: false }
 const graceMs = 5_000
@@ -52,7 +53,7 @@ test('a bidi stream may acknowledge what it took before it ends with SERVER_DRAI
   const call = at.ingest.ingest()
   call.write(batch('a'))
   call.write(batch('b'))
-  await until(() => taken === 2, 'both batches')
+  await until('both batches', () => taken === 2)
   const drained = at.server.drain(graceMs)
   commit.resolve()
   const { messages, error } = await collect(call)
@@ -72,7 +73,7 @@ test('unary calls under way are finished, and new ones are refused', async () =>
     },
   })
   const first = settle<GetServerInfoResponse>((done) => at.admin.getServerInfo({}, done))
-  await until(() => at.server.openCalls === 1, 'the call')
+  await until('the call', () => at.server.openCalls === 1)
   const drained = at.server.drain(graceMs)
   const second = await settle((done) => at.admin.getServerInfo({}, done))
   expect(second.error?.code).toBe(Code.UNAVAILABLE)
@@ -85,7 +86,7 @@ test('what does not end within the grace is cut off', async () => {
   const never = Promise.withResolvers<never>()
   await using at = await serve({ admin: { getServerInfo: () => never.promise } })
   const call = settle((done) => at.admin.getServerInfo({}, done))
-  await until(() => at.server.openCalls === 1, 'the call')
+  await until('the call', () => at.server.openCalls === 1)
   await at.server.drain(50)
   expect(detailsOf((await call).error).info?.reason).toBe('SERVER_DRAINING')
 })
@@ -103,7 +104,7 @@ test('a client that reads nothing does not hold up the end', async () => {
   await once(call, 'data')
   call.pause()
   await at.server.drain(200)
-  await until(() => at.server.openCalls === 0, 'the handler to end')
+  await until('the handler to end', () => at.server.openCalls === 0)
 })
 
 test('health answers for the server and each service; a drain is told to who watches it, and ends the watch', async () => {

@@ -119,15 +119,6 @@ export function detailsOf(error: ServiceError | undefined): Details {
   }
 }
 
-/** Waits until it is true; fails after 5 s. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 5_000
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`waited 5 s for ${what}`)
-    await delay(5)
-  }
-}
-
 /** Waits until the figure has been the same for a while, and gives it. */
 export async function steady(figure: () => number): Promise<number> {
   for (let last = figure(), same = 0; ; ) {

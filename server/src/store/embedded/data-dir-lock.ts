@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { HoldfastError } from '../../domain/error.ts'
 import { processStart } from './process-identity.ts'
 
@@ -19,13 +19,15 @@ const touchEveryMs = 5_000
 const foreignStaleMs = 20_000
 
 const filePattern = /^holdfast-(\d+)\.lock$/
+const partialPattern = /^holdfast-(\d+)\.lock\..*\.partial$/
 
 /**
  * Keeps a second server off a data directory. Survives kill -9: a lock whose process is gone does not count.
  *
  * Node has no `flock`, and one file cannot be taken over from a dead holder without a race. So each holder
- * makes the file of the next number, with O_EXCL, and the highest number is the lock. A number is never used
- * again: a released lock stays as a file that says so.
+ * makes the file of the next number, unless there is one, and the highest number is the lock. A number is never used
+ * again: a released lock stays as a file that says so. A file has its name only once it is written: whoever found one
+ * empty, of a holder that was stopped for a moment as it wrote, would take it for that of a dead one.
  */
 export class DataDirLock {
   readonly #path: string
@@ -69,7 +71,9 @@ export class DataDirLock {
 
   async release(): Promise<void> {
     clearInterval(this.#timer)
-    await writeFile(this.#path, JSON.stringify({ ...this.#holder, released: true })).catch(() => {})
+    await writeBeside(this.#path, { ...this.#holder, released: true })
+      .then((partial) => rename(partial, this.#path))
+      .catch(() => {})
   }
 }
 
@@ -83,29 +87,40 @@ function pathOf(dataDir: string, number: number): string {
   return join(dataDir, `holdfast-${number}.lock`)
 }
 
-async function numbers(dataDir: string): Promise<number[]> {
-  const names = await readdir(dataDir)
-  return names.flatMap((name) => filePattern.exec(name)?.[1] ?? []).map(Number)
-}
-
 async function highestNumber(dataDir: string): Promise<number> {
-  return Math.max(0, ...(await numbers(dataDir)))
+  const names = await readdir(dataDir)
+  return Math.max(0, ...names.map((name) => Number(filePattern.exec(name)?.[1] ?? 0)))
 }
 
+/** Also what was never finished. */
 async function clearBelow(dataDir: string, number: number): Promise<void> {
-  const below = (await numbers(dataDir)).filter((candidate) => candidate < number)
-  await Promise.all(below.map((candidate) => rm(pathOf(dataDir, candidate), { force: true })))
+  const below = (await readdir(dataDir)).filter((name) => {
+    const found = filePattern.exec(name) ?? partialPattern.exec(name)
+    return found !== null && Number(found[1]) < number
+  })
+  await Promise.all(below.map((name) => rm(join(dataDir, name), { force: true })))
 }
 
 /** False when somebody else was first. */
 async function create(path: string, holder: Holder): Promise<boolean> {
+  const partial = await writeBeside(path, holder)
   try {
-    await writeFile(path, JSON.stringify(holder), { flag: 'wx', mode: 0o600 })
+    await link(partial, path)
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    // The latter when who was first has cleared it.
+    if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code!)) return false
     throw error
+  } finally {
+    await rm(partial, { force: true })
   }
+}
+
+/** Writes what a lock file is to hold to a file of its own, which then takes its name: a part of it is never read. */
+async function writeBeside(path: string, holder: Holder): Promise<string> {
+  const partial = `${path}.${randomUUID()}.partial`
+  await writeFile(partial, JSON.stringify(holder), { flag: 'wx', mode: 0o600 })
+  return partial
 }
 
 async function liveHolder(path: string): Promise<Holder | undefined> {
@@ -116,18 +131,14 @@ async function liveHolder(path: string): Promise<Holder | undefined> {
   return age < foreignStaleMs ? holder : undefined
 }
 
-/** Undefined when the file is gone, or stays unreadable: its writer died while it wrote. */
+/** Undefined when the file is gone, or is no whole one: the machine lost its power before it was on the disk. */
 async function readHolder(path: string): Promise<Holder | undefined> {
-  for (let attempt = 0; attempt < 10; attempt++) {
-    try {
-      return JSON.parse(await readFile(path, 'utf8')) as Holder
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      if (!(error instanceof SyntaxError)) throw error
-    }
-    await delay(20)
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Holder
+  } catch (error) {
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
-  return undefined
 }
 
 function inUse(dataDir: string, holder: Holder): HoldfastError {
