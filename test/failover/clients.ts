@@ -11,5 +11,7 @@ export async function sdk(server: { address: string }): Promise<Holdfast> {
 /** What a lock is lost of. */
 export const lossOf = (lock: AcquiredLock): Promise<LockLostError> =>
   new Promise((resolve) => {
-    lock.signal.addEventListener('abort', () => resolve(lock.signal.reason))
+    const { signal } = lock
+    if (signal.aborted) resolve(signal.reason)
+    else signal.addEventListener('abort', () => resolve(signal.reason))
   })

@@ -12,8 +12,8 @@ import { keepLocking } from './keep-locking.ts'
 
 failOnLeaks()
 
-/** Longer than a failover takes on a busy machine. */
-const TTL_MS = 9000
+/** Longer than a failover takes on a busy machine; nothing waits for it. */
+const TTL_MS = 20_000
 const env = { HOLDFAST_REPLICATION: 'synchronous' }
 const begin = { ledgerEpoch: 1n, revision: 0n as never, snapshotCursor: '' }
 
@@ -21,7 +21,7 @@ const begin = { ledgerEpoch: 1n, revision: 0n as never, snapshotCursor: '' }
 const deadlineOf = (lock: AcquiredLock): number => performance.now() + lock.remainingMs
 
 test('I1 L2 L11 W2 W3 W5 a synchronous standby takes over under load: nothing acknowledged is lost, what is held stays held, tokens rise, and watches go on', {
-  timeout: 90_000,
+  timeout: 180_000,
 }, async () => {
   await using pair = await primaryAndStandby({ synchronous: true })
   const databaseUrl = pair.url
