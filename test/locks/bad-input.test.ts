@@ -16,7 +16,7 @@ let standing: string
 
 beforeAll(async () => {
   server = await testServer()
-  bystander = await LockClient.open(server.locks, { ttlMs: 60_000 })
+  bystander = await LockClient.open(server.locks, { ttlMs: 600_000 })
   standing = (await bystander.acquire('production/bystander')).name
 })
 afterAll(async () => {
@@ -97,11 +97,14 @@ test("a release with another's token is STALE_TOKEN, and with another's secret P
 })
 
 test('a session that floods is refused beyond 1,000 calls without an answer, and others go on', async () => {
-  using flood = await LockClient.open(server.locks)
-  using other = await LockClient.open(server.locks)
+  using flood = await LockClient.open(server.locks, { ttlMs: 600_000 })
+  using other = await LockClient.open(server.locks, { ttlMs: 600_000 })
   const scope = `production/s${randomUUID().slice(0, 8)}`
   await bystander.acquire(scope)
-  const waits = Array.from({ length: 1100 }, () => flood.acquire(scope, { waitMs: 60_000 }))
+  // None waits for another of them: each would be told of a hundred, which takes most of the time.
+  const waits = Array.from({ length: 1100 }, (_, i) =>
+    flood.acquire(`${scope}/web-${i}`, { waitMs: 600_000 }),
+  )
   const reasons: string[] = []
   const outcomes = waits.map((wait) =>
     wait.catch((error: { reason?: string }) => void reasons.push(error.reason ?? 'cut')),

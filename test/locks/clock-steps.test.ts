@@ -10,7 +10,7 @@ import { LockClient } from './lock-client.ts'
 
 failOnLeaks()
 
-const TTL_MS = 6000
+const TTL_MS = 10_000
 
 afterEach(() => void vi.useRealTimers())
 
@@ -72,10 +72,11 @@ for (const by of ['1 hour', '2 seconds', '-1 hour', '-2 seconds']) {
 test('L3 after a step of the clock forward a lost client keeps what it holds for its whole TTL', async () => {
   await using database = await databaseWithClock()
   await using server = await testServer({ databaseUrl: database.url })
-  using lost = await LockClient.open(server.locks, { ttlMs: 2000 })
+  using lost = await LockClient.open(server.locks)
   using next = await LockClient.open(server.locks, { ttlMs: 60_000 })
   await lost.acquire('production/airship')
   const waiting = next.acquire('production/airship', { waitMs: 60_000 })
+  await lost.attach(2000)
   const steppedAt = performance.now()
   await database.step('10 seconds')
   await waiting
@@ -85,9 +86,10 @@ test('L3 after a step of the clock forward a lost client keeps what it holds for
 test('L7 after a step of the clock back a lost client does not keep what it holds for that long', async () => {
   await using database = await databaseWithClock()
   await using server = await testServer({ databaseUrl: database.url })
-  using lost = await LockClient.open(server.locks, { ttlMs: 1500 })
+  using lost = await LockClient.open(server.locks)
   const next = await sdk(server)
   await lost.acquire('production/airship')
+  await lost.attach(1500)
   await database.step('-1 hour')
   await using granted = await next.acquireLock('production/airship', { ttlMs: 10_000, waitMs: 25_000 })
   expect(granted.state).toBe('held')

@@ -92,10 +92,11 @@ test('L2 tokens rise from grant to grant, and through a restart of the server', 
 })
 
 test('L3 nobody is granted what a lost client holds before its lease is over by the clock of the database', async () => {
-  using lost = await LockClient.open(server.locks, { ttlMs: 1200 })
+  using lost = await LockClient.open(server.locks)
   using next = await LockClient.open(server.locks)
   const scope = fresh()
   await lost.acquire(scope)
+  await lost.attach(1200)
   await lost.beat()
   const expiry = await leaseExpiry(server.url, lost)
   const { name } = await next.acquire(scope, { waitMs: 20_000 })
@@ -103,10 +104,11 @@ test('L3 nobody is granted what a lost client holds before its lease is over by 
 })
 
 test('L3 and not before the lock delay after it', async () => {
-  using lost = await LockClient.open(server.locks, { ttlMs: 1000 })
+  using lost = await LockClient.open(server.locks)
   using next = await LockClient.open(server.locks)
   const scope = fresh()
   await lost.acquire(scope, { lockDelay: { seconds: 1n, nanos: 0 } })
+  await lost.attach(1000)
   const expiry = await leaseExpiry(server.url, lost)
   const { name } = await next.acquire(scope, { waitMs: 20_000 })
   expect(micros((await lockCallsOf(server).getLock(name)).grantTime!)).toBeGreaterThanOrEqual(

@@ -70,7 +70,7 @@ export class LockClient implements Disposable {
   /** Opens a lease, or comes to that of another client. */
   static async open(
     locks: LockServiceClient,
-    { ttlMs = 10_000, owner = 'test', lease }: { ttlMs?: number; owner?: string; lease?: LockClient } = {},
+    { ttlMs = 60_000, owner = 'test', lease }: { ttlMs?: number; owner?: string; lease?: LockClient } = {},
   ): Promise<LockClient> {
     const client = new LockClient(locks, lease ?? { leaseId: randomUUID(), secret: randomBytes(16) })
     await client.attach(ttlMs, owner)
@@ -82,7 +82,7 @@ export class LockClient implements Disposable {
   }
 
   /** Opens the lease, or comes back to it. Gives the locks that it has. */
-  async attach(ttlMs = 10_000, owner = 'test'): Promise<Lock[]> {
+  async attach(ttlMs = 60_000, owner = 'test'): Promise<Lock[]> {
     const { leaseId, secret } = this
     const ttl = { seconds: BigInt(Math.floor(ttlMs / 1000)), nanos: (ttlMs % 1000) * 1e6 }
     const answer = await this.call({ $case: 'createLease', value: { leaseId, secret, ttl, owner } })

@@ -106,12 +106,13 @@ test('a finish from another token is refused, and the run goes on', async () => 
 })
 
 test('when a lease ends, the runs under it are abandoned in the revision that ends their lock', async () => {
-  const client = await LockClient.open(server.locks, { ttlMs: 1000 })
+  const client = await LockClient.open(server.locks)
   const service = fresh()
   const lock = await client.acquire(`production/${service}`, { reason: 'deploy 2' })
   const run = await deployUnder(lock, service, ['web-0', 'web-1', 'web-2'])
   await run.target('web-0', 'succeeded')
   await run.target('web-1', 'failed')
+  await client.attach(1000)
   client.cut()
 
   const abandoned = async () => (await holdfast.getRun(run.name)).state === Run_State.ABANDONED

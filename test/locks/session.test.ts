@@ -100,7 +100,7 @@ test('who moves up in the line is told, also when somebody else begins to wait a
   await wait(1)
   await client.release({ name: first, fencingToken: 0n })
   await wait(2)
-  await until('the second to be told that it is next', () => places[1]!.includes(1), 5_000)
+  await until('the second to be told that it is next', () => places[1]!.includes(1))
   expect(places[2]).toEqual([2])
 })
 
@@ -154,10 +154,11 @@ test('a wait ends at its limit, kept by the server', async () => {
 })
 
 test('the locks of a lease that is not beaten end, and the next in line is granted', async () => {
-  using first = await LockClient.open(server.locks, { ttlMs: 1000 })
+  using first = await LockClient.open(server.locks)
   using second = await LockClient.open(server.locks)
   const scope = fresh()
   const held = await first.acquire(scope)
+  await first.attach(1000)
   const granted = await second.acquire(scope, { waitMs: 20_000 })
   expect(granted.fencingToken).toBeGreaterThan(held.fencingToken)
   expect(await first.beat()).toBe(false)
