@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ServerCredentials } from '@grpc/grpc-js'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { GetServerInfoResponse } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { type EventBatch, IngestBatchResponse } from '../../proto/gen/holdfast/v1/ingest_service.ts'
 import { GetMachineResponse, ListMachinesResponse } from '../../proto/gen/holdfast/v1/state_service.ts'
@@ -181,21 +181,25 @@ describe('calls', () => {
 
   test('the deadline is one for all attempts, and the error says what was tried', async () => {
     const peer = await startPeer({
-      ingestBatch: (_call, callback) => callback(refusal('UNAVAILABLE', 'away')),
+      ingestBatch: (_call, callback) => callback(refusal('UNAVAILABLE', 'away', { retryAfterMs: 2000 })),
     })
-    const begun = performance.now()
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    onTestFinished(() => void vi.restoreAllMocks())
     const holdfast = client({ address: peer.address })
-    const error = await failure(UnavailableError, holdfast.note('x', { timeoutMs: 250, maxAttempts: 100 }))
-    expect(performance.now() - begun).toBeLessThan(260)
-    expect(error.detail).toMatch(/^holdfast\.v1\.IngestService\/IngestBatch: away \(\d+ attempts\)$/)
+    // Nearly two waits: one is made with all that a busy machine needs to spare, and the second is never begun.
+    const timeoutMs = 3900
+    const begun = performance.now()
+    const error = await failure(UnavailableError, holdfast.note('x', { timeoutMs, maxAttempts: 100 }))
+    expect(performance.now() - begun).toBeLessThan(timeoutMs)
+    expect(error.detail).toBe('holdfast.v1.IngestService/IngestBatch: away (2 attempts)')
   })
 
   test('a server that does not answer is a DeadlineExceededError', async () => {
     const peer = await startPeer({ getMachine: () => {} })
-    const error = await failure(
-      DeadlineExceededError,
-      client({ address: peer.address }).getMachine('web-0', { timeoutMs: 100 }),
-    )
+    const holdfast = client({ address: peer.address })
+    // One that is not reached yet has another message.
+    await holdfast.getServerInfo()
+    const error = await failure(DeadlineExceededError, holdfast.getMachine('web-0', { timeoutMs: 100 }))
     expect(error.detail).toBe(
       `holdfast.v1.StateService/GetMachine: ${peer.address} did not answer within 100 ms`,
     )
@@ -318,7 +322,9 @@ describe('ends', () => {
       },
     })
     const aborter = new AbortController()
-    const promise = client({ address: peer.address }).getMachine('web-0', { signal: aborter.signal })
+    const holdfast = client({ address: peer.address })
+    // With a deadline that comes after all waits here: that would cancel it too.
+    const promise = holdfast.getMachine('web-0', { signal: aborter.signal, timeoutMs: 60_000 })
     await until(() => called, 'the call')
     aborter.abort(new Error('changed my mind'))
     await expect(promise).rejects.toThrow('changed my mind')
@@ -343,7 +349,7 @@ describe('ends', () => {
     await expect(promise).rejects.toThrow('enough')
   })
 
-  test('one signal over 10,000 calls gathers no listeners', { timeout: 60_000 }, async () => {
+  test('one signal over 10,000 calls gathers no listeners', async () => {
     const peer = await startPeer({ ingestBatch: (_call, callback) => callback(null, written) })
     const holdfast = client({ address: peer.address })
     const { signal } = new AbortController()
@@ -401,8 +407,8 @@ describe('ends', () => {
       ].map((promise) => promise.catch((error) => error.name))
       setTimeout(() => holdfast.close(), 100)
       console.log(JSON.stringify(await Promise.all(ends)))
-      console.log('closed at', Date.now())
-      process.on('exit', () => console.log('exit at', Date.now()))
+      console.log('closed at', performance.now())
+      process.on('exit', () => console.log('exit at', performance.now()))
     `
     const cwd = fileURLToPath(new URL('../..', import.meta.url))
     const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { cwd })
@@ -413,8 +419,9 @@ describe('ends', () => {
     child.stderr.pipe(process.stderr)
     await once(child, 'close')
     expect(output).toContain('["ClientClosedError","ClientClosedError","ClientClosedError"]')
-    const [closed, exit] = [...output.matchAll(/at (\d+)/g)].map(([, at]) => Number(at))
-    expect(exit! - closed!).toBeLessThan(250)
+    const [closed, exit] = [...output.matchAll(/at ([\d.]+)/g)].map(([, at]) => Number(at))
+    // Milliseconds, of the ten seconds and more that the timers of what was under way would take.
+    expect(exit! - closed!).toBeLessThan(3000)
   })
 })
 

@@ -12,6 +12,7 @@ import {
   type IngestStreamOptions,
   InvalidRequestError,
 } from '../../sdk/src/index.ts'
+import { tcpProxy } from '../harness/tcp-proxy.ts'
 import { type Cut, ScriptedLedger } from './scripted-ledger.ts'
 import { refusal, type ScriptedPeer, startPeer, until } from './scripted-peer.ts'
 
@@ -23,7 +24,7 @@ function texts(events: Event[]): (string | undefined)[] {
   return events.map(({ payload }) => (payload?.$case === 'noteRecorded' ? payload.value.text : undefined))
 }
 
-function streamTo(peer: ScriptedPeer, options: IngestStreamOptions = {}): IngestStream {
+function streamTo(peer: Pick<ScriptedPeer, 'address'>, options: IngestStreamOptions = {}): IngestStream {
   const holdfast = Holdfast.lazy({ address: peer.address, source: 'test' })
   onTestFinished(() => holdfast.close())
   return holdfast.ingest(options)
@@ -51,8 +52,10 @@ describe('delivery', () => {
     )
     const ids = ledger.events.map(({ id }) => id)
     expect(ids).toEqual([...ids].sort())
-    const occurred = Number(ledger.events[0]!.occurredTime!.seconds) * 1000
-    expect(Math.abs(occurred - before)).toBeLessThan(2000)
+    const { seconds, nanos } = ledger.events[0]!.occurredTime!
+    const occurred = Number(seconds) * 1000 + nanos / 1e6
+    expect(occurred).toBeGreaterThanOrEqual(before)
+    expect(occurred).toBeLessThanOrEqual(Date.now())
     expect(stream.stats).toEqual({
       sent: 2500,
       acked: 2500,
@@ -109,16 +112,18 @@ describe('delivery', () => {
       }),
       { numRuns: 15 },
     )
-  }, 60_000)
+  })
 
   test('the server may go away and come back', async () => {
     const ledger = new ScriptedLedger()
     const first = await startPeer({ ingest: ledger.ingest })
-    const stream = streamTo(first, { maxBatchEvents: 10 })
+    await using proxy = await tcpProxy(first.address)
+    const stream = streamTo(proxy, { maxBatchEvents: 10 })
     await stream.sendAndWait(note(0))
     first.kill()
     for (let n = 1; n < 50; n++) await stream.send(note(n))
-    await startPeer({ ingest: ledger.ingest }, { port: first.port })
+    const second = await startPeer({ ingest: ledger.ingest })
+    proxy.moveTo(second.address)
     await stream.flush()
     expect(texts(ledger.events)).toEqual(Array.from({ length: 50 }, (_, n) => String(n)))
   })

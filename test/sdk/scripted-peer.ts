@@ -27,7 +27,7 @@ export interface ScriptedPeer {
 /** Starts a peer that ends with the test. */
 export async function startPeer(
   script: Script,
-  options: { credentials?: ServerCredentials; port?: number; bind?: string } = {},
+  options: { credentials?: ServerCredentials; bind?: string } = {},
 ): Promise<ScriptedPeer> {
   const server = new Server()
   const known: Script = {
@@ -42,7 +42,7 @@ export async function startPeer(
   server.addService(AdminServiceService, known as AdminServiceServer)
   const credentials = options.credentials ?? ServerCredentials.createInsecure()
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(options.bind ?? `127.0.0.1:${options.port ?? 0}`, credentials, (error, bound) =>
+    server.bindAsync(options.bind ?? '127.0.0.1:0', credentials, (error, bound) =>
       error ? reject(error) : resolve(bound),
     )
   })
@@ -83,9 +83,9 @@ function encoded(writer: { finish(): Uint8Array }): Buffer {
   return Buffer.from(writer.finish())
 }
 
-/** Waits until something is so, at most 5 seconds. */
+/** Waits until something is so, at most 20 seconds. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const limit = performance.now() + 5000
+  const limit = performance.now() + 20_000
   while (!condition()) {
     if (performance.now() > limit) throw new Error(`waited in vain for ${what}`)
     await new Promise((resolve) => setImmediate(resolve))

@@ -16,6 +16,7 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from '../../sdk/src/index.ts'
+import { tcpProxy } from '../harness/tcp-proxy.ts'
 import { refusal, startPeer, until } from './scripted-peer.ts'
 
 type Call = ServerWritableStream<WatchStateRequest, WatchStateResponse>
@@ -69,6 +70,14 @@ async function watched(
   const holdfast = Holdfast.lazy({ address: peer.address, ...connect })
   onTestFinished(() => holdfast.close())
   return { holdfast, requests }
+}
+
+/** Counts the times that a watch was cut off: its wait for the next stream has begun when that is counted. */
+function countCuts() {
+  const cuts = { count: 0 }
+  const silent = () => {}
+  const logger = { debug: silent, info: silent, warn: () => void cuts.count++, error: silent }
+  return { cuts, logger }
 }
 
 async function take(holdfast: Holdfast, count: number, options: WatchOptions = {}): Promise<WatchEvent[]> {
@@ -189,12 +198,14 @@ describe('W5 resumes', () => {
 
   test('when the server goes away and another one comes to its address', async () => {
     const first = await startPeer({ watchState: (call) => void call.write(progress(6)) })
-    const holdfast = Holdfast.lazy({ address: first.address })
+    await using proxy = await tcpProxy(first.address)
+    const holdfast = Holdfast.lazy({ address: proxy.address })
     onTestFinished(() => holdfast.close())
     const watch = holdfast.watchState()[Symbol.asyncIterator]()
     expect((await watch.next()).value).toMatchObject({ type: 'progress' })
     first.kill()
-    await startPeer({ watchState: (call) => void call.write(changes(7)) }, { port: first.port })
+    const second = await startPeer({ watchState: (call) => void call.write(changes(7)) })
+    proxy.moveTo(second.address)
     expect((await watch.next()).value).toMatchObject({ type: 'change', revision: 7n })
     await watch.return?.()
   })
@@ -218,14 +229,15 @@ describe('W5 resumes', () => {
 
   test('a server that falls silent is left after 11 seconds', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const { holdfast, requests } = await watched([say(progress(6)), say(changes(7))])
+    const { cuts, logger } = countCuts()
+    const { holdfast, requests } = await watched([say(progress(6)), say(changes(7))], { logger })
     const watch = holdfast.watchState()[Symbol.asyncIterator]()
     await watch.next()
     const next = watch.next()
     await vi.advanceTimersByTimeAsync(10_900)
     expect(requests).toHaveLength(1)
     await vi.advanceTimersByTimeAsync(300)
-    await until(() => vi.getTimerCount() > 0, 'the reconnect')
+    await until(() => cuts.count === 1, 'the cut')
     await vi.advanceTimersByTimeAsync(200)
     expect((await next).value).toMatchObject({ type: 'change', revision: 7n })
     expect(requests.map(({ resume }) => resume)).toEqual([undefined, at(6)])
@@ -268,12 +280,14 @@ describe('W11 a lost position', () => {
 
   test('a server that fails every time is given up', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const { holdfast, requests } = await watched([
-      (call) => void call.emit('error', refusal('INTERNAL', 'something broke')),
-    ])
+    const { cuts, logger } = countCuts()
+    const { holdfast, requests } = await watched(
+      [(call) => void call.emit('error', refusal('INTERNAL', 'something broke'))],
+      { logger },
+    )
     const end = take(holdfast, 1).catch((error: Error) => error)
     for (let round = 1; round < 8; round++) {
-      await until(() => requests.length === round, `attempt ${round}`)
+      await until(() => cuts.count === round, `the end of attempt ${round}`)
       await vi.advanceTimersByTimeAsync(5000)
     }
     expect(await end).toMatchObject({ code: 'INTERNAL', detail: 'something broke' })
