@@ -21,6 +21,8 @@ const longest = [
   'test/locks/torture.test.ts',
   'test/server/start-and-stop.test.ts',
   'test/sdk/two-servers.test.ts',
+  'test/sdk/lock-process.test.ts',
+  'test/sdk/lock-loss.test.ts',
   'test/watch/stalled.test.ts',
   'test/agent/daemon.test.ts',
 ]

@@ -20,7 +20,7 @@ export async function until<T>(
 }
 
 /** The promise's outcome, or a failure after `limitMs`. */
-export async function within<T>(what: string, promise: Promise<T>, limitMs = 15_000): Promise<T> {
+export async function within<T>(what: string, promise: Promise<T>, limitMs = 50_000): Promise<T> {
   const timer = new AbortController()
   const late = delay(limitMs, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`waited ${limitMs} ms for ${what}`)

@@ -7,14 +7,16 @@ const holdfast = Holdfast.lazy({ address, owner: 'lock-holder' })
 const lock = await holdfast.acquireLock(scope, { ttlMs: Number(ttl), reason: 'to be stopped' })
 const { signal } = lock
 
-function say(what: string): void {
-  process.stdout.write(`${what} ${process.hrtime.bigint()} ${lock.fence}\n`)
+function say(what: string, atNs = process.hrtime.bigint()): void {
+  process.stdout.write(`${what} ${atNs} ${lock.fence}\n`)
 }
 
 signal.addEventListener('abort', () => say('aborted'))
+const nobodyWakes = new Int32Array(new SharedArrayBuffer(4))
+/** Blocks the event loop, and leaves the processor to everybody else. */
 function block(forMs: number): void {
-  const end = performance.now() + forMs
-  while (performance.now() < end);
+  say('blocks')
+  Atomics.wait(nobodyWakes, 0, 0, forMs)
   // The first thing after the block, before any timer.
   try {
     lock.assertHeld()
@@ -28,7 +30,9 @@ say('acquired')
 // In the turn of the grant, before the thread of heartbeats could ask this one for anything.
 if (Number(blockedMs) > 0) block(Number(blockedMs))
 const timer = setInterval(() => {
-  if (!signal.aborted) say('held')
+  // The time first: a stop between the two must not make an old answer look new.
+  const atNs = process.hrtime.bigint()
+  if (!signal.aborted) say('held', atNs)
 }, 10)
 
 process.stdin.setEncoding('utf8')

@@ -136,7 +136,7 @@ describe('acquiring', () => {
     giveUp.abort(new Error('changed my mind'))
     await expect(waiting).rejects.toThrow('changed my mind')
     await lock.release()
-    await using again = await holder.acquireLock('test/abort', { waitMs: 5000 })
+    await using again = await holder.acquireLock('test/abort', { waitMs: 20_000 })
     expect(again.state).toBe('held')
   })
 
