@@ -24,7 +24,7 @@ function blocksOf(page: string): string[] {
   return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!.replaceAll(/^import .*\n/gm, ''))
 }
 
-test('the blocks of the guide, of the README and of docs/locks.md compile', { timeout: 60_000 }, () => {
+test('the blocks of the guide, of the README and of docs/locks.md compile', () => {
   const guide = blocksOf('docs/sdk.md')
   const readme = blocksOf('sdk/README.md')
   const locks = blocksOf('docs/locks.md')

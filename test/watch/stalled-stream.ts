@@ -41,12 +41,13 @@ export class StalledStream implements Disposable {
   }
 
   /** Reads on, until everything up to `revision` has come. */
-  async drained(revision: bigint): Promise<this> {
+  async drained(revision: bigint, limitMs: number): Promise<this> {
     this.#stream.on('data', (chunk: Buffer) => this.#take(chunk))
-    await until('a stalled watch to be drained', () => {
+    const has = () => {
       const last = this.steps.at(-1)
       return last !== undefined && last.value.position!.revision >= revision
-    })
+    }
+    await until('a stalled watch to be drained', has, limitMs)
     return this
   }
 
