@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:http2'
-import { status as Code, Metadata } from '@grpc/grpc-js'
+import { type Client, status as Code, Metadata } from '@grpc/grpc-js'
 import { expect, test } from 'vitest'
 import { GetServerInfoResponse } from '../../proto/gen/holdfast/v1/admin_service.ts'
 import { IngestResponse, IngestServiceService } from '../../proto/gen/holdfast/v1/ingest_service.ts'
@@ -200,6 +200,14 @@ test('a client that goes calls return() of an iterator that waits for its next m
   await until('the iterator to be returned', () => returned && at.server.openCalls === 0)
 })
 
+/** A deadline that a call reaches its handler before, by far, when nothing is to be dialled. */
+const inTime = () => new Date(Date.now() + 1000)
+
+const connected = (client: Client): Promise<void> =>
+  new Promise((resolve, reject) => {
+    client.waitForReady(Number.POSITIVE_INFINITY, (error) => (error ? reject(error) : resolve()))
+  })
+
 test('a deadline aborts a unary handler', async () => {
   let reason: unknown
   let deadline: Date | undefined
@@ -213,7 +221,8 @@ test('a deadline aborts a unary handler', async () => {
       },
     },
   })
-  const options = { deadline: new Date(Date.now() + 60) }
+  await connected(at.admin)
+  const options = { deadline: inTime() }
   const { error } = await settle((done) => at.admin.getServerInfo({}, new Metadata(), options, done))
   expect(error?.code).toBe(Code.DEADLINE_EXCEEDED)
   await until('the handler to be told', () => reason !== undefined)
@@ -234,7 +243,8 @@ test('a deadline ends a stream whose client reads nothing', async () => {
       },
     },
   })
-  const call = at.state.watchState(watch, new Metadata(), { deadline: Date.now() + 100 })
+  await connected(at.state)
+  const call = at.state.watchState(watch, new Metadata(), { deadline: inTime() })
   call.on('error', () => {})
   call.pause()
   await until('the handler to end', () => ended && at.server.openCalls === 0)
