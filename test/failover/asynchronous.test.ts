@@ -136,7 +136,7 @@ test('L2 W11 a standby that was said to be synchronous and is not: who saw what 
   pair.proxy.moveTo(pair.standby.socket)
 
   for (const loss of losses)
-    expect(await within('the loss', loss)).toMatchObject({ lossCause: 'epoch-changed' })
+    expect(await within('the loss', loss, 60_000)).toMatchObject({ lossCause: 'epoch-changed' })
   await expect(watch.reached(NEVER)).rejects.toBeInstanceOf(EpochChangedError)
   expect(comparable(watch.history)).toEqual(seen)
   for (const server of [one, reader, fresh]) {
