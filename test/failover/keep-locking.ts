@@ -26,7 +26,7 @@ export function keepLocking(clients: Holdfast[], options: { scope: string; ttlMs
     tokens,
     async more(count: number): Promise<void> {
       const enough = tokens.length + count
-      await until(`${count} more grants`, () => tokens.length >= enough, 25_000)
+      await until(`${count} more grants`, () => tokens.length >= enough)
     },
     /** Rejects when two held it at once. */
     async stop(): Promise<void> {

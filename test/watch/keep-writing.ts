@@ -24,7 +24,7 @@ export function keepWriting(servers: Clients[]) {
     /** Waits until so many more were acknowledged. */
     async more(count: number): Promise<void> {
       const enough = acknowledged.length + count
-      await until(`${count} more writes`, () => acknowledged.length >= enough, 25_000)
+      await until(`${count} more writes`, () => acknowledged.length >= enough)
     },
     async stop(): Promise<bigint> {
       stopped = true

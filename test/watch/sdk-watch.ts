@@ -41,13 +41,13 @@ export class SdkWatch implements AsyncDisposable {
   }
 
   /** Waits until everything up to `revision` was received. Fails at once when the watch does. */
-  async reached(revision: bigint, limitMs = 25_000): Promise<this> {
+  async reached(revision: bigint): Promise<this> {
     const has = () => {
       if (this.#error !== undefined) throw this.#error
       const last = this.events.at(-1)
       return last !== undefined && last.type !== 'snapshot' && last.revision >= revision
     }
-    await until(`the SDK's watch to reach revision ${revision}`, has, limitMs)
+    await until(`the SDK's watch to reach revision ${revision}`, has)
     return this
   }
 
