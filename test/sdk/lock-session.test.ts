@@ -42,6 +42,11 @@ class ScriptedSessions {
 
   readonly #answerTo: Script
 
+  /** The messages without those that only ask whether the server is there, after a second on a machine that is busy. */
+  get asked(): SessionRequest[] {
+    return this.messages.filter(({ calls }) => calls.some(({ call }) => call?.$case !== 'keepAlive'))
+  }
+
   constructor(answerTo: Script) {
     this.#answerTo = answerTo
   }
@@ -126,12 +131,12 @@ function of<Case extends Taken['call']['$case']>(sessions: ScriptedSessions, $ca
 test('what is asked in one turn of the event loop goes out as one message', async () => {
   const { sessions, holdfast } = await connected()
   const first = await holdfast.acquireLock('name:first')
-  const before = sessions.messages.length
+  const before = sessions.asked.length
   const names = Array.from({ length: 256 }, (_, index) => `name:${index}`)
   const locks = await Promise.all(names.map((name) => holdfast.acquireLock(name)))
-  expect(sessions.messages.slice(before).map(({ calls }) => calls.length)).toEqual([256])
+  expect(sessions.asked.slice(before).map(({ calls }) => calls.length)).toEqual([256])
   await Promise.all([first, ...locks].map((lock) => lock.release()))
-  expect(sessions.messages.at(-1)?.calls.length).toBe(257)
+  expect(sessions.asked.at(-1)?.calls.length).toBe(257)
 })
 
 test('L8 a cut stream is opened again, its lease comes back, and what was not answered is asked again', async () => {
