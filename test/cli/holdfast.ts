@@ -81,11 +81,11 @@ export function startProgram(file: string, args: readonly string[], env: NodeJS.
             throw new Error(`it ended: ${output.stdout}${output.stderr}`)
           return found ?? undefined
         },
-        50_000,
+        100_000,
       ),
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM')
-      await within(`the end of ${args.join(' ')}`, ended, 20_000).catch(() => child.kill('SIGKILL'))
+      await within(`the end of ${args.join(' ')}`, ended, 50_000).catch(() => child.kill('SIGKILL'))
     },
   }
 }
@@ -111,7 +111,7 @@ export const SHORT_MS = 8_000
 
 /** Runs the command to its end. */
 export async function holdfast(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  return within(`holdfast ${args.join(' ')}`, startHoldfast(args, env).ended, 50_000)
+  return within(`holdfast ${args.join(' ')}`, startHoldfast(args, env).ended, 100_000)
 }
 
 /** Runs a command that must succeed, and gives what it printed. A report is {@link patient}. */
