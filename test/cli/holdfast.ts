@@ -105,7 +105,7 @@ export const patientLine = (line: string): string =>
 
 /**
  * What a command that waits a short time for an answer may take, all in all: less than the 10 s of one that waits as calls
- * do else, or as the resolver does, and ten times of what one takes.
+ * do else, and ten times of what one takes.
  */
 export const SHORT_MS = 8_000
 

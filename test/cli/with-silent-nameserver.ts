@@ -10,7 +10,8 @@ import { join } from 'node:path'
 const [file = 'true', ...args] = process.argv.slice(2)
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-nameserver-'))
 const resolv = join(directory, 'resolv.conf')
-writeFileSync(resolv, 'nameserver 127.0.0.1\n')
+// As long as a resolver can be made to wait, so that who waits for it is told from who does not on a busy machine.
+writeFileSync(resolv, 'nameserver 127.0.0.1\noptions timeout:30 attempts:1\n')
 for (const [tool, ...rest] of [
   ['ip', 'link', 'set', 'lo', 'up'],
   ['mount', '--bind', resolv, '/etc/resolv.conf'],
