@@ -185,7 +185,7 @@ export class WorkingSet {
     row.revision = this.#head
     row.body = body
     row.observedAt = seenAt
-    this.#record(row as unknown as Row<KindName>, before?.body)
+    this.#record(row as unknown as Row<KindName>, before as Row<KindName> | undefined)
     if (isOfLocks(row)) this.locks.set(row)
     return row
   }
@@ -224,17 +224,15 @@ export class WorkingSet {
   }
 
   /** One after-image a resource and revision: a second change within the revision takes the place of the first. */
-  #record({ id, kind, body, resource }: Row<KindName>, before: Buffer | undefined): void {
-    for (let i = this.changes.length - this.#ordinal; i < this.changes.length; i++) {
-      const change = this.changes[i]!
-      if (change.resourceId === id) {
-        change.body = body
-        return
-      }
+  #record({ id, kind, body, resource }: Row<KindName>, before: Row<KindName> | undefined): void {
+    if (before?.revision === this.#head) {
+      // From the end: most often it was changed just before, and there may be 20,000 in a revision.
+      this.changes.findLast(({ resourceId }) => resourceId === id)!.body = body
+      return
     }
     this.changes.push({
       ...{ revision: this.#head, ordinal: this.#ordinal++, kind, name: resource.name },
-      ...{ resourceId: id, body, before, committedAt: this.now },
+      ...{ resourceId: id, body, before: before?.body, committedAt: this.now },
     })
   }
 
