@@ -10,8 +10,6 @@ import { leaseName } from '../domain/locks/lease.ts'
 import { holdEnd } from '../domain/locks/lock-table.ts'
 import type { LeaseDraft, OpenedLease } from '../store/leases.ts'
 
-const MAX_BLOCKERS = 100
-
 export const grantedAnswer = (lock: Lock | undefined, revision: bigint): AcquireLockResponse => ({
   answer: { $case: 'granted', value: { lock, revision } },
 })
@@ -24,14 +22,14 @@ export function lockGrant(lock: Lock | undefined, takenAt: Instant): LockGrant {
   return { name, fencingToken, ledgerEpoch, heldFor }
 }
 
-export const queuedAnswer = ({ lock, place, blockers }: Standing): AcquireLockResponse => ({
+export const queuedAnswer = ({ lock, place, blockers, totalBlockers }: Standing): AcquireLockResponse => ({
   answer: {
     $case: 'queued',
     value: {
       lock: lock?.name ?? '',
       place,
-      blockers: blockers.slice(0, MAX_BLOCKERS),
-      totalBlockers: blockers.length,
+      blockers: [...blockers],
+      totalBlockers,
     },
   },
 })

@@ -13,8 +13,11 @@ import { getResource } from '../store/get-resource.ts'
 import { resolveReadPoint } from '../store/read-point.ts'
 import type { Store } from '../store/store.ts'
 
-/** How often those who wait are told of a new place at the most. */
+/** How often those who wait are told of a new place at the most; at the least, when there are many. */
 const PLACES_EVERY_MS = 250
+const PLACES_SELDOM_MS = 5000
+/** Places told of at once: nobody else's request waits for longer than that takes. */
+const PLACES_AT_ONCE = 100
 
 const READ_AGAIN_MS = 250
 
@@ -98,14 +101,16 @@ export class LockWaits {
     if (waits?.delete(wait) && waits.size === 0) this.#waits.delete(name)
   }
 
-  #schedule(): void {
+  #schedule(afterMs = PLACES_EVERY_MS): void {
     if (this.#timer !== undefined || this.#waits.size === 0) return
-    this.#timer = setTimeout(() => {
-      void this.#tellPlaces().finally(() => {
-        this.#timer = undefined
-        this.#schedule()
-      })
-    }, PLACES_EVERY_MS)
+    this.#timer = setTimeout(async () => {
+      const begun = performance.now()
+      await this.#tellPlaces()
+      // Of a thousand that wait each has the others before it: what tells them must not be all that the server does.
+      const restMs = (performance.now() - begun) * 10
+      this.#timer = undefined
+      this.#schedule(Math.min(Math.max(restMs, PLACES_EVERY_MS), PLACES_SELDOM_MS))
+    }, afterMs)
     this.#timer.unref()
   }
 
@@ -113,7 +118,13 @@ export class LockWaits {
     const { version } = this.#ledger.lockSignals
     if (version === this.#version) return
     this.#version = version
-    const standings = await this.#ledger.submit(new DescribeLocks([...this.#waits.keys()])).catch(() => [])
+    const names = [...this.#waits.keys()]
+    for (let at = 0; at < names.length; at += PLACES_AT_ONCE)
+      await this.#tell(names.slice(at, at + PLACES_AT_ONCE))
+  }
+
+  async #tell(names: readonly string[]): Promise<void> {
+    const standings = await this.#ledger.submit(new DescribeLocks(names)).catch(() => [])
     for (const standing of standings) {
       if (standing.lock!.state !== Lock_State.WAITING) continue
       for (const wait of this.#waits.get(standing.lock!.name) ?? []) {
@@ -156,7 +167,7 @@ export class LockWaits {
         return blockedError(
           'ACQUIRE_TIMED_OUT',
           `${what} was not free within ${wanted.waitMs / 1000} s`,
-          standing.blockers,
+          standing,
         )
       case Lock_EndCause.BLOCKED: {
         // What blocks it, in full: the same question again, without taking anything.

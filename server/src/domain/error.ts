@@ -48,6 +48,8 @@ export interface HoldfastErrorOptions {
   violations?: FieldViolation[]
   /** For what locks, holds and conditions refuse: what is in the way. */
   blockers?: readonly Blocker[]
+  /** How many these are. @defaultValue as many as are given */
+  totalBlockers?: number
   /** For what passes by itself: try again after this long. */
   retryAfterMs?: number
   cause?: unknown
@@ -59,6 +61,7 @@ export class HoldfastError extends Error {
   readonly metadata: Record<string, string>
   readonly violations: FieldViolation[]
   readonly blockers: readonly Blocker[]
+  readonly totalBlockers: number
   readonly retryAfterMs: number | undefined
 
   constructor(reason: Reason, message: string, options: HoldfastErrorOptions = {}) {
@@ -68,6 +71,7 @@ export class HoldfastError extends Error {
     this.metadata = options.metadata ?? {}
     this.violations = options.violations ?? []
     this.blockers = options.blockers ?? []
+    this.totalBlockers = options.totalBlockers ?? this.blockers.length
     this.retryAfterMs = options.retryAfterMs
   }
 }

@@ -33,7 +33,7 @@ export function statusDetails(error: HoldfastError): Any[] {
     details.push(pack('google.rpc.BadRequest', BadRequest.encode({ fieldViolations }).finish()))
   }
   if (error.blockers.length > 0) {
-    details.push(pack('holdfast.v1.Blockers', Blockers.encode(boundedBlockers(error.blockers)).finish()))
+    details.push(pack('holdfast.v1.Blockers', Blockers.encode(boundedBlockers(error)).finish()))
   }
   if (error.retryAfterMs !== undefined) {
     const retryDelay = duration(error.retryAfterMs)
@@ -64,7 +64,7 @@ function boundedMetadata(metadata: Record<string, string>): Record<string, strin
 }
 
 /** As many as fit, each with its words cut short; the number of all of them. */
-function boundedBlockers(blockers: readonly Blocker[]): Blockers {
+function boundedBlockers({ blockers, totalBlockers }: HoldfastError): Blockers {
   const bounded: Blocker[] = []
   let left = maxBlockerBytes
   for (const blocker of blockers) {
@@ -78,7 +78,7 @@ function boundedBlockers(blockers: readonly Blocker[]): Blockers {
     if (left < 0 && bounded.length > 0) break
     bounded.push(cut)
   }
-  return { blockers: bounded, total: blockers.length }
+  return { blockers: bounded, total: totalBlockers }
 }
 
 function boundedViolations(

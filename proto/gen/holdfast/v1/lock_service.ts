@@ -270,7 +270,7 @@ export interface AcquireLockResponse_Queued {
   lock: string;
   /** How many requests that it must wait for are before it; 1 is next. */
   place: number;
-  /** What is in the way; at most 100. */
+  /** What is in the way, first come first: at most 100 locks, 100 delays, and 10 that wait. */
   blockers: Blocker[];
   /** How many there are. */
   totalBlockers: number;

@@ -46,7 +46,9 @@ export interface Standing {
   granted: boolean
   /** How many requests that wait it must wait for, and itself. */
   place: number
+  /** What is in its way, as many as are told of, and how many there are. */
   blockers: readonly Blocker[]
+  totalBlockers: number
   revision: bigint
   /** When the call was taken. */
   takenAt: Instant
@@ -84,7 +86,7 @@ export class AcquireLock implements Command<Standing> {
     const standing = {
       granted: !waits,
       place: waits ? way.waitersAhead + 1 : 0,
-      blockers: way.ahead,
+      ...{ blockers: way.ahead, totalBlockers: way.totalAhead },
       takenAt: state.now,
     }
     if (lease === undefined) return { ...standing, lock: undefined, revision: state.head }
@@ -101,10 +103,14 @@ export class AcquireLock implements Command<Standing> {
     return { ...standing, lock: row.resource, revision: state.head }
   }
 
-  #refuse({ ahead, refusing }: InTheWay): void {
+  #refuse({ ahead, totalAhead, refusing }: InTheWay): void {
     const { scopes, overrideReason, mayOverride, waitMs } = this.#wanted
+    const what = scopesText(scopes)
     if (refusing.length > 0 && overrideReason === '') {
-      throw blockedError('BLOCKED', `${scopesText(scopes)} is blocked`, [...refusing, ...ahead])
+      throw blockedError('BLOCKED', `${what} is blocked`, {
+        blockers: [...refusing, ...ahead],
+        totalBlockers: refusing.length + totalAhead,
+      })
     }
     if (overrideReason !== '' && !mayOverride) {
       throw new HoldfastError(
@@ -113,7 +119,8 @@ export class AcquireLock implements Command<Standing> {
       )
     }
     if (ahead.length > 0 && waitMs === 0) {
-      throw blockedError('LOCK_HELD', `${scopesText(scopes)} is not free`, ahead)
+      const blocked = { blockers: ahead, totalBlockers: totalAhead }
+      throw blockedError('LOCK_HELD', `${what} is not free`, blocked)
     }
   }
 
@@ -190,11 +197,12 @@ export class DescribeLocks implements Command<Standing[]> {
 function standingOf(state: WorkingSet, lock: Lock): Standing {
   const at = { revision: state.head, takenAt: state.now }
   if (lock.state !== Lock_State.WAITING) {
-    return { lock, granted: lock.state === Lock_State.HELD, place: 0, blockers: [], ...at }
+    return { lock, granted: lock.state === Lock_State.HELD, place: 0, blockers: [], totalBlockers: 0, ...at }
   }
   const ticket = state.locks.lock(lock.name)!.id
-  const { ahead, waitersAhead } = inTheWay(state, { ...lock, ticket })
-  return { lock, granted: false, place: waitersAhead + 1, blockers: ahead, ...at }
+  const { ahead, totalAhead, waitersAhead } = inTheWay(state, { ...lock, ticket })
+  const blockers = { blockers: ahead, totalBlockers: totalAhead }
+  return { lock, granted: false, place: waitersAhead + 1, ...blockers, ...at }
 }
 
 const pick = ({ scopes, mode, requires, attributes }: Lock) => ({ scopes, mode, requires, attributes })

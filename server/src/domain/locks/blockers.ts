@@ -10,15 +10,22 @@ import { overlaps, scopesText, scopeText } from './scope.ts'
 
 /** What is in the way of an attempt. */
 export interface InTheWay {
-  /** Locks, earlier requests and delays: they pass by themselves. */
+  /** Locks, delays and earlier requests, first come first: they pass by themselves. As many as are told of. */
   ahead: readonly Blocker[]
+  /** How many of these there are. */
+  totalAhead: number
   /** Holds and conditions that are not true: somebody must do something. */
   refusing: readonly Blocker[]
   /** How many requests that wait are before it. */
   waitersAhead: number
 }
 
-const NOTHING: InTheWay = { ahead: [], refusing: [], waitersAhead: 0 }
+const NOTHING: InTheWay = { ahead: [], totalAhead: 0, refusing: [], waitersAhead: 0 }
+
+/** Locks, or delays, that are told of. */
+const MOST_TOLD = 100
+/** Requests that wait, of those before it: of a thousand that wait each has the others in its way. */
+const MOST_WAITERS = 10
 
 /** Everything that is in the way of an attempt. */
 export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
@@ -26,16 +33,20 @@ export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
   const refused = refusing(state, attempt)
   const quiet = state.locks.delays.length === 0 && !isClosed(state)
   if (overlapping.size === 0 && refused.length === 0 && quiet) return NOTHING
-  const locks: Blocker[] = []
-  const waiters: Blocker[] = []
-  for (const row of overlapping) {
-    if (!conflicts(row, attempt)) continue
-    if (isHeld(row)) locks.push(lockBlocker(row.resource))
-    else waiters.push(waiterBlocker(row.resource))
-  }
-  const delays = delaysInTheWay(state, attempt).map(delayBlocker)
+  const locks: Row<'lock'>[] = []
+  const waiters: Row<'lock'>[] = []
+  for (const row of overlapping) if (conflicts(row, attempt)) (isHeld(row) ? locks : waiters).push(row)
+  waiters.sort((a, b) => (a.id < b.id ? -1 : 1))
+  const closed = isClosed(state) ? [state] : []
+  const delays = delaysInTheWay(state, attempt)
   return {
-    ahead: [...(isClosed(state) ? [epochBlocker(state)] : []), ...locks, ...delays, ...waiters],
+    ahead: [
+      ...closed.map(epochBlocker),
+      ...locks.slice(0, MOST_TOLD).map(({ resource }) => lockBlocker(resource)),
+      ...delays.slice(0, MOST_TOLD).map(delayBlocker),
+      ...waiters.slice(0, MOST_WAITERS).map(({ resource }) => waiterBlocker(resource)),
+    ],
+    totalAhead: closed.length + locks.length + delays.length + waiters.length,
     refusing: refused,
     waitersAhead: waiters.length,
   }

@@ -148,6 +148,21 @@ test('L5 a fence holds for the lock that is held under it, and for no other toke
   expect(fenced).toMatchObject({ reason: 'STALE_TOKEN' })
 })
 
+test('who is behind many is told of the holder and the next ten, in their order, and how many there are', () => {
+  const ledger = ledgerWith(1)
+  const standings = Array.from({ length: 150 }, (_, n) =>
+    ledger.do(acquire(1, n % 2 === 0 ? 'airship' : '*')),
+  )
+  const names = standings.map((standing) => lockOf(standing).name)
+  const last = ledger.do(acquire(1, 'airship'))
+  expect(last).toMatchObject({ place: 150, totalBlockers: 150 })
+  expect(last.blockers.map(({ resource }) => resource)).toEqual(names.slice(0, 11))
+  const refused = refusalOf(() => ledger.do(acquire(1, 'airship', { waitMs: 0 })))
+  expect(refused).toMatchObject({ reason: 'LOCK_HELD', totalBlockers: 151 })
+  expect(refused.message).toContain('(and 150 more)')
+  expect(refused.blockers).toEqual(last.blockers)
+})
+
 test('a wish for release is told at the lock, and one that is repeated changes nothing', () => {
   const ledger = ledgerWith(1)
   const { name } = lockOf(ledger.do(acquire(1, 'airship')))

@@ -7,12 +7,12 @@ import { formatRfc3339 } from '../rfc3339.ts'
 export function blockedError(
   reason: Extract<Reason, 'LOCK_HELD' | 'BLOCKED' | 'ACQUIRE_TIMED_OUT'>,
   what: string,
-  blockers: readonly Blocker[],
+  blocked: { blockers: readonly Blocker[]; totalBlockers: number },
 ): HoldfastError {
-  const [first] = blockers
-  const more = blockers.length > 1 ? ` (and ${blockers.length - 1} more)` : ''
+  const [first] = blocked.blockers
+  const more = blocked.totalBlockers > 1 ? ` (and ${blocked.totalBlockers - 1} more)` : ''
   const text = first === undefined ? what : `${what}: ${blockerText(first)}${more}`
-  return new HoldfastError(reason, text, { blockers })
+  return new HoldfastError(reason, text, blocked)
 }
 
 function blockerText({ resource, who, reason, sinceTime, remedy }: Blocker): string {
