@@ -37,6 +37,10 @@ test('the line is where the import begins', () => {
   expect(lines('server/src/api/state.ts', text)).toEqual(['4: server/api may not import @grpc/grpc-js'])
 })
 
+test('a file that holds nothing is found', () => {
+  expect(lines('sdk/src/client.ts', '\n')).toEqual(['1: is empty: remove it'])
+})
+
 test('comments, strings and templates import nothing', () => {
   const text = [
     `// import { a } from '../ledger/a.ts'`,

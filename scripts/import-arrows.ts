@@ -114,6 +114,7 @@ function packageOf(specifier: string): string {
 export function violationsOf(path: string, text: string): Violation[] {
   const part = partOf(path)
   if (part === undefined) return []
+  if (text.trim() === '') return [{ path, line: 1, message: 'is empty: remove it' }]
   const source = readSource(text)
   const found: Violation[] = []
   for (const { specifier, dynamic, line } of importsOf(source)) {
