@@ -32,14 +32,19 @@ export class ScopeIndex<T> {
 
   /** Each item that overlaps one of the scopes, once, in no particular order: as of now, to be read at once. */
   overlapping(scopes: readonly Scope[]): ReadonlySet<T> {
-    let found: ReadonlySet<T> | undefined
+    // Most often there is one, and it is not copied.
+    let first: ReadonlySet<T> | undefined
+    let all: Set<T> | undefined
     for (const scope of scopes) {
       for (const items of this.#meeting(scope)) {
-        // Most often there is one, and it is not copied.
-        found = found === undefined ? items : new Set([...found, ...items])
+        if (first === undefined) first = items
+        else {
+          all ??= new Set(first)
+          for (const item of items) all.add(item)
+        }
       }
     }
-    return found ?? NONE
+    return all ?? first ?? NONE
   }
 
   #meeting(scope: Scope): ReadonlySet<T>[] {
