@@ -8,6 +8,7 @@ import { foldEvent } from './fold/event.ts'
 import { refuseUnreadable } from './fold/machine-observed.ts'
 import { Effect, type FoldOutcome } from './fold/outcome.ts'
 import { encodeEvent, type IncomingEvent } from './incoming-event.ts'
+import { rowsOf } from './ingest-parts.ts'
 import { earlier, instantFromTimestamp } from './instant.ts'
 import type { LoadKeys } from './load-keys.ts'
 import type { EventRecord, SourceRow } from './rows.ts'
@@ -25,6 +26,9 @@ export interface IngestRequest {
   /** Events older than this are refused: they would be dropped at once. */
   retentionDays: number
 }
+
+/** Of a row that an event changes, while it is worked on. A part of a batch is as much as one transaction takes. */
+const ROW_BYTES = 220
 
 /** An event that will never be taken as it is. */
 export interface Refusal {
@@ -63,7 +67,10 @@ export class IngestBatch implements Command<IngestResult> {
   constructor(request: IngestRequest) {
     this.#request = request
     this.#events = request.events.map((event, i) => prepare(event, request.encoded[i]!))
-    this.size = this.#events.reduce((sum, { body }) => sum + body.length + 200, 200)
+    this.size = this.#events.reduce(
+      (sum, { event, body }) => sum + body.length + ROW_BYTES * rowsOf(event),
+      200,
+    )
   }
 
   collect(keys: LoadKeys): void {

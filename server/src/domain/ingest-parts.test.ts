@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
+import { Event } from '../../../proto/gen/holdfast/v1/event.ts'
+import { at, report } from '../../../test/harness/reports.ts'
 import { HoldfastError } from './error.ts'
-import type { IncomingEvent } from './incoming-event.ts'
-import type { IngestRequest, IngestResult } from './ingest-batch.ts'
+import { decodeEvent, type IncomingEvent } from './incoming-event.ts'
+import { IngestBatch, type IngestRequest, type IngestResult } from './ingest-batch.ts'
 import { needsParts, partsOf, resultOf } from './ingest-parts.ts'
 
 /** A batch of deployments to so many machines each; 0 is an event of another kind. */
@@ -24,6 +26,14 @@ function eventOf(id: string, count: number): IncomingEvent {
 }
 
 const partIds = (request: IngestRequest) => partsOf(request).map(({ events }) => events.map(({ id }) => id))
+
+test('a part that is full fills a transaction, so that two of them are not written together', () => {
+  const machines = Array.from({ length: 1000 }, (_, i) => at(`web-${i}`))
+  const event = report('deploymentRecorded', { service: 'airship', version: '1', machines })
+  const encoded = Buffer.from(Event.encode(event).finish())
+  const five = { events: Array(5).fill(decodeEvent(encoded)), encoded: Array(5).fill(encoded) }
+  expect(new IngestBatch({ ...batchOf(), ...five }).size).toBeGreaterThanOrEqual(1 << 20)
+})
 
 test('a batch is one part as long as its deployments are about no more than 5,000 machines', () => {
   const one = batchOf(1000, 0, 1000, 1000, 1000, 999)

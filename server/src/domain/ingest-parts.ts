@@ -54,7 +54,8 @@ export function resultOf(parts: readonly IngestRequest[], results: readonly Inge
   return whole
 }
 
-const rowsOf = ({ payload }: IncomingEvent): number =>
+/** About how many rows an event changes. */
+export const rowsOf = ({ payload }: IncomingEvent): number =>
   payload?.$case === 'deploymentRecorded' ? Math.max(1, payload.value.machines.length) : 1
 
 const slice = (request: IngestRequest, begin: number, end: number): IngestRequest => ({
