@@ -57,3 +57,7 @@ function payloadField(bytes: Uint8Array): number {
   }
   return found
 }
+
+/** About how many rows an event changes. */
+export const rowsOf = ({ payload }: IncomingEvent): number =>
+  payload?.$case === 'deploymentRecorded' ? Math.max(1, payload.value.machines.length) : 1

@@ -1,6 +1,6 @@
 import { HoldfastError } from './error.ts'
 import { MAX_BATCH_EVENTS } from './event-validation.ts'
-import type { IncomingEvent } from './incoming-event.ts'
+import { type IncomingEvent, rowsOf } from './incoming-event.ts'
 import type { IngestRequest, IngestResult } from './ingest-batch.ts'
 
 /** About the most rows of one transaction: as many as a batch of events has that are about one thing each. */
@@ -53,10 +53,6 @@ export function resultOf(parts: readonly IngestRequest[], results: readonly Inge
   }
   return whole
 }
-
-/** About how many rows an event changes. */
-export const rowsOf = ({ payload }: IncomingEvent): number =>
-  payload?.$case === 'deploymentRecorded' ? Math.max(1, payload.value.machines.length) : 1
 
 const slice = (request: IngestRequest, begin: number, end: number): IngestRequest => ({
   ...request,
