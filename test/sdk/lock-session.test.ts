@@ -14,6 +14,7 @@ import type {
 import {
   type ConnectOptions,
   DeadlineExceededError,
+  EpochChangedError,
   Holdfast,
   HoldfastError,
   InvalidRequestError,
@@ -127,6 +128,31 @@ function of<Case extends Taken['call']['$case']>(sessions: ScriptedSessions, $ca
     (taken): taken is Taken & { call: Extract<Taken['call'], { $case: Case }> } => taken.call.$case === $case,
   )
 }
+
+test('W11 L2 the epoch of a grant counts also when its lease was opened as that epoch began: a server before it is refused', async () => {
+  let opened = 0
+  const { sessions, holdfast } = await connected(({ call, stream }) => {
+    if (call.$case === 'createLease') {
+      opened++
+      const ledgerEpoch = stream === 2 ? 2n : 1n
+      return { $case: 'createLease', value: { lease: undefined, locks: [heldLock], ledgerEpoch } }
+    }
+    return call.$case === 'acquireLock'
+      ? { $case: 'granted', value: { ...grantOf(heldLock.name), ledgerEpoch: 2n } }
+      : undefined
+  })
+  const heldLock = Lock.fromPartial({ name: 'locks/1', state: Lock_State.HELD })
+  const lock = await holdfast.acquireLock('test/epoch')
+  sessions.streams[0]!.emit('error', refusal('UNAVAILABLE', 'cut'))
+  await until(() => opened === 2, 'the lease again')
+  await holdfast.acquireLock('test/after')
+  expect(lock.state).toBe('held')
+  sessions.streams[1]!.emit('error', refusal('UNAVAILABLE', 'cut'))
+  await expect(holdfast.acquireLock('test/other', { ttlMs: 40_000 })).rejects.toBeInstanceOf(
+    EpochChangedError,
+  )
+  expect(lock.signal.reason).toMatchObject({ lossCause: 'epoch-changed' })
+})
 
 test('what is asked in one turn of the event loop goes out as one message', async () => {
   const { sessions, holdfast } = await connected()
