@@ -19,7 +19,14 @@ test.each([
   ['{"secrets": ["s3cret", "s3, ]cret"], "ports": [80]}', '{"secrets": [hidden], "ports": [80]}'],
   ["api_tokens = [\n  's3cret',\n  's3cret',\n]\nport = 80", 'api_tokens = [hidden]\nport = 80'],
   ['"{\\"tokens\\": [ \\"s3cret\\" , \\"s3cret\\" ]}"', '"{\\"tokens\\": [hidden]}"'],
-  ['tokens: ["s3cret", 1, "a"]', 'tokens: [hidden], 1, "a"]'],
+  ['tokens: ["s3cret", 1, ["s3cret"], "s]cret"] and more', 'tokens: [hidden] and more'],
+  [
+    `"secrets": [\n${' '.repeat(80)}"s3cret"\n${' '.repeat(76)}], "port": 80`,
+    '"secrets": [hidden], "port": 80',
+  ],
+  ['secrets: [s3cret, s3cret] port: 80', 'secrets: [hidden] port: 80'],
+  ['"credentials": {"user": "app", "key": "s3cret"}, "port": 80', '"credentials": [hidden], "port": 80'],
+  ['credentials => { :key => "s3cret", other: {a: 1} } and more', 'credentials => [hidden] and more'],
   ['tokens: ["s3cret", "s3', 'tokens: [hidden]'],
 ])('%j is shown as %j', (text, shown) => {
   expect(hideSecrets(text)).toBe(shown)
@@ -88,6 +95,10 @@ test.each([
   'pwd=[',
   'pwd=["',
   'pwd=["a",',
+  'pwd={"a":',
+  'pwd=[a,',
+  '[',
+  ']"',
 ])('a megabyte of %j is gone over once', (part) => {
   const hidden = hideSecrets(part.repeat((1 << 20) / part.length))
   expect(hidden.length).toBeGreaterThan(0)

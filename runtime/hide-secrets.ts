@@ -11,10 +11,9 @@ const GIVEN = /(?:[ \t]{1,32}|[ \t]{0,32}\([ \t]{0,32})(?=\\*["'])/y
 /** The next argument of a command line, or of a list of arguments. */
 const NEXT_ARGUMENT = /\\*["'],[ \t]{0,4}(?=\\*["'])|\\*["']? {1,4}/y
 const QUOTE = /\\*["']/y
-/** The beginning of a list of texts, and what stands between two of them. */
-const LIST = /\[\s{0,32}(?=\\*["'])/y
-const NEXT_OF_LIST = /\s{0,32},\s{0,32}(?=\\*["'])/y
-const END_OF_LIST = /\s{0,32},?\s{0,32}\]/y
+/** The beginning of a list or an object, and not of words in brackets; and a piece of what is in it. */
+const LIST = /[[{](?=\s{0,256}(?:\\*["'[{:]|[\w.+/=-]{1,256}\s{0,32}[,\]:=]))/y
+const PIECE = /[^\\"'[\]{}]+|\\*["'[\]{}]|\\+/y
 const BARE = /[^\s"',;)}\\]*(?:\\.[^\s"',;)}\\]*)*/y
 
 // Neither part of an address can hold a slash, so that each is gone over once, whatever its length.
@@ -78,12 +77,17 @@ function endOfValue(text: string, start: number): number | undefined {
   return end === start ? undefined : end
 }
 
-/** Where a list ends; one that holds something else than texts, after the last of these. */
-function endOfList(text: string, first: number): number {
-  let end = first
-  for (let next: number | undefined = first; next !== undefined; next = endOf(NEXT_OF_LIST, text, end))
-    end = endOfQuoted(text, next, endOf(QUOTE, text, next)!)
-  return endOf(END_OF_LIST, text, end) ?? end
+/** Where a list or an object ends that was opened before `at`; what was cut off ends with the text. */
+function endOfList(text: string, at: number): number {
+  let open = 1
+  while (open > 0 && at < text.length) {
+    const end = endOf(PIECE, text, at)!
+    const last = text[end - 1]!
+    if (last === '[' || last === '{') open++
+    else if (last === ']' || last === '}') open--
+    at = last === '"' || last === "'" ? endOfQuoted(text, at, end) : end
+  }
+  return at
 }
 
 /**

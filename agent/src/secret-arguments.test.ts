@@ -63,6 +63,36 @@ test.each<[string[], string[]]>([
     ['curl', '-s', '-u', '***', 'http://x'],
   ],
   [
+    ['sudo', '-p', 'prompt', '/usr/bin/mysql', '-phunter2', 'db'],
+    ['sudo', '-p', 'prompt', '/usr/bin/mysql', '-p***', 'db'],
+  ],
+  [
+    [
+      'timeout',
+      '60',
+      'curl',
+      '-sSu',
+      'app:hunter2',
+      '--proxy-user',
+      'app:hunter2',
+      '--user=app:hunter2',
+      'x',
+    ],
+    ['timeout', '60', 'curl', '-sSu', '***', '--proxy-user', '***', '--user=***', 'x'],
+  ],
+  [
+    ['sh', '-c', "cd /x;  mysql -p'hunter 2' db && sshpass -p hunter2 ssh x"],
+    ['sh', '-c', 'cd /x;  mysql -p*** db && sshpass -p *** ssh x'],
+  ],
+  [
+    ['sh', '-c', `bash -c "redis-cli -a hunter2 ping" 'and' "it's"`],
+    ['sh', '-c', `bash -c "redis-cli -a *** ping" 'and' "it's"`],
+  ],
+  [
+    ['sh', '-c', 'echo "a b"c \'', 'x y', ' '],
+    ['sh', '-c', 'echo "a b"c \'', 'x y', ' '],
+  ],
+  [
     ['keepalived', '-p', '80'],
     ['keepalived', '-p', '80'],
   ],
@@ -70,7 +100,7 @@ test.each<[string[], string[]]>([
   expect(hideSecrets(args)).toEqual(shown)
 })
 
-test.each(['a', 'a-', '--password', 'password=', 'a://', 'a:', '\\"'])(
+test.each(['a', 'a-', '--password', 'password=', 'a://', 'a:', '\\"', '" ', '\' "', 'curl -u ', '""'])(
   'a megabyte of %j is gone over once',
   (part) => {
     const [shown] = hideSecrets([part.repeat((1 << 20) / part.length)])

@@ -6,13 +6,22 @@ const FLAG = /^--?[a-z][\w.-]*$/i
 /** An argument that is one assignment as a whole, whatever its value holds. */
 const ASSIGNMENT = /^[^=\s]{0,128}?([\w.-]{1,128})=(?=.)/s
 
-/** Programs that take a password by an option of one letter; `next` where its value may be the next argument. */
-const SHORT_OPTIONS: { program: RegExp; option: string; next: boolean }[] = [
-  { program: /^(?:mysql|mariadb)/, option: '-p', next: false },
-  { program: /^sshpass$/, option: '-p', next: true },
-  { program: /^redis-cli$/, option: '-a', next: true },
-  { program: /^curl$/, option: '-u', next: true },
+/** Programs that take a password by a short option: with its value behind it, or as the next argument. */
+const SHORT_OPTIONS: { program: RegExp; joined: RegExp; next?: RegExp }[] = [
+  { program: /^(?:mysql|mariadb)/, joined: /^-p(?=.)/ },
+  { program: /^sshpass$/, joined: /^-p(?=.)/, next: /^-p$/ },
+  { program: /^redis-cli$/, joined: /^-a(?=.)/, next: /^-a$/ },
+  {
+    program: /^curl$/,
+    joined: /^(?:-[uU]|--(?:proxy-)?user=)(?=.)/,
+    next: /^(?:-[a-zA-Z]{0,16}[uU]|--(?:proxy-)?user)$/,
+  },
 ]
+/** Words of a script in one argument, with their quotes, and what is between them. */
+const SCRIPT_WORDS = /(?:"[^"]*"|'[^']*'|[^\s"'])+|\s+|["']/g
+const QUOTED = /^(["'])(.*)\1$/s
+/** Scripts within scripts that are looked into. */
+const MOST_NESTED = 3
 
 /**
  * Hides what looks like a secret in a command's arguments: the value of `--password VALUE`,
@@ -21,17 +30,35 @@ const SHORT_OPTIONS: { program: RegExp; option: string; next: boolean }[] = [
  * are for few.
  */
 export function hideSecrets(args: readonly string[]): string[] {
-  const program = basename(args[0] ?? '')
-  const short = SHORT_OPTIONS.find((known) => known.program.test(program))
   let next = false
-  return args.map((arg) => {
+  return hideShort(args).map((arg) => {
     const follows = next
-    next = (FLAG.test(arg) && isSecretName(arg)) || (short?.next === true && arg === short.option)
+    next = FLAG.test(arg) && isSecretName(arg)
     if (follows && !arg.startsWith('-')) return HIDDEN
-    if (short !== undefined && arg !== short.option && arg.startsWith(short.option))
-      return short.option + HIDDEN
     const assignment = ASSIGNMENT.exec(arg)
     if (assignment !== null && isSecretName(assignment[1]!)) return hideIn(assignment[0], HIDDEN) + HIDDEN
     return hideIn(arg, HIDDEN)
   })
+}
+
+/** Hides the values of short options behind the program that takes them, which may be run by another or by a script. */
+function hideShort(words: readonly string[], nested = 0): string[] {
+  let known: (typeof SHORT_OPTIONS)[number] | undefined
+  let next = false
+  return words.map((word) => {
+    if (word.trim() === '') return word
+    const follows = next
+    next = known?.next?.test(word) === true
+    if (follows && !next) return HIDDEN
+    const joined = known?.joined.exec(word)
+    if (joined) return joined[0] + HIDDEN
+    if (/\s/.test(word)) return nested < MOST_NESTED ? hideInScript(word, nested + 1) : word
+    known = SHORT_OPTIONS.find(({ program }) => program.test(basename(word))) ?? known
+    return word
+  })
+}
+
+function hideInScript(script: string, nested: number): string {
+  const [, quote = '', inner = script] = QUOTED.exec(script) ?? []
+  return quote + hideShort(inner.match(SCRIPT_WORDS) ?? [], nested).join('') + quote
 }

@@ -3,6 +3,7 @@ import { Holdfast } from '@holdfast/sdk'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Event } from '../../proto/gen/holdfast/v1/event.ts'
 import { TimelineEntry_Effect } from '../../proto/gen/holdfast/v1/timeline.ts'
+import { admin } from '../harness/database.ts'
 import { type TestServer, testServer } from '../harness/server.ts'
 import { deployed, observed, report, started, stopped } from '../watch/reports.ts'
 import { callsOf } from './calls.ts'
@@ -285,4 +286,24 @@ test('every entry that changed something says what from what to what: runs, scan
       .map(({ oldValue, newValue }) => [oldValue, newValue])
   expect(states(seen!)).toEqual([['', expect.stringMatching(/./)]])
   expect(states(gone!)).toEqual([[states(seen!)[0]![1], expect.stringMatching(/./)]])
+})
+
+test('a timeline is read before the first commit, after it, and as of a time before it, on one connection', async () => {
+  await using own = await testServer()
+  const { listTimeline } = callsOf(own)
+  expect(await listTimeline({})).toMatchObject({ entries: [], revision: 0n })
+  await report(own, [started('first-0', 'one', '1')])
+  const past = { seconds: 1_600_000_000n, nanos: 0 }
+  for (let n = 0; n < 20; n++) {
+    expect(await listTimeline({})).toMatchObject({ entries: [{}], revision: 1n })
+    expect(await listTimeline({ readTime: past })).toMatchObject({ entries: [], revision: 0n })
+  }
+})
+
+test('W8 what was just acknowledged is on the timeline, also when the clock of the database was set back', async () => {
+  await using own = await testServer()
+  const { listTimeline } = callsOf(own)
+  await admin("update ledger set last_time = last_time + interval '1 hour'", own.url)
+  await report(own, [started('back-0', 'one', '1')])
+  expect((await listTimeline({})).entries).toHaveLength(1)
 })

@@ -12,7 +12,7 @@ import { noSecret } from './session-call.ts'
 export interface QueuedUpdate {
   /** How many requests that it must wait for are before it; 1 is next. */
   place: number
-  /** What is in the way; at most 100. */
+  /** What is in the way: a new epoch, at most 100 locks, 100 delays, and the next 10 that wait. */
   blockers: Blocker[]
   /** How many there are. */
   totalBlockers: number

@@ -86,10 +86,13 @@ export class AcquiredLock implements AsyncDisposable {
     this.#releaser = acquired.releaser
     this.#onReleaseRequest = acquired.options.onReleaseRequest
     const { maxHold } = acquired.request
-    if (heldFor === undefined || maxHold === undefined) return
-    // From when it was sent, and not from now: the server counts on while the grant is on its way.
+    if (maxHold === undefined) return
+    // The server counts on while the grant is on its way, so what it tells counts from when it was asked. That is the
+    // difference of two times of its clock, which may be set while somebody waits: nobody holds for longer than from now.
+    const fromNow = process.hrtime.bigint() + nanosOf(maxHold)
+    const fromAsked = heldFor === undefined ? fromNow : acquired.sentNs + nanosOf(heldFor)
     const marginNs = BigInt(Math.round(marginMs(Number(nanosOf(maxHold)) / 1e6) * 1e6))
-    this.#holdUntilNs = acquired.sentNs + nanosOf(heldFor) - marginNs
+    this.#holdUntilNs = (fromAsked < fromNow ? fromAsked : fromNow) - marginNs
     this.#limitHold()
   }
 

@@ -16,6 +16,7 @@ import type { Store } from '../store/store.ts'
 /** How often those who wait are told of a new place at the most; at the least, when there are many. */
 const PLACES_EVERY_MS = 250
 const PLACES_SELDOM_MS = 5000
+const MANY_WAITS = 200
 /** Places told of at once: nobody else's request waits for longer than that takes. */
 const PLACES_AT_ONCE = 100
 
@@ -101,16 +102,21 @@ export class LockWaits {
     if (waits?.delete(wait) && waits.size === 0) this.#waits.delete(name)
   }
 
-  #schedule(afterMs = PLACES_EVERY_MS): void {
+  /** Of a thousand that wait each has the others before it: what tells them must not be all that the server does. */
+  get #restMs(): number {
+    return Math.min(Math.max(1, this.#waits.size / MANY_WAITS) * PLACES_EVERY_MS, PLACES_SELDOM_MS)
+  }
+
+  #schedule(): void {
     if (this.#timer !== undefined || this.#waits.size === 0) return
     this.#timer = setTimeout(async () => {
-      const begun = performance.now()
-      await this.#tellPlaces()
-      // Of a thousand that wait each has the others before it: what tells them must not be all that the server does.
-      const restMs = (performance.now() - begun) * 10
-      this.#timer = undefined
-      this.#schedule(Math.min(Math.max(restMs, PLACES_EVERY_MS), PLACES_SELDOM_MS))
-    }, afterMs)
+      try {
+        await this.#tellPlaces()
+      } finally {
+        this.#timer = undefined
+        this.#schedule()
+      }
+    }, this.#restMs)
     this.#timer.unref()
   }
 

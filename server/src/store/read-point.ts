@@ -107,7 +107,9 @@ export async function resolveTimelinePoint(
   refuseBoth({ readTime, revision })
   const ledger = await readLedger(store)
   if (readTime !== undefined) return timelineAt(store, readTime, ledger)
-  if (revision === 0n) return { recordedUntil: ledger.clock, revision: ledger.head }
+  // Its clock may have been set back; the ledger's time goes on.
+  const { clock, lastTime, head } = ledger
+  if (revision === 0n) return { recordedUntil: clock > lastTime ? clock : lastTime, revision: head }
   atRevision(ledger, revision)
   return { recordedUntil: await commitTime(store, revision), revision }
 }
@@ -120,8 +122,8 @@ async function timelineAt(
   const time = readableTime(readTime)
   if (time > clock) throw timeAhead(time, clock)
   if (time >= lastTime) await readLedgerAfterWriters(store)
-  const { revision } = await lastCommit(store, time)
-  return { recordedUntil: time, revision: revision ?? 0n }
+  const { revision, compacted } = await lastCommit(store, time)
+  return { recordedUntil: time, revision: revision === null || revision < compacted ? 0n : revision }
 }
 
 /** When a revision was committed; of one between the commits of two epochs, the next commit's. */

@@ -111,11 +111,13 @@ function changesOf(query: TimelineQuery, { scan, most }: { scan: number; most: n
     order by c.revision desc, c.ordinal desc limit ${most}`
 }
 
+const ANY_REVISION = 2n ** 63n - 1n
+
 /** The last revision of all that is asked for. */
 function lastOf(query: TimelineQuery): Sql {
   const { revision } = query.known
-  const last = revisionBefore(untilOf(query))
-  return revision === 0n ? last : sql`least(${revision}::int8, ${last})`
+  // One text for all: the statement has a name.
+  return sql`least(${revision === 0n ? ANY_REVISION : revision}::int8, ${revisionBefore(untilOf(query))})`
 }
 
 /** The time before which all that is asked for was committed. */

@@ -449,10 +449,7 @@ export function blocker_KindToJSON(object: Blocker_Kind): string {
 
 /** In the details of LOCK_HELD, BLOCKED and ACQUIRE_TIMED_OUT: what is in the way. */
 export interface Blockers {
-  /**
-   * In order of what to look at first; as many as fit in an error, which is about 10;
-   * validate_only gives them all.
-   */
+  /** In order of what to look at first; as many as fit in an error, which is about 10. */
   blockers: Blocker[];
   /** How many there are. */
   total: number;

@@ -120,8 +120,8 @@ export interface LockGrant {
   ledgerEpoch: bigint;
   /**
    * Of a lock with `max_hold`: from when the server took the call that this answers until it ends the lock, by the
-   * database's clock: what is left of the wait and of `max_hold`. A client that counts it from when it sent the call
-   * lets go in time, however late the grant arrives.
+   * database's clock. A client that counts it from when it sent the call, and `max_hold` from when it has the grant, and
+   * heeds what is over first, lets go in time, however late the grant arrives.
    */
   heldFor: Duration | undefined;
 }
@@ -270,7 +270,10 @@ export interface AcquireLockResponse_Queued {
   lock: string;
   /** How many requests that it must wait for are before it; 1 is next. */
   place: number;
-  /** What is in the way, first come first: at most 100 locks, 100 delays, and 10 that wait. */
+  /**
+   * What is in the way: a new epoch, at most 100 locks, 100 delays, and 10 requests that wait; locks and requests
+   * first come first.
+   */
   blockers: Blocker[];
   /** How many there are. */
   totalBlockers: number;

@@ -10,7 +10,7 @@ import { overlaps, scopesText, scopeText } from './scope.ts'
 
 /** What is in the way of an attempt. */
 export interface InTheWay {
-  /** Locks, delays and earlier requests, first come first: they pass by themselves. As many as are told of. */
+  /** A new epoch, locks, delays and earlier requests, which pass by themselves: as many as are told of. */
   ahead: readonly Blocker[]
   /** How many of these there are. */
   totalAhead: number
@@ -36,7 +36,7 @@ export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
   const locks: Row<'lock'>[] = []
   const waiters: Row<'lock'>[] = []
   for (const row of overlapping) if (conflicts(row, attempt)) (isHeld(row) ? locks : waiters).push(row)
-  waiters.sort((a, b) => (a.id < b.id ? -1 : 1))
+  for (const rows of [locks, waiters]) rows.sort((a, b) => (a.id < b.id ? -1 : 1))
   const closed = isClosed(state) ? [state] : []
   const delays = delaysInTheWay(state, attempt)
   return {

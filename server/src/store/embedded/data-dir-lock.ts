@@ -106,11 +106,19 @@ async function create(path: string, holder: Holder): Promise<boolean> {
   const partial = await writeBeside(path, holder)
   try {
     await link(partial, path)
+    // For those on another host, who judge by it: it was written when nobody saw it yet, which may be long ago.
+    const now = new Date()
+    await utimes(path, now, now)
     return true
   } catch (error) {
     // The latter when who was first has cleared it.
-    if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code!)) return false
-    throw error
+    const { code, message } = error as NodeJS.ErrnoException
+    if (['EEXIST', 'ENOENT'].includes(code!)) return false
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code!)) throw error
+    throw new HoldfastError(
+      'STORE_UNAVAILABLE',
+      `the data directory ${dirname(path)} cannot be locked, which takes hard links (${message}); set HOLDFAST_DATA_DIR to a directory on a local file system`,
+    )
   } finally {
     await rm(partial, { force: true })
   }
