@@ -26,6 +26,10 @@ test.each([
   ],
   ['secrets: [s3cret, s3cret] port: 80', 'secrets: [hidden] port: 80'],
   ['"credentials": {"user": "app", "key": "s3cret"}, "port": 80', '"credentials": [hidden], "port": 80'],
+  ["credentials: {user: app, reason: can't connect} and more", 'credentials: [hidden] and more'],
+  ['secrets: [p@ss, s3cret!] and more', 'secrets: [hidden] and more'],
+  ['secrets: [my s3cret, s3cret] and more', 'secrets: [hidden] and more'],
+  ['"credentials": {}, "port": 80', '"credentials": [hidden], "port": 80'],
   ['credentials => { :key => "s3cret", other: {a: 1} } and more', 'credentials => [hidden] and more'],
   ['tokens: ["s3cret", "s3', 'tokens: [hidden]'],
 ])('%j is shown as %j', (text, shown) => {
@@ -38,6 +42,8 @@ test.each([
   ["password 'it\\'s3cret' # why", 'password [hidden] # why'],
   ['password("s3cret")', 'password([hidden])'],
   ['api_token ( "s3cret" )', 'api_token ( [hidden] )'],
+  ['tokens ["s3cret", "s3cret"]\n  port 80', 'tokens [hidden]\n  port 80'],
+  ["credentials({'key' => 's3cret'})", 'credentials([hidden])'],
   ['command ["mysql", "--password", "s3cret", "db"]', 'command ["mysql", "--password", [hidden], "db"]'],
 ])('as Chef prints a property, %j is shown as %j', (text, shown) => {
   expect(hideSecrets(text)).toBe(shown)
@@ -69,6 +75,7 @@ test.each([
   'tokenizer "fast" --proxy-bypass=localhost --passive yes',
   '-v /run/secrets:/run/secrets -cp /app/token-service.jar:/app/main.jar',
   'the password is asked for, not "given"',
+  'the token [of the deploy] is in the vault {of ops}',
 ])('what is no secret stays: %j', (text) => {
   expect(hideSecrets(text)).toBe(text)
 })

@@ -7,12 +7,12 @@ const PLACE = /(?:file|path|dir|\.jar)$/i
 /** What leads from the name of a secret to its value, however often the text was quoted as a whole. */
 const ASSIGNED = /\\*["']?\s{0,32}(?:=>|[=:])\s{0,32}/y
 /** A property of Ruby or a call; what follows counts in quotes only, since the word may stand in a sentence. */
-const GIVEN = /(?:[ \t]{1,32}|[ \t]{0,32}\([ \t]{0,32})(?=\\*["'])/y
+const GIVEN = /(?:[ \t]{1,32}|[ \t]{0,32}\([ \t]{0,32})(?=\\*["']|[[{]\s{0,256}\\*["'])/y
 /** The next argument of a command line, or of a list of arguments. */
 const NEXT_ARGUMENT = /\\*["'],[ \t]{0,4}(?=\\*["'])|\\*["']? {1,4}/y
 const QUOTE = /\\*["']/y
 /** The beginning of a list or an object, and not of words in brackets; and a piece of what is in it. */
-const LIST = /[[{](?=\s{0,256}(?:\\*["'[{:]|[\w.+/=-]{1,256}\s{0,32}[,\]:=]))/y
+const LIST = /[[{](?=\s{0,256}(?:\\*["'[{:\]}]|[^\s,\]}][^,\]}:=\n]{0,256}[,\]}:=]))/y
 const PIECE = /[^\\"'[\]{}]+|\\*["'[\]{}]|\\+/y
 const BARE = /[^\s"',;)}\\]*(?:\\.[^\s"',;)}\\]*)*/y
 
@@ -85,7 +85,9 @@ function endOfList(text: string, at: number): number {
     const last = text[end - 1]!
     if (last === '[' || last === '{') open++
     else if (last === ']' || last === '}') open--
-    at = last === '"' || last === "'" ? endOfQuoted(text, at, end) : end
+    // Not the one of a word, as in "can't".
+    const quotes = (last === '"' || last === "'") && !/\w/.test(text[at - 1]!)
+    at = quotes ? endOfQuoted(text, at, end) : end
   }
   return at
 }

@@ -63,34 +63,29 @@ test.each<[string[], string[]]>([
     ['curl', '-s', '-u', '***', 'http://x'],
   ],
   [
-    ['sudo', '-p', 'prompt', '/usr/bin/mysql', '-phunter2', 'db'],
-    ['sudo', '-p', 'prompt', '/usr/bin/mysql', '-p***', 'db'],
-  ],
-  [
     [
-      'timeout',
-      '60',
       'curl',
       '-sSu',
       'app:hunter2',
       '--proxy-user',
       'app:hunter2',
       '--user=app:hunter2',
+      '-uapp:hunter2',
       'x',
     ],
-    ['timeout', '60', 'curl', '-sSu', '***', '--proxy-user', '***', '--user=***', 'x'],
+    ['curl', '-sSu', '***', '--proxy-user', '***', '--user=***', '-u***', 'x'],
   ],
   [
-    ['sh', '-c', "cd /x;  mysql -p'hunter 2' db && sshpass -p hunter2 ssh x"],
-    ['sh', '-c', 'cd /x;  mysql -p*** db && sshpass -p *** ssh x'],
+    ['curl', '-X', 'PUT', '-u', '', 'http://x'],
+    ['curl', '-X', 'PUT', '-u', '***', 'http://x'],
   ],
   [
-    ['sh', '-c', `bash -c "redis-cli -a hunter2 ping" 'and' "it's"`],
-    ['sh', '-c', `bash -c "redis-cli -a *** ping" 'and' "it's"`],
+    ['java', '-cp', '/x/mysql-connector.jar', 'Main', '-port', '9000', '-u', 'app'],
+    ['java', '-cp', '/x/mysql-connector.jar', 'Main', '-port', '9000', '-u', 'app'],
   ],
   [
-    ['sh', '-c', 'echo "a b"c \'', 'x y', ' '],
-    ['sh', '-c', 'echo "a b"c \'', 'x y', ' '],
+    ['mysqld', '-port', '3306', '-p3306'],
+    ['mysqld', '-port', '3306', '-p3306'],
   ],
   [
     ['keepalived', '-p', '80'],

@@ -138,6 +138,8 @@ test('what may hold secrets is not kept: attributes of other levels, differences
       after: { content: 'LEAK-7' },
     },
     { type: 'execute', name: 'login --password LEAK-8 https://me:LEAK-9@example.com', status: 'failed' },
+    { type: 'execute', name: 'post', status: 'failed', error_message: 'token: {"a": "LEAK-14' },
+    { type: 'service', name: 'ntp', status: 'up-to-date' },
   ]
   const description = {
     title: 'Error executing action `create` on resource',
@@ -160,6 +162,7 @@ test('what may hold secrets is not kept: attributes of other levels, differences
   )
   expect(kept).not.toContain('LEAK')
   expect(log).toContain('a difference of 8 characters is not kept')
+  expect(log).toContain('* service[ntp]')
   expect(run.message).toBe('Failed: password=[hidden] is wrong')
 })
 

@@ -307,3 +307,16 @@ test('W8 what was just acknowledged is on the timeline, also when the clock of t
   await report(own, [started('back-0', 'one', '1')])
   expect((await listTimeline({})).entries).toHaveLength(1)
 })
+
+test('a timeline as of a time before what is kept of the state is told, and says of no revision', async () => {
+  await using own = await testServer()
+  const { listTimeline } = callsOf(own)
+  await report(own, [started('kept-0', 'one', '1')])
+  const [{ recordedTime }] = (await listTimeline({})).entries as [
+    { recordedTime: NonNullable<Event['occurredTime']> },
+  ]
+  await report(own, [started('kept-0', 'one', '2')])
+  expect(await listTimeline({ readTime: recordedTime })).toMatchObject({ entries: [{}], revision: 1n })
+  await admin('update ledger set compacted = head', own.url)
+  expect(await listTimeline({ readTime: recordedTime })).toMatchObject({ entries: [{}], revision: 0n })
+})

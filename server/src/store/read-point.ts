@@ -97,7 +97,8 @@ export interface TimelinePoint {
 }
 
 /**
- * Finds what a timeline knows at the time or revision asked for, or now. Nothing that is recorded later falls before it.
+ * Finds what a timeline knows at the time or revision asked for, or now. Nothing that is recorded later falls before it,
+ * unless the clock was set back: then what changes nothing may, until the clock is where it was.
  * Throws as `resolveReadPoint` does, but for a time before what is kept: events are kept by a time of their own.
  */
 export async function resolveTimelinePoint(

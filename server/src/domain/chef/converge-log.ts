@@ -16,13 +16,14 @@ export interface ConvergeLog {
 export function convergeLog(converge: ChefConverge): ConvergeLog {
   const { body, nodeName, resources } = converge
   const runList = textsOf(body.run_list)
-  const lines = [
+  const parts = [
     `Converging ${nodeName}${runList.length > 0 ? ` with ${runList.join(', ')}` : ''}`,
-    ...resources.flatMap(resourceLines),
+    ...resources.map((resource) => resourceLines(resource).join('\n')),
     ...listOf(body.deprecations).map((one) => deprecationLine(objectOf(one))),
     summaryOf(converge),
   ]
-  return { output: hidden(lines), error: hidden(errorLines(objectOf(body.error))) }
+  const error = errorLines(objectOf(body.error)).join('\n')
+  return { output: hidden(parts), error: error === '' ? '' : hidden([error]) }
 }
 
 /** How a converge went, in a line. */
@@ -89,6 +90,5 @@ function errorLines(error: JsonObject): string[] {
 
 const indented = (text: string): string[] => text.split('\n').map((line) => `      ${line}`)
 
-/** Hidden line by line, so that the time this takes grows with the length only. */
-const hidden = (lines: readonly string[]): string =>
-  lines.length === 0 ? '' : `${hideSecrets(lines.join('\n'))}\n`
+/** Each by itself: what looks like a secret that was cut off, or like a quote that is never closed, ends with its part. */
+const hidden = (parts: readonly string[]): string => parts.map((part) => `${hideSecrets(part)}\n`).join('')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Lock_EndCause, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
+import { Lock_EndCause, Lock_Mode, Lock_State } from '../../../../proto/gen/holdfast/v1/lock.ts'
 import {
   acquire,
   acquisition,
@@ -161,6 +161,15 @@ test('who is behind many is told of the holder and the next ten, in their order,
   expect(refused).toMatchObject({ reason: 'LOCK_HELD', totalBlockers: 151 })
   expect(refused.message).toContain('(and 150 more)')
   expect(refused.blockers).toEqual(last.blockers)
+})
+
+test('several holders are told of in the order of their requests, whatever became of their locks since', () => {
+  const ledger = ledgerWith(1, 2)
+  const mode = Lock_Mode.SHARED
+  const locks = [1, 2, 3].map(() => lockOf(ledger.do(acquire(1, 'airship', { mode }))))
+  ledger.do(new RequestRelease(locks[0]!.name, { requestedBy: 'bob', reason: 'hotfix' }))
+  const { blockers } = ledger.do(acquire(2, 'airship'))
+  expect(blockers.map(({ resource }) => resource)).toEqual(locks.map((lock) => lock.name))
 })
 
 test('a wish for release is told at the lock, and one that is repeated changes nothing', () => {
