@@ -312,11 +312,9 @@ test('a timeline as of a time before what is kept of the state is told, and says
   await using own = await testServer()
   const { listTimeline } = callsOf(own)
   await report(own, [started('kept-0', 'one', '1')])
-  const [{ recordedTime }] = (await listTimeline({})).entries as [
-    { recordedTime: NonNullable<Event['occurredTime']> },
-  ]
+  const readTime = (await listTimeline({})).entries[0]!.recordedTime!
   await report(own, [started('kept-0', 'one', '2')])
-  expect(await listTimeline({ readTime: recordedTime })).toMatchObject({ entries: [{}], revision: 1n })
+  expect(await listTimeline({ readTime })).toMatchObject({ entries: [{}], revision: 1n })
   await admin('update ledger set compacted = head', own.url)
-  expect(await listTimeline({ readTime: recordedTime })).toMatchObject({ entries: [{}], revision: 0n })
+  expect(await listTimeline({ readTime })).toMatchObject({ entries: [{}], revision: 0n })
 })
