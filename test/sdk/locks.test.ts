@@ -202,6 +202,18 @@ describe('holds and conditions', () => {
     expect((await holdfast.listConditions().toArray()).length).toBeGreaterThan(0)
   })
 
+  test('canDeploy lists every lock that is in the way, also more than fit in an error', async () => {
+    const holdfast = client()
+    const scopes = Array.from({ length: 40 }, (_, at) => `busy/airship/web-${at}`)
+    const locks = await Promise.all(
+      scopes.map((scope) => holdfast.acquireLock(scope, { reason: 'converge' })),
+    )
+    const asked = await holdfast.canDeploy({ service: 'airship', environment: 'busy' })
+    expect(asked).toMatchObject({ allowed: false, totalBlockers: 40 })
+    expect(asked.blockers.map(({ resource }) => resource)).toEqual(locks.map(({ name }) => name))
+    await Promise.all(locks.map((lock) => lock.release()))
+  })
+
   test('L13 a hold that is put up ends those who wait, and one lifted by hand says who and why', async () => {
     const [holder, other] = [client(), client()]
     await using lock = await holder.acquireLock('held/cargo')

@@ -37,7 +37,9 @@ const validateRpc = rpc(LockServiceDefinition, methods.acquireLock, errorOfLockS
 export async function canDeploy(connection: Connection, options: CanDeployOptions): Promise<CanDeploy> {
   const { version, requires } = options
   const attributes = version === undefined ? undefined : { version }
-  const request = { ...acquireRequest(deployScopes(options), { attributes, requires }), validateOnly: true }
+  // As one that would wait: it is told of all that it would wait for, where a refusal tells what fits in an error.
+  const wanted = { attributes, requires, waitMs: 1000 }
+  const request = { ...acquireRequest(deployScopes(options), wanted), validateOnly: true }
   try {
     const { answer } = await connection.unary(validateRpc, request, options)
     if (answer?.$case !== 'queued') return { allowed: true, blockers: [], totalBlockers: 0 }
