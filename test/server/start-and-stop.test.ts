@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { status as Code } from '@grpc/grpc-js'
@@ -175,8 +174,8 @@ test('a log that goes to a full disk ends no server', async () => {
 })
 
 test('settings come from flags, else the environment, else the file', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'holdfast-config-'))
-  const file = join(directory, 'holdfast.env')
+  await using directory = await testDataDir()
+  const file = join(directory.path, 'holdfast.env')
   await writeFile(file, 'HOLDFAST_LOG_LEVEL=loud\nHOLDFAST_COLOUR=blue\nHOLDFAST_ADDRESS=nowhere\n')
   const { code, err } = await refused({ HOLDFAST_ADDRESS: 'here', HOLDFAST_CONFIG_FILE: file })
   expect(code).toBe(2)
