@@ -54,6 +54,20 @@ async function assumeAnyClock(): Promise<void> {
   await sql(database.url, text)
 }
 
+test('a batch is refused that took the clock of the database to be more than a second from where it is', async () => {
+  await using own = await testDatabase()
+  const other = await openStore({ url: own.url, log })
+  await other.close()
+  const assume = (off: string) =>
+    sql(
+      own.url,
+      `select assume(epoch, head, next_id, writer, clock_timestamp() + interval '${off}', '{}') from ledger`,
+    )
+  for (const off of ['-2 minutes', '2 minutes'])
+    await expect(assume(off)).rejects.toThrow('the clock is not where it was')
+  await expect(assume('0')).resolves.toMatchObject({ rowCount: 1 })
+})
+
 /** Opens the lease of a new client. */
 async function openClient(): Promise<number> {
   const { id } = leaseKeyOf(++clients)

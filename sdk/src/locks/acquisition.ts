@@ -3,7 +3,6 @@ import type {
   AcquireLockResponse_Queued,
   LockGrant,
 } from '../../../proto/gen/holdfast/v1/lock_service.ts'
-import { behind } from '../epoch-behind.ts'
 import { onAbort } from '../pause.ts'
 import { localStatus } from '../status.ts'
 import { type AcquireOptions, acquireRequest } from './acquire-options.ts'
@@ -94,12 +93,6 @@ export class Acquisition implements CallListener {
     const standing = this.#lease.locks.get(grant.name)
     if (this.#givenUp || this.#lease.isOver) {
       if (standing === undefined) this.#release(grant.name, grant.fencingToken)
-      return
-    }
-    if (!this.#lease.granted(grant.ledgerEpoch)) {
-      const error = behind(grant.ledgerEpoch)
-      this.#fail(error)
-      this.#lease.end({ cause: 'epoch-changed', endReason: error.message })
       return
     }
     if (standing !== undefined) this.#releaser.refused()

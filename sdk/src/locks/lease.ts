@@ -121,17 +121,6 @@ export class Lease {
     if (this.isOpen) this.#arm()
   }
 
-  /**
-   * A lock was granted under it in an epoch. False when this client has seen a later one.
-   *
-   * That tells more than the answer that opened it: what opens a lease does not wait for who is beginning an epoch.
-   */
-  granted(ledgerEpoch: bigint): boolean {
-    if (!this.#listener.entered(ledgerEpoch)) return false
-    this.#ledgerEpoch = ledgerEpoch
-    return true
-  }
-
   /** Ends it here: all its locks are lost. Final; again: does nothing. */
   end(loss: Loss): void {
     if (this.isOver) return

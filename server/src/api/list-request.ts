@@ -7,11 +7,12 @@ import { MOMENTARY_FIELDS } from '../domain/filter/resource-fields.ts'
 import { BY_NAME, isViolation, parseOrder, unservedOrder } from '../domain/order.ts'
 import { keyLength, listResources } from '../store/list-resources.ts'
 import { LISTINGS, type ListedKind } from '../store/listed-kind.ts'
+import { readTimeViolations } from '../store/read-point.ts'
 import { wireOf } from '../store/resource-row.ts'
 import type { Store } from '../store/store.ts'
 import { encodePage } from './encoded-page.ts'
 import type { Encoded } from './handler.ts'
-import { pageViolations, readTimeViolations, type StatePageRequest, statePage } from './page-request.ts'
+import { pageViolations, type StatePageRequest, statePage } from './page-request.ts'
 
 interface ListRequest extends StatePageRequest {
   filter: string

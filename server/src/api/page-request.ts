@@ -39,14 +39,6 @@ export function pageViolations({ pageSize }: PageRequest): FieldViolation[] {
   return [{ field: 'page_size', description: `must be 1 to ${MAX_PAGE_SIZE}, or 0 for ${DEFAULT_PAGE_SIZE}` }]
 }
 
-export function readTimeViolations({
-  readTime,
-  revision,
-}: Pick<StatePageRequest, 'readTime' | 'revision'>): FieldViolation[] {
-  if (readTime === undefined || revision === 0n) return []
-  return [{ field: 'read_time', description: 'cannot be together with revision; send one of them' }]
-}
-
 /** The fingerprint of a request: all of it but the page's size and token. */
 export function fingerprintOf(method: string, request: PageRequest): string {
   const { pageSize: _size, pageToken: _token, ...query } = request

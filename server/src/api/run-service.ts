@@ -13,17 +13,11 @@ import type { LogWriter } from '../ledger/log-writer.ts'
 import { listRunTargets } from '../store/list-run-targets.ts'
 import { listRuns, RUN_KEY_LENGTH } from '../store/list-runs.ts'
 import { readLogHead } from '../store/read-log.ts'
+import { readTimeViolations } from '../store/read-point.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
 import { namedResource } from './named-resource.ts'
-import {
-  fingerprintOf,
-  pageLimit,
-  pageViolations,
-  positionOf,
-  readTimeViolations,
-  statePage,
-} from './page-request.ts'
+import { fingerprintOf, pageLimit, pageViolations, positionOf, statePage } from './page-request.ts'
 import { appendRunLog, logHeadOf, readRunLog } from './run-log.ts'
 import { finishViolations, reportViolations, searchViolation, startViolations } from './run-requests.ts'
 

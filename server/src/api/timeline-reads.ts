@@ -6,7 +6,7 @@ import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import { encodePageToken } from '../domain/page-token.ts'
 import { timeViolation } from '../domain/rfc3339.ts'
 import { listTimeline, TIMELINE_KEY_LENGTH } from '../store/list-timeline.ts'
-import { resolveTimelinePoint } from '../store/read-point.ts'
+import { readTimeViolations, resolveTimelinePoint } from '../store/read-point.ts'
 import type { Store } from '../store/store.ts'
 import { encodePage } from './encoded-page.ts'
 import type { Handlers } from './handler.ts'
@@ -19,6 +19,7 @@ export function timelineReads(store: Store): Pick<Handlers<typeof StateServiceSe
       const { startTime, endTime, readTime, revision } = request
       refuseViolations([
         ...pageViolations(request),
+        ...readTimeViolations(request),
         timeViolation('start_time', startTime),
         timeViolation('end_time', endTime),
         orderViolation(startTime, endTime),

@@ -2,10 +2,11 @@ import type { StateServiceService } from '../../../proto/gen/holdfast/v1/state_s
 import { refuseViolations } from '../domain/error.ts'
 import { compileVersionFilter } from '../domain/filter/version-filter.ts'
 import { listVersions, VERSION_KEY_LENGTH } from '../store/list-versions.ts'
+import { readTimeViolations } from '../store/read-point.ts'
 import type { Store } from '../store/store.ts'
 import type { Handlers } from './handler.ts'
 import { isOfPast } from './list-request.ts'
-import { pageViolations, readTimeViolations, statePage } from './page-request.ts'
+import { pageViolations, statePage } from './page-request.ts'
 
 /** Reads of the versions of services on machines. */
 export function versionReads(store: Store): Pick<Handlers<typeof StateServiceService>, 'listVersions'> {

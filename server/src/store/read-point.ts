@@ -1,5 +1,5 @@
 import type { Timestamp } from '../../../proto/gen/google/protobuf/timestamp.ts'
-import { HoldfastError, refuseViolations } from '../domain/error.ts'
+import { type FieldViolation, HoldfastError, refuseViolations } from '../domain/error.ts'
 import { type Instant, instantFromTimestamp } from '../domain/instant.ts'
 import { revisionAhead, revisionCompacted } from '../domain/lost-position.ts'
 import { formatRfc3339, timeViolation } from '../domain/rfc3339.ts'
@@ -29,17 +29,16 @@ export interface ReadPoint {
  * REVISION_COMPACTED for what is no longer kept.
  */
 export async function resolveReadPoint(store: Store, { readTime, revision }: ReadTime): Promise<ReadPoint> {
-  refuseBoth({ readTime, revision })
+  refuseViolations(readTimeViolations({ readTime, revision }))
   const ledger = await readLedger(store)
   if (readTime !== undefined) return atTime(store, readTime, ledger)
   const { head } = ledger
   return revision === 0n ? { revision: head, head, now: true } : atRevision(ledger, revision)
 }
 
-function refuseBoth({ readTime, revision }: ReadTime): void {
-  if (readTime === undefined || revision === 0n) return
-  const description = 'cannot be together with revision; send one of them'
-  refuseViolations([{ field: 'read_time', description }])
+export function readTimeViolations({ readTime, revision }: ReadTime): FieldViolation[] {
+  if (readTime === undefined || revision === 0n) return []
+  return [{ field: 'read_time', description: 'cannot be together with revision; send one of them' }]
 }
 
 function atRevision({ head, compacted }: LedgerStand, revision: bigint, now = false): ReadPoint {
@@ -105,7 +104,6 @@ export async function resolveTimelinePoint(
   store: Store,
   { readTime, revision }: ReadTime,
 ): Promise<TimelinePoint> {
-  refuseBoth({ readTime, revision })
   const ledger = await readLedger(store)
   if (readTime !== undefined) return timelineAt(store, readTime, ledger)
   // Its clock may have been set back; the ledger's time goes on.

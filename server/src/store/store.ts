@@ -13,6 +13,7 @@ import { AmendedHolds } from './migrations/amended-holds.ts'
 import { AssumeFunction } from './migrations/assume-function.ts'
 import { AssumedBatches } from './migrations/assumed-batches.ts'
 import { DiscoveryRules } from './migrations/discovery-rules.ts'
+import { EpochOfLeases } from './migrations/epoch-of-leases.ts'
 import { Epochs } from './migrations/epochs.ts'
 import { EventAuthor } from './migrations/event-author.ts'
 import { FindingFreshness } from './migrations/finding-freshness.ts'
@@ -115,6 +116,7 @@ export class Store implements Queries {
             MachineLabels,
             AmendedHolds,
             LiveLeases,
+            EpochOfLeases,
           ],
           snapshot: false,
           transactional: true,

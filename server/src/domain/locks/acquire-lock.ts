@@ -1,6 +1,5 @@
 import type { Duration } from '../../../../proto/gen/google/protobuf/duration.ts'
 import {
-  type Blocker,
   type Lock,
   Lock_EndCause,
   type Lock_Mode,
@@ -13,7 +12,7 @@ import { type Instant, timestampFromInstant } from '../instant.ts'
 import { jsonEqual } from '../json-equal.ts'
 import type { LoadKeys } from '../load-keys.ts'
 import type { WorkingSet } from '../working-set.ts'
-import { type InTheWay, inTheWay } from './blockers.ts'
+import { type Blocked, type InTheWay, inTheWay } from './blockers.ts'
 import { type LeaseKey, leaseName, requireLease } from './lease.ts'
 import { grant } from './lock-changes.ts'
 import { blockedError } from './lock-error.ts'
@@ -39,16 +38,13 @@ export interface Acquisition {
 }
 
 /** Where a request stands. */
-export interface Standing {
+export interface Standing extends Blocked {
   /** Undefined for who asked only. */
   lock: Lock | undefined
   /** Whether it was granted, or would be. */
   granted: boolean
   /** How many requests that wait it must wait for, and itself. */
   place: number
-  /** What is in its way, as many as are told of, and how many there are. */
-  blockers: readonly Blocker[]
-  totalBlockers: number
   revision: bigint
   /** When the call was taken. */
   takenAt: Instant
@@ -82,11 +78,11 @@ export class AcquireLock implements Command<Standing> {
     const owner = lease?.owner ?? ''
     const way = inTheWay(state, { scopes, mode, principal, owner, attributes, requires, ticket: undefined })
     this.#refuse(way)
-    const waits = way.ahead.length > 0
+    const waits = way.ahead.totalBlockers > 0
     const standing = {
       granted: !waits,
       place: waits ? way.waitersAhead + 1 : 0,
-      ...{ blockers: way.ahead, totalBlockers: way.totalAhead },
+      ...way.ahead,
       takenAt: state.now,
     }
     if (lease === undefined) return { ...standing, lock: undefined, revision: state.head }
@@ -103,13 +99,12 @@ export class AcquireLock implements Command<Standing> {
     return { ...standing, lock: row.resource, revision: state.head }
   }
 
-  #refuse({ ahead, totalAhead, refusing }: InTheWay): void {
+  #refuse({ ahead, refusing }: InTheWay): void {
     const { scopes, overrideReason, mayOverride, waitMs } = this.#wanted
-    const what = scopesText(scopes)
     if (refusing.length > 0 && overrideReason === '') {
-      throw blockedError('BLOCKED', `${what} is blocked`, {
-        blockers: [...refusing, ...ahead],
-        totalBlockers: refusing.length + totalAhead,
+      throw blockedError('BLOCKED', `${scopesText(scopes)} is blocked`, {
+        blockers: [...refusing, ...ahead.blockers],
+        totalBlockers: refusing.length + ahead.totalBlockers,
       })
     }
     if (overrideReason !== '' && !mayOverride) {
@@ -118,9 +113,8 @@ export class AcquireLock implements Command<Standing> {
         'going through holds needs a permission of its own: ask for your principal to be put into the setting HOLDFAST_OVERRIDERS, or have the holds lifted',
       )
     }
-    if (ahead.length > 0 && waitMs === 0) {
-      const blocked = { blockers: ahead, totalBlockers: totalAhead }
-      throw blockedError('LOCK_HELD', `${what} is not free`, blocked)
+    if (ahead.totalBlockers > 0 && waitMs === 0) {
+      throw blockedError('LOCK_HELD', `${scopesText(scopes)} is not free`, ahead)
     }
   }
 
@@ -200,9 +194,8 @@ function standingOf(state: WorkingSet, lock: Lock): Standing {
     return { lock, granted: lock.state === Lock_State.HELD, place: 0, blockers: [], totalBlockers: 0, ...at }
   }
   const ticket = state.locks.lock(lock.name)!.id
-  const { ahead, totalAhead, waitersAhead } = inTheWay(state, { ...lock, ticket })
-  const blockers = { blockers: ahead, totalBlockers: totalAhead }
-  return { lock, granted: false, place: waitersAhead + 1, ...blockers, ...at }
+  const { ahead, waitersAhead } = inTheWay(state, { ...lock, ticket })
+  return { lock, granted: false, place: waitersAhead + 1, ...ahead, ...at }
 }
 
 const pick = ({ scopes, mode, requires, attributes }: Lock) => ({ scopes, mode, requires, attributes })

@@ -8,19 +8,23 @@ import { type Attempt, blocks } from './attempt.ts'
 import { holdEnd, isHeld, isWaiting, type LockDelay } from './lock-table.ts'
 import { overlaps, scopesText, scopeText } from './scope.ts'
 
+/** Blockers, as many as are told of, and how many there are. */
+export interface Blocked {
+  blockers: readonly Blocker[]
+  totalBlockers: number
+}
+
 /** What is in the way of an attempt. */
 export interface InTheWay {
-  /** A new epoch, locks, delays and earlier requests, which pass by themselves: as many as are told of. */
-  ahead: readonly Blocker[]
-  /** How many of these there are. */
-  totalAhead: number
+  /** A new epoch, locks, delays and earlier requests: they pass by themselves. */
+  ahead: Blocked
   /** Holds and conditions that are not true: somebody must do something. */
   refusing: readonly Blocker[]
   /** How many requests that wait are before it. */
   waitersAhead: number
 }
 
-const NOTHING: InTheWay = { ahead: [], totalAhead: 0, refusing: [], waitersAhead: 0 }
+const NOTHING: InTheWay = { ahead: { blockers: [], totalBlockers: 0 }, refusing: [], waitersAhead: 0 }
 
 /** Locks, or delays, that are told of. */
 const MOST_TOLD = 100
@@ -40,13 +44,15 @@ export function inTheWay(state: WorkingSet, attempt: Attempt): InTheWay {
   const closed = isClosed(state) ? [state] : []
   const delays = delaysInTheWay(state, attempt)
   return {
-    ahead: [
-      ...closed.map(epochBlocker),
-      ...locks.slice(0, MOST_TOLD).map(({ resource }) => lockBlocker(resource)),
-      ...delays.slice(0, MOST_TOLD).map(delayBlocker),
-      ...waiters.slice(0, MOST_WAITERS).map(({ resource }) => waiterBlocker(resource)),
-    ],
-    totalAhead: closed.length + locks.length + delays.length + waiters.length,
+    ahead: {
+      blockers: [
+        ...closed.map(epochBlocker),
+        ...locks.slice(0, MOST_TOLD).map(({ resource }) => lockBlocker(resource)),
+        ...delays.slice(0, MOST_TOLD).map(delayBlocker),
+        ...waiters.slice(0, MOST_WAITERS).map(({ resource }) => waiterBlocker(resource)),
+      ],
+      totalBlockers: closed.length + locks.length + delays.length + waiters.length,
+    },
     refusing: refused,
     waitersAhead: waiters.length,
   }
